@@ -1,0 +1,62 @@
+//! What the tests share: typing commands as a user would, and looking at what comes back.
+
+use std::process::{Child, Command, Output, Stdio};
+
+/// The program under test.
+pub const TINY_DOCKER: &str = env!(concat!("CARGO_BIN_EXE_", env!("CARGO_PKG_NAME")));
+
+/// What a user sees of a finished command.
+pub struct Seen {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl From<Output> for Seen {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// `tiny-docker ARGUMENTS…`, with nothing to read, still to be started.
+pub fn tiny_docker(arguments: &[&str]) -> Command {
+    let mut command = Command::new(TINY_DOCKER);
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// Runs `tiny-docker ARGUMENTS…` to its end.
+pub fn see(arguments: &[&str]) -> Seen {
+    tiny_docker(arguments).output().unwrap().into()
+}
+
+/// Runs a line of shell in which `$TD` is the program under test.
+pub fn shell(line: &str) -> Seen {
+    let mut sh = Command::new("sh");
+    sh.args(["-c", line]).env("TD", TINY_DOCKER);
+    sh.stdin(Stdio::null()).output().unwrap().into()
+}
+
+/// A child that is killed where a test ends early.
+pub struct Running(pub Child);
+
+impl Running {
+    pub fn start(mut command: Command) -> Self {
+        Self(command.stdout(Stdio::piped()).spawn().unwrap())
+    }
+
+    pub fn pid(&self) -> i32 {
+        self.0.id() as i32
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -1,0 +1,125 @@
+//! What the tests share: typing commands as a user would, and looking at what comes back.
+
+use std::fs;
+use std::io::Write;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::unistd::geteuid;
+
+/// The program under test.
+pub const TINY_DOCKER: &str = env!(concat!("CARGO_BIN_EXE_", env!("CARGO_PKG_NAME")));
+
+/// What a user sees of a finished command.
+pub struct Seen {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl From<Output> for Seen {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// `tiny-docker ARGUMENTS…`, with nothing to read, still to be started.
+pub fn tiny_docker(arguments: &[&str]) -> Command {
+    let mut command = Command::new(TINY_DOCKER);
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// Runs `tiny-docker ARGUMENTS…` to its end.
+pub fn see(arguments: &[&str]) -> Seen {
+    tiny_docker(arguments).output().unwrap().into()
+}
+
+/// Runs a line of shell in which `$TD` is the program under test.
+pub fn shell(line: &str) -> Seen {
+    let mut sh = Command::new("sh");
+    sh.args(["-c", line]).env("TD", TINY_DOCKER);
+    sh.stdin(Stdio::null()).output().unwrap().into()
+}
+
+/// A child that is killed where a test ends early.
+pub struct Running(pub Child);
+
+impl Running {
+    pub fn start(mut command: Command) -> Self {
+        Self(command.stdout(Stdio::piped()).spawn().unwrap())
+    }
+
+    pub fn pid(&self) -> i32 {
+        self.0.id() as i32
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Waits until `condition` holds. The limit is wide: some machines are slow.
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "never saw {what}"
+        );
+        sleep(Duration::from_millis(5));
+    }
+}
+
+/// Says that this machine cannot run a test: aloud, although the test passes.
+///
+/// With `TINY_DOCKER_REQUIRE=all`, no test may be skipped.
+pub fn skip(needed: &str) {
+    let required = std::env::var_os("TINY_DOCKER_REQUIRE").is_some_and(|tests| tests == "all");
+    assert!(!required, "needs {needed}");
+    // Not eprintln: the test harness would hide it.
+    let _ = writeln!(std::io::stderr(), "skipped: needs {needed}");
+}
+
+/// Whether this machine lets us have namespaces at all: many containers do not.
+pub fn can_have_namespaces() -> bool {
+    let mut unshare = Command::new("unshare");
+    if !geteuid().is_root() {
+        unshare.args(["--user", "--map-root-user"]);
+    }
+    unshare.args(["--pid", "--uts", "--mount", "--fork", "true"]);
+    unshare.output().is_ok_and(|output| output.status.success())
+}
+
+/// Returns from a test, aloud, on a machine that allows no namespaces.
+#[macro_export]
+macro_rules! need_namespaces {
+    () => {
+        if !$crate::support::can_have_namespaces() {
+            return $crate::support::skip("namespaces");
+        }
+    };
+}
+
+/// The processes of the whole machine that have `word` in their command line.
+pub fn processes_with(word: &str) -> Vec<i32> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let Ok(pid) = entry.file_name().to_string_lossy().parse() else {
+            continue;
+        };
+        let command_line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        if String::from_utf8_lossy(&command_line).contains(word) {
+            found.push(pid);
+        }
+    }
+    found
+}

@@ -1,0 +1,99 @@
+//! At a real terminal, as a user sits at one.
+
+use std::process::Command;
+
+use rexpect::session::{PtySession, spawn_command};
+
+use crate::need_namespaces;
+use crate::support::TINY_DOCKER;
+
+/// A terminal in which `script` runs: shell, with `$TD` for the program under test.
+fn terminal(script: &str) -> PtySession {
+    let mut sh = Command::new("sh");
+    sh.args(["-c", script]).env("TD", TINY_DOCKER);
+    spawn_command(sh, Some(60_000)).unwrap()
+}
+
+/// Sits in front of `shell` in a container, as a user would.
+fn try_out(shell: &str) {
+    let mut user = terminal(&format!("$TD run {shell}; echo exit code $?"));
+    user.exp_string("# ").unwrap();
+    user.send_line("echo $((20 + 22)) $0").unwrap();
+    let said = user.exp_string("42").unwrap();
+    assert!(
+        !said.contains("job control") && !said.contains("tty"),
+        "{said}"
+    );
+
+    // Ctrl-C ends what runs in the foreground, and neither the shell nor the runtime.
+    user.send_line("echo started; sleep 1000; echo not reached")
+        .unwrap();
+    user.exp_string("started\r\n").unwrap();
+    user.send_control('c').unwrap();
+    user.exp_string("# ").unwrap();
+    // Ctrl-Z stops it, fg goes on.
+    user.send_line("echo again; sleep 1000").unwrap();
+    user.exp_string("again\r\n").unwrap();
+    user.send_control('z').unwrap();
+    user.exp_string("# ").unwrap();
+    user.send_line("fg").unwrap();
+    user.exp_string("sleep 1000").unwrap();
+    user.send_control('c').unwrap();
+    user.exp_string("# ").unwrap();
+
+    user.send_line("exit 3").unwrap();
+    let said = user.exp_string("exit code 3").unwrap();
+    assert!(!said.contains("tty"), "{said}");
+}
+
+#[test]
+fn sh_has_job_control_and_passes_its_exit_code_on() {
+    need_namespaces!();
+    try_out("sh");
+}
+
+#[test]
+fn bash_has_job_control_and_passes_its_exit_code_on() {
+    need_namespaces!();
+    try_out("bash --norc");
+}
+
+#[test]
+fn afterwards_the_terminal_is_as_it_was() {
+    need_namespaces!();
+    let mut user = terminal(
+        "before=$(stty -g); $TD run sh -c 'stty raw -echo; exit 4'; echo code $?
+         test \"$before\" = \"$(stty -g)\" && echo same settings
+         read word && echo got $word",
+    );
+    user.exp_string("code 4").unwrap();
+    user.exp_string("same settings").unwrap();
+    // Reading is for the foreground only: the shell has it back.
+    user.send_line("something").unwrap();
+    user.exp_string("got something").unwrap();
+}
+
+#[test]
+fn where_the_output_goes_into_a_pipe_the_pipe_keeps_the_terminal() {
+    need_namespaces!();
+    let mut user = terminal(
+        "$TD run sh -c 'echo from inside; sleep 0.2' | (read a; read b </dev/tty; echo $a $b)",
+    );
+    user.send_line("from the keyboard").unwrap();
+    user.exp_string("from inside from the keyboard").unwrap();
+}
+
+#[test]
+fn ctrl_c_reaches_the_command_once() {
+    need_namespaces!();
+    let script = "trap 'echo caught' INT; echo ready; sleep 1; sleep 1; echo end";
+    for pipe in ["", "| (trap '' INT; cat)", "</dev/null"] {
+        let mut user = terminal(&format!(
+            "trap : INT; $TD run bash -c \"{script}\" {pipe}; echo over"
+        ));
+        user.exp_string("ready").unwrap();
+        user.send_control('c').unwrap();
+        let said = user.exp_string("over").unwrap();
+        assert_eq!(said.matches("caught").count(), 1, "{pipe}: {said}");
+    }
+}

@@ -1,0 +1,9 @@
+//! What a user of this day's program would notice.
+
+mod cli;
+mod command;
+mod later;
+mod lifetime;
+mod namespaces;
+mod support;
+mod terminal;
