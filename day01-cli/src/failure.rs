@@ -17,7 +17,7 @@ pub struct Failure {
 }
 
 impl Failure {
-// ANCHOR: to_start
+    // ANCHOR: to_start
     /// The user's `program` could not be started: execve(2) said `errno`.
     pub fn to_start(program: &str, errno: Errno) -> Self {
         let code = match errno {
@@ -32,7 +32,7 @@ impl Failure {
         };
         Self { code, reason }
     }
-// ANCHOR_END: to_start
+    // ANCHOR_END: to_start
 
     /// Tells the user, and returns the exit code.
     pub fn report(&self) -> u8 {

@@ -134,7 +134,7 @@ fn signals_to_the_runtime_reach_the_command() {
         let script = format!(
             "trap 'echo got {name}; exit 9' {name}; echo ready; while :; do sleep 0.1; done"
         );
-        let mut running = Running::start(tiny_docker(&["run", "sh", "-c", &script]));
+        let mut running = Running::start(&mut tiny_docker(&["run", "sh", "-c", &script]));
         let mut output = BufReader::new(running.0.stdout.take().unwrap());
         let mut line = String::new();
         output.read_line(&mut line).unwrap();

@@ -18,7 +18,7 @@ fn long_time(test: u32) -> String {
 /// Starts a container in which PID 1 and another process sleep for `time`.
 fn start_sleepers(time: &str) -> Running {
     let script = format!("sleep {time} & echo ready; exec sleep {time}");
-    let mut running = Running::start(tiny_docker(&["run", "sh", "-c", &script]));
+    let mut running = Running::start(&mut tiny_docker(&["run", "sh", "-c", &script]));
     let mut line = String::new();
     let mut output = BufReader::new(running.0.stdout.take().unwrap());
     output.read_line(&mut line).unwrap();
@@ -40,7 +40,7 @@ fn killing_the_runtime_while_it_starts_leaves_nothing() {
     need_namespaces!();
     let time = long_time(2);
     for pause in 0..40 {
-        let mut running = Running::start(tiny_docker(&["run", "sleep", &time]));
+        let mut running = Running::start(&mut tiny_docker(&["run", "sleep", &time]));
         sleep(Duration::from_micros(100 * pause));
         running.0.kill().unwrap();
     }
@@ -72,7 +72,8 @@ fn a_container_killed_by_signal_n_exits_128_plus_n() {
 #[test]
 fn fifty_containers_can_start_at_once() {
     need_namespaces!();
-    let start = |n: usize| Running::start(tiny_docker(&["run", "sh", "-c", &format!("exit {n}")]));
+    let start =
+        |n: usize| Running::start(&mut tiny_docker(&["run", "sh", "-c", &format!("exit {n}")]));
     let containers: Vec<_> = (0..50).map(start).collect();
     for (n, mut container) in containers.into_iter().enumerate() {
         assert_eq!(container.0.wait().unwrap().code(), Some(n as i32));

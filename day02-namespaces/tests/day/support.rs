@@ -51,7 +51,7 @@ pub fn shell(line: &str) -> Seen {
 pub struct Running(pub Child);
 
 impl Running {
-    pub fn start(mut command: Command) -> Self {
+    pub fn start(command: &mut Command) -> Self {
         Self(command.stdout(Stdio::piped()).spawn().unwrap())
     }
 

@@ -45,10 +45,10 @@ fn a_command_that_is_not_found_exits_127() {
     need_namespaces!();
     let seen = see(&["run", "no-such-command"]);
     assert_eq!(seen.code, Some(127));
-    assert_snapshot!(seen.stderr, @"");
+    assert_snapshot!(seen.stderr, @"tiny-docker: cannot run no-such-command: not found in PATH");
     let seen = see(&["run", "/no/such/command"]);
     assert_eq!(seen.code, Some(127));
-    assert_snapshot!(seen.stderr, @"");
+    assert_snapshot!(seen.stderr, @"tiny-docker: cannot run /no/such/command: ENOENT: No such file or directory");
 }
 
 #[test]
@@ -56,27 +56,71 @@ fn what_is_not_executable_exits_126() {
     need_namespaces!();
     let seen = see(&["run", "/etc/passwd"]);
     assert_eq!(seen.code, Some(126));
-    assert_snapshot!(seen.stderr, @"");
+    assert_snapshot!(seen.stderr, @"tiny-docker: cannot run /etc/passwd: EACCES: Permission denied");
     let seen = see(&["run", "/etc"]);
     assert_eq!(seen.code, Some(126));
-    assert_snapshot!(seen.stderr, @"");
+    assert_snapshot!(seen.stderr, @"tiny-docker: cannot run /etc: EACCES: Permission denied");
 }
 
 #[test]
 fn wrong_usage_exits_2() {
     let seen = see(&["run"]);
     assert_eq!(seen.code, Some(2));
-    assert_snapshot!(seen.stderr, @"");
+    assert_snapshot!(seen.stderr, @"
+    error: the following required arguments were not provided:
+      <COMMAND>...
+
+    Usage: tiny-docker run --root <DIR> <COMMAND>...
+
+    For more information, try '--help'.
+    ");
     let seen = see(&["run", "--no-such-option", "true"]);
     assert_eq!(seen.code, Some(2));
-    assert_snapshot!(seen.stderr, @"");
+    assert_snapshot!(seen.stderr, @"
+    error: unexpected argument '--no-such-option' found
+
+      tip: to pass '--no-such-option' as a value, use '-- --no-such-option'
+
+    Usage: tiny-docker run [OPTIONS] <COMMAND>...
+
+    For more information, try '--help'.
+    ");
     assert_eq!(see(&[]).code, Some(2));
 }
 
 #[test]
 fn help_tells_what_there_is() {
-    assert_snapshot!(see(&["--help"]).stdout, @"");
-    assert_snapshot!(see(&["run", "--help"]).stdout, @"");
+    assert_snapshot!(see(&["--help"]).stdout, @"
+    A container runtime that is small enough to read
+
+    Usage: tiny-docker [OPTIONS] <COMMAND>
+
+    Commands:
+      run   Run a command in a new container
+      ps    List containers
+      logs  Show what a container has printed
+      stop  Stop a container
+      help  Print this message or the help of the given subcommand(s)
+
+    Options:
+          --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+      -h, --help        Print help
+      -V, --version     Print version
+    ");
+    assert_snapshot!(see(&["run", "--help"]).stdout, @"
+    Run a command in a new container
+
+    Usage: tiny-docker run [OPTIONS] <COMMAND>...
+
+    Arguments:
+      <COMMAND>...  The command and its arguments
+
+    Options:
+          --hostname <NAME>  Hostname inside the container [default: tiny-container]
+          --root <DIR>       Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+          --rootfs <DIR>     The directory that becomes the container's / [default: made of this machine's programs]
+      -h, --help             Print help
+    ");
     assert!(see(&["--version"]).stdout.starts_with("tiny-docker "));
 }
 
@@ -93,7 +137,7 @@ fn signals_to_the_runtime_reach_the_command() {
         let script = format!(
             "trap 'echo got {name}; exit 9' {name}; echo ready; while :; do sleep 0.1; done"
         );
-        let mut running = Running::start(tiny_docker(&["run", "sh", "-c", &script]));
+        let mut running = Running::start(&mut tiny_docker(&["run", "sh", "-c", &script]));
         let mut output = BufReader::new(running.0.stdout.take().unwrap());
         let mut line = String::new();
         output.read_line(&mut line).unwrap();

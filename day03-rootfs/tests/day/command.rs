@@ -18,7 +18,12 @@ fn nothing_of_the_callers_environment_leaks_in() {
     let output = command.env("SECRET", "of the host").output().unwrap();
     let mut lines: Vec<_> = str::from_utf8(&output.stdout).unwrap().lines().collect();
     lines.sort();
-    assert_snapshot!(lines.join("\n"), @"");
+    assert_snapshot!(lines.join("\n"), @"
+    HOME=/root
+    HOSTNAME=web
+    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+    TERM=xterm
+    ");
 }
 
 #[test]
@@ -36,7 +41,13 @@ fn no_descriptor_of_the_caller_leaks_in() {
 fn the_command_starts_with_no_signal_blocked_or_ignored() {
     need_namespaces!();
     let seen = shell("trap '' INT HUP; $TD run grep -E '^Sig(Blk|Ign)' /proc/self/status");
-    assert_snapshot!(seen.stdout, @"");
+    let masks: Vec<_> = seen.stdout.lines().map(|line| &line[8..]).collect();
+    assert_eq!(masks.len(), 2);
+    for mask in masks {
+        // Bits 31 and 32, signals 32 and 33, are the C library's own business.
+        let mask = u64::from_str_radix(mask, 16).unwrap();
+        assert_eq!(mask & 0xffff_fffe_7fff_ffff, 0, "{}", seen.stdout);
+    }
 }
 
 #[test]
@@ -52,10 +63,10 @@ fn a_script_without_its_interpreter_exits_127() {
     let script = directory.path().join("script");
     fs::write(&script, "#!/no/such/interpreter\n").unwrap();
     fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
-    let seen = see(&["run", script.to_str().unwrap()]);
+    let seen = see(&["run", "--rootfs", "/", script.to_str().unwrap()]);
     assert_eq!(seen.code, Some(127));
     let message = seen.stderr.replace(directory.path().to_str().unwrap(), "");
-    assert_snapshot!(message, @"");
+    assert_snapshot!(message, @"tiny-docker: cannot run /script: the file exists, but not the interpreter or loader that it names");
 }
 
 #[test]
@@ -65,10 +76,10 @@ fn a_file_that_is_neither_program_nor_script_exits_126() {
     let file = directory.path().join("file");
     fs::write(&file, "words\n").unwrap();
     fs::set_permissions(&file, Permissions::from_mode(0o755)).unwrap();
-    let seen = see(&["run", file.to_str().unwrap()]);
+    let seen = see(&["run", "--rootfs", "/", file.to_str().unwrap()]);
     assert_eq!(seen.code, Some(126));
     let message = seen.stderr.replace(directory.path().to_str().unwrap(), "");
-    assert_snapshot!(message, @"");
+    assert_snapshot!(message, @"tiny-docker: cannot run /file: ENOEXEC: Exec format error");
 }
 
 #[test]
@@ -81,5 +92,5 @@ fn an_empty_command_exits_127() {
 fn child_is_not_for_the_user() {
     let seen = see(&["child"]);
     assert_eq!(seen.code, Some(125));
-    assert_snapshot!(seen.stderr, @"");
+    assert_snapshot!(seen.stderr, @"tiny-docker: cannot be a child: only run starts one: EBADF: Bad file number");
 }

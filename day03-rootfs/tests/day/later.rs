@@ -7,19 +7,19 @@ use insta::assert_snapshot;
 fn ps_arrives_on_day_4() {
     let seen = see(&["ps"]);
     assert_eq!(seen.code, Some(125));
-    assert_snapshot!(seen.stderr, @"");
+    assert_snapshot!(seen.stderr, @"tiny-docker: cannot list containers: ps arrives on day 4");
 }
 
 #[test]
 fn logs_arrives_on_day_5() {
     let seen = see(&["logs", "abc"]);
     assert_eq!(seen.code, Some(125));
-    assert_snapshot!(seen.stderr, @"");
+    assert_snapshot!(seen.stderr, @"tiny-docker: cannot show abc's log: logs arrives on day 5");
 }
 
 #[test]
 fn stop_arrives_on_day_6() {
     let seen = see(&["stop", "abc"]);
     assert_eq!(seen.code, Some(125));
-    assert_snapshot!(seen.stderr, @"");
+    assert_snapshot!(seen.stderr, @"tiny-docker: cannot stop abc: stop arrives on day 6");
 }

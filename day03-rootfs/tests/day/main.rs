@@ -5,5 +5,7 @@ mod command;
 mod later;
 mod lifetime;
 mod namespaces;
+mod rootfs;
+mod state;
 mod support;
 mod terminal;

@@ -32,7 +32,12 @@ fn a_hostname_that_cannot_be_exits_2() {
         messages += seen.stderr.lines().next().unwrap();
         messages += "\n";
     }
-    assert_snapshot!(messages, @"");
+    assert_snapshot!(messages, @"
+    error: invalid value '' for '--hostname <NAME>': it is empty
+    error: invalid value 'hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh' for '--hostname <NAME>': it has 65 characters, and 64 are allowed
+    error: invalid value 'two words' for '--hostname <NAME>': only letters, digits, '-', '.' and '_' are allowed
+    error: invalid value 'a/b' for '--hostname <NAME>': only letters, digits, '-', '.' and '_' are allowed
+    ");
 }
 
 #[test]
@@ -73,7 +78,7 @@ fn a_mount_inside_is_not_seen_outside() {
     let seen = shell(&format!(
         "unshare --user --map-root-user --mount --propagation shared sh -c '
             mount -t tmpfs test {path}; umount {path}
-            $TD run sh -c \"mount -t tmpfs test {path} && grep -c {path} /proc/self/mounts\"
+            $TD run --rootfs / sh -c \"mount -t tmpfs test {path} && grep -c {path} /proc/self/mounts\"
             grep -c {path} /proc/self/mounts'"
     ));
     assert_eq!(seen.stdout, "1\n0\n", "{}", seen.stderr);
@@ -89,5 +94,8 @@ fn where_user_namespaces_are_off_the_error_says_how_to_switch_them_on() {
             unshare --user --map-user=1000 --map-group=1000 $TD run true'",
     );
     assert_eq!(seen.code, Some(125));
-    assert_snapshot!(seen.stderr, @"");
+    assert_snapshot!(seen.stderr, @"
+    tiny-docker: cannot create namespaces: ENOSPC: No space left on device
+    hint: sudo sysctl -w user.max_user_namespaces=15000
+    ");
 }

@@ -2,7 +2,11 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -32,6 +36,7 @@ impl From<Output> for Seen {
 pub fn tiny_docker(arguments: &[&str]) -> Command {
     let mut command = Command::new(TINY_DOCKER);
     command.args(arguments).stdin(Stdio::null());
+    command.env("TINY_DOCKER_ROOT", state());
     command
 }
 
@@ -44,14 +49,55 @@ pub fn see(arguments: &[&str]) -> Seen {
 pub fn shell(line: &str) -> Seen {
     let mut sh = Command::new("sh");
     sh.args(["-c", line]).env("TD", TINY_DOCKER);
+    sh.env("TINY_DOCKER_ROOT", state());
     sh.stdin(Stdio::null()).output().unwrap().into()
+}
+
+/// The state directory of all tests that need none of their own: the default rootfs takes a while to build.
+pub fn state() -> &'static Path {
+    static STATE: OnceLock<PathBuf> = OnceLock::new();
+    STATE.get_or_init(|| {
+        let name = format!("{}-{}", env!("CARGO_PKG_NAME"), geteuid());
+        let state = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let changed = |file: &Path| fs::metadata(file).and_then(|metadata| metadata.modified());
+        // What another build of the program has left is not what this one would build.
+        let left = changed(&state.join("rootfs/default"));
+        if left.is_ok_and(|built| built < changed(Path::new(TINY_DOCKER)).unwrap()) {
+            fs::remove_dir_all(&state).unwrap();
+        }
+        // Built now, so that no test sees the message about it.
+        let mut run = Command::new(TINY_DOCKER);
+        run.args(["run", "true"]).env("TINY_DOCKER_ROOT", &state);
+        run.output().unwrap();
+        state
+    })
+}
+
+/// `tiny-docker ARGUMENTS…` as a user who is not root, with nothing of the environment but PATH.
+///
+/// `home` is made theirs. What they cannot reach where it was built, they get a copy of.
+pub fn as_ordinary_user(home: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(TINY_DOCKER);
+    if geteuid().is_root() {
+        const NOBODY: u32 = 65534;
+        let copy = home.join("tiny-docker");
+        if !copy.exists() {
+            fs::copy(TINY_DOCKER, &copy).unwrap();
+        }
+        chown(home, Some(NOBODY), Some(NOBODY)).unwrap();
+        command = Command::new(copy);
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    command.args(arguments).stdin(Stdio::null()).env_clear();
+    command.env("PATH", std::env::var_os("PATH").unwrap());
+    command
 }
 
 /// A child that is killed where a test ends early.
 pub struct Running(pub Child);
 
 impl Running {
-    pub fn start(mut command: Command) -> Self {
+    pub fn start(command: &mut Command) -> Self {
         Self(command.stdout(Stdio::piped()).spawn().unwrap())
     }
 
@@ -95,7 +141,7 @@ pub fn can_have_namespaces() -> bool {
     if !geteuid().is_root() {
         unshare.args(["--user", "--map-root-user"]);
     }
-    unshare.args(["--pid", "--uts", "--mount", "--fork", "true"]);
+    unshare.args(["--pid", "--uts", "--mount-proc", "--fork", "true"]);
     unshare.output().is_ok_and(|output| output.status.success())
 }
 

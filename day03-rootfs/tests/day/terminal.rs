@@ -5,12 +5,13 @@ use std::process::Command;
 use rexpect::session::{PtySession, spawn_command};
 
 use crate::need_namespaces;
-use crate::support::TINY_DOCKER;
+use crate::support::{TINY_DOCKER, state};
 
 /// A terminal in which `script` runs: shell, with `$TD` for the program under test.
 fn terminal(script: &str) -> PtySession {
     let mut sh = Command::new("sh");
     sh.args(["-c", script]).env("TD", TINY_DOCKER);
+    sh.env("TINY_DOCKER_ROOT", state());
     spawn_command(sh, Some(60_000)).unwrap()
 }
 
@@ -87,7 +88,7 @@ fn where_the_output_goes_into_a_pipe_the_pipe_keeps_the_terminal() {
 fn ctrl_c_reaches_the_command_once() {
     need_namespaces!();
     let script = "trap 'echo caught' INT; echo ready; sleep 1; sleep 1; echo end";
-    for pipe in ["", "| cat", "</dev/null"] {
+    for pipe in ["", "| (trap '' INT; cat)", "</dev/null"] {
         let mut user = terminal(&format!(
             "trap : INT; $TD run bash -c \"{script}\" {pipe}; echo over"
         ));
