@@ -1,1 +1,110 @@
+//! What the proofs of the book share.
 
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use nix::unistd::geteuid;
+
+/// The repository.
+pub fn root() -> PathBuf {
+    let proofs = Path::new(env!("CARGO_MANIFEST_DIR"));
+    proofs.ancestors().nth(2).unwrap().to_owned()
+}
+
+/// Where cargo put the programs: `target/debug`, or its like.
+pub fn built() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.ancestors().nth(2).unwrap().to_owned()
+}
+
+/// The names in a directory, sorted.
+pub fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory)
+        .unwrap_or_else(|error| panic!("cannot list {}: {error}", directory.display()));
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// The days' crates, such as `day02-namespaces`, in order.
+pub fn days() -> Vec<String> {
+    let mut names = names(&root());
+    names.retain(|name| name.starts_with("day") && name.contains('-'));
+    names
+}
+
+/// A text of the repository.
+pub fn read(path: &Path) -> String {
+    fs::read_to_string(path)
+        .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
+}
+
+/// Runs a command to its end: whether it succeeded, and all that it said.
+pub fn run(command: &mut Command) -> (bool, String) {
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
+    let said = [output.stdout, output.stderr].concat();
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&said).into_owned(),
+    )
+}
+
+/// `git apply ARGUMENTS… PATCH` in a directory of files, whatever repository may be around it.
+pub fn git_apply(directory: &Path, arguments: &[&str], patch: &Path) -> Result<(), String> {
+    let mut git = Command::new("git");
+    git.arg("apply")
+        .args(arguments)
+        .arg(patch)
+        .current_dir(directory);
+    git.env("GIT_CEILING_DIRECTORIES", directory.parent().unwrap());
+    match run(&mut git) {
+        (true, _) => Ok(()),
+        (false, said) => Err(said),
+    }
+}
+
+/// Says that this machine cannot run a proof: aloud, although the test passes.
+///
+/// With `TINY_DOCKER_REQUIRE=all`, nothing may be skipped.
+pub fn skip(needed: &str) {
+    let required = std::env::var_os("TINY_DOCKER_REQUIRE").is_some_and(|tests| tests == "all");
+    assert!(!required, "needs {needed}");
+    // Not eprintln: the test harness would hide it.
+    let _ = writeln!(std::io::stderr(), "skipped: needs {needed}");
+}
+
+/// Whether this machine has a program, or `root`.
+pub fn has(needed: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let installed = std::env::split_paths(&path).any(|directory| directory.join(needed).is_file());
+    match needed {
+        "root" => geteuid().is_root(),
+        // Not each container allows ptrace(2).
+        "strace" => installed && run(Command::new("strace").args(["-o", "/dev/null", "true"])).0,
+        _ => installed,
+    }
+}
+
+/// Whether this machine lets us have namespaces at all: many containers do not.
+pub fn can_have_namespaces() -> bool {
+    let mut unshare = Command::new("unshare");
+    if !geteuid().is_root() {
+        unshare.args(["--user", "--map-root-user"]);
+    }
+    unshare.args(["--pid", "--uts", "--mount", "--fork", "true"]);
+    unshare.output().is_ok_and(|output| output.status.success())
+}
+
+/// Copies what `cargo` needs of the repository, or a part of it.
+pub fn copy(what: &[impl AsRef<OsStr>], to: &Path) {
+    let mut cp = Command::new("cp");
+    cp.arg("-r").args(what).arg(to).current_dir(root());
+    let (copied, said) = run(&mut cp);
+    assert!(copied, "{said}");
+}

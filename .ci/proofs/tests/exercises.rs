@@ -1,0 +1,162 @@
+//! Each exercise's grader fails on the crate as it is, passes with the solution, and fails with a wrong solution.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use proofs::{
+    built, can_have_namespaces, copy, days, git_apply, has, names, read, root, run, skip,
+};
+
+#[test]
+fn the_graders_know_a_solution_from_a_wrong_one() {
+    let Some(cargo) = std::env::var_os("CARGO") else {
+        return skip("cargo");
+    };
+    if !has("git") {
+        return skip("git");
+    }
+    let namespaces = can_have_namespaces();
+    // Always in one place, so that cargo compiles the dependencies once. One proof at a time there.
+    let place = built().join("exercises");
+    let sandbox = place.join("repository");
+    fs::create_dir_all(&place).unwrap();
+    let lock = File::create(place.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let _ = fs::remove_dir_all(&sandbox);
+    fs::create_dir(&sandbox).unwrap();
+    copy(&["Cargo.toml", "Cargo.lock", ".ci"], &sandbox);
+    copy(&days(), &sandbox);
+
+    let mut failures = Vec::new();
+    for day in days() {
+        let patches = patches(&day);
+        if !namespaces && !day.starts_with("day01") && !patches.is_empty() {
+            skip(&format!("namespaces (exercises of {day})"));
+            continue;
+        }
+        let exercises: BTreeSet<_> = patches.iter().filter_map(|name| exercise(name)).collect();
+        for exercise in exercises {
+            let grade = || grade(Path::new(&cargo), &sandbox, &day, exercise);
+            let with = |kind| {
+                let patch = directory(&day).join(format!("{exercise}.{kind}.patch"));
+                git_apply(&sandbox, &[], &patch)?;
+                let passed = grade();
+                git_apply(&sandbox, &["--reverse"], &patch)?;
+                passed
+            };
+            if let Some(problem) = problem([grade(), with("solution"), with("wrong")]) {
+                failures.push(format!("{day} {exercise}: {problem}"));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "\n\n{}\n", failures.join("\n\n"));
+}
+
+/// What is wrong, if a grader said so of the untouched crate, the solution, and the wrong solution: whether they
+/// pass, or why it could not judge them.
+fn problem(passed: [Result<bool, String>; 3]) -> Option<String> {
+    match passed {
+        [Err(why), ..] => Some(format!("untouched crate: {why}")),
+        [_, Err(why), _] => Some(format!("solution: {why}")),
+        [.., Err(why)] => Some(format!("wrong solution: {why}")),
+        [Ok(true), ..] => Some("the grader accepts the untouched crate".to_owned()),
+        [_, Ok(false), _] => Some("the grader refuses the solution".to_owned()),
+        [.., Ok(true)] => Some("the grader accepts the wrong solution".to_owned()),
+        [Ok(false), Ok(true), Ok(false)] => None,
+    }
+}
+
+/// Whether the crate as it is in the sandbox passes an exercise's grader.
+fn grade(cargo: &Path, sandbox: &Path, day: &str, exercise: &str) -> Result<bool, String> {
+    let test = |arguments: &[&str]| {
+        let mut command = Command::new(cargo);
+        command.args(["test", "--offline", "--package", day, "--test", "exercises"]);
+        command.args(arguments).current_dir(sandbox);
+        // What the cargo around us was told is not for this one.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.contains("RUSTFLAGS") || text.starts_with("CARGO_") && text != "CARGO_HOME" {
+                command.env_remove(&name);
+            }
+        }
+        command
+            .env_remove("RUST_BACKTRACE")
+            .env_remove("TINY_DOCKER_ROOT");
+        command.env("CARGO_TARGET_DIR", sandbox.with_file_name("target"));
+        command.env("CARGO_PROFILE_DEV_DEBUG", "false");
+        run(&mut command)
+    };
+    let (built, said) = test(&["--no-run"]);
+    if !built {
+        return Err(format!("does not build:\n{said}"));
+    }
+    let (passed, said) = test(&["--", "--ignored", &format!("{exercise}_")]);
+    match !said.contains("\nrunning ") || said.contains("\nrunning 0 tests") {
+        true => Err(format!("no test {exercise}_… ran:\n{said}")),
+        false => Ok(passed),
+    }
+}
+
+/// `book/exercises/day02`, for `day02-namespaces`.
+fn directory(day: &str) -> PathBuf {
+    root().join("book/exercises").join(&day[..5])
+}
+
+fn patches(day: &str) -> Vec<String> {
+    let directory = directory(day);
+    match directory.exists() {
+        true => names(&directory),
+        false => Vec::new(),
+    }
+}
+
+/// `ex1`, for a name that begins with it.
+fn exercise(name: &str) -> Option<&str> {
+    let number = name.strip_prefix("ex")?;
+    let digits = number.find(|c: char| !c.is_ascii_digit())?;
+    (digits > 0).then(|| &name[..2 + digits])
+}
+
+#[test]
+fn each_grader_has_its_patches_and_each_patch_its_grader() {
+    for day in days() {
+        let graders = root().join(&day).join("tests/exercises.rs");
+        let chapter = root().join(format!("book/src/{}.md", &day[..5]));
+        if !chapter.exists() && !graders.exists() {
+            continue;
+        }
+        let graders = read(&graders);
+        let ignored = graders.lines().filter(|line| line.starts_with("#[ignore"));
+        let tests = graders
+            .lines()
+            .filter_map(|line| exercise(line.strip_prefix("fn ")?));
+        assert_eq!(
+            ignored.count(),
+            tests.clone().count(),
+            "{day}: not all graders are #[ignore]d"
+        );
+        let exercises: BTreeSet<_> = tests.collect();
+        let exercises = exercises.iter();
+        let expected =
+            exercises.flat_map(|ex| ["solution", "wrong"].map(|kind| format!("{ex}.{kind}.patch")));
+        let expected: Vec<_> = expected.collect();
+        assert_eq!(
+            patches(&day),
+            expected,
+            "{day}: left: its patches, right: those of its graders"
+        );
+    }
+}
+
+#[test]
+fn a_grader_that_cannot_tell_is_caught() {
+    let problem = |passed: [bool; 3]| problem(passed.map(Ok)).unwrap_or_default();
+    assert_eq!(problem([false, true, false]), "");
+    assert!(problem([true, true, false]).contains("accepts the untouched"));
+    assert!(problem([false, false, false]).contains("refuses the solution"));
+    assert!(problem([false, true, true]).contains("accepts the wrong"));
+    assert_eq!(exercise("ex12_name"), Some("ex12"));
+    assert_eq!(exercise("exact_name"), None);
+}

@@ -1,0 +1,310 @@
+//! Runs the ```` ```console ```` blocks of the book, and compares what comes back with what the chapter prints.
+//!
+//! All of a chapter's blocks run in one bash, which starts in the repository's root:
+//! - `$ command`, continued by `> ` lines
+//! - `# ` lines right after it: what is typed into the command
+//! - all else: what it prints, where `…` stands for anything, and as a line of its own for any lines
+//! - ```` ```console,needs-strace ````: only where that program is installed (or `needs-root`)
+
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use proofs::{built, can_have_namespaces, has, names, read, root, skip};
+
+const LIMIT: Duration = Duration::from_secs(300);
+
+#[derive(Default)]
+struct Block {
+    /// As in `day02.md:120`.
+    place: String,
+    needs: Vec<String>,
+    steps: Vec<Step>,
+}
+
+/// A command, and what the chapter says about it.
+#[derive(Default)]
+struct Step {
+    place: String,
+    command: String,
+    typed: String,
+    expected: String,
+}
+
+#[test]
+fn the_chapters_print_what_their_commands_print() {
+    let book = root().join("book/src");
+    let mut failures = Vec::new();
+    for chapter in names(&book).iter().filter(|name| name.ends_with(".md")) {
+        match parse(chapter, &read(&book.join(chapter))) {
+            Ok(blocks) => failures.extend(check(chapter, blocks, LIMIT)),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    assert!(failures.is_empty(), "\n\n{}\n", failures.join("\n\n"));
+}
+
+fn parse(chapter: &str, text: &str) -> Result<Vec<Block>, String> {
+    let mut blocks = Vec::new();
+    let mut inside: Option<Block> = None;
+    for (number, line) in text.lines().enumerate() {
+        let place = format!("{chapter}:{}", number + 1);
+        let Some(mut block) = inside.take() else {
+            if let Some(flags) = line.trim_start().strip_prefix("```console") {
+                let needs = flags
+                    .split(',')
+                    .filter_map(|flag| flag.trim().strip_prefix("needs-"));
+                let needs = needs.map(str::to_owned).collect();
+                inside = Some(Block {
+                    place,
+                    needs,
+                    ..Block::default()
+                });
+            }
+            continue;
+        };
+        if line.trim_start().starts_with("```") {
+            blocks.push(block);
+            continue;
+        } else if let Some(command) = line.strip_prefix("$ ") {
+            let command = command.to_owned();
+            block.steps.push(Step {
+                place,
+                command,
+                ..Step::default()
+            });
+        } else {
+            let step = block.steps.last_mut();
+            let step = step.ok_or(format!(
+                "{place}: not a command, but the first line of its block"
+            ))?;
+            let rest = line
+                .get(1..)
+                .map(|rest| rest.strip_prefix(' ').unwrap_or(rest));
+            match line.chars().next() {
+                Some('>') if step.typed.is_empty() && step.expected.is_empty() => {
+                    step.command = format!("{}\n{}", step.command, rest.unwrap());
+                }
+                Some('#') if step.expected.is_empty() => {
+                    step.typed = format!("{}{}\n", step.typed, rest.unwrap());
+                }
+                _ => step.expected = format!("{}{line}\n", step.expected),
+            }
+        }
+        inside = Some(block);
+    }
+    match inside {
+        Some(block) => Err(format!("{}: this block does not end", block.place)),
+        None => Ok(blocks),
+    }
+}
+
+/// Runs a chapter, and returns its lies.
+fn check(chapter: &str, mut blocks: Vec<Block>, limit: Duration) -> Vec<String> {
+    blocks.retain(
+        |block| match block.needs.iter().find(|needed| !has(needed)) {
+            Some(needed) => {
+                skip(&format!("{needed} ({})", block.place));
+                false
+            }
+            None => true,
+        },
+    );
+    let steps: Vec<_> = blocks.iter().flat_map(|block| &block.steps).collect();
+    let programs: Vec<_> = steps
+        .iter()
+        .flat_map(|step| programs(&step.command))
+        .collect();
+    if programs.iter().any(|name| !name.starts_with("day01")) && !can_have_namespaces() {
+        skip(&format!("namespaces ({chapter})"));
+        return Vec::new();
+    }
+    if let Some(program) = programs.iter().find(|name| !built().join(name).exists()) {
+        return vec![format!(
+            "{chapter}: no target/debug/{program}: run `cargo build`"
+        )];
+    }
+
+    let scratch = tempfile::tempdir().unwrap();
+    let end = format!("=== {} ", scratch.path().display());
+    // After each command a line tells us so, and leaves $? alone.
+    let mut script = "shopt -s expand_aliases\nexec 2>&1\n".to_owned();
+    script += &format!("ended() {{ local status=$?; echo; echo \"{end}$1\"; return $status; }}\n");
+    for (index, step) in steps.iter().enumerate() {
+        let command = with_programs_in(&built(), &step.command).replace('\'', r"'\''");
+        let input = match step.typed.as_str() {
+            "" => "/dev/null".to_owned(),
+            typed => format!("<'{end}'\n{typed}{end}"),
+        };
+        // eval: a damaged command damages nothing but itself.
+        script += &format!("eval '{command}' <{input}\nended {index}\n");
+    }
+    let last = format!("{end}{}\n", steps.len().wrapping_sub(1));
+    let output = bash(&script, scratch.path(), &last, limit);
+
+    let mut failures = Vec::new();
+    let mut rest = output.as_str();
+    for (index, step) in steps.iter().enumerate() {
+        let ended = rest.split_once(&format!("\n{end}{index}\n"));
+        let (seen, more) = ended.unwrap_or((rest, ""));
+        let (expected, seen) = (lines(&step.expected), lines(seen));
+        if ended.is_none() || !matches(&expected, &seen) {
+            let (place, command) = (&step.place, step.command.replace('\n', "\n> "));
+            let problem = if ended.is_some() {
+                ""
+            } else {
+                "\n  did not end, or ended the shell"
+            };
+            let (expected, seen) = (indented(&expected), indented(&seen));
+            failures.push(format!(
+                "{place}: $ {command}{problem}\n  expected:{expected}\n  actual:{seen}"
+            ));
+        }
+        if ended.is_none() {
+            break;
+        }
+        rest = more;
+    }
+    failures
+}
+
+/// The days' programs that a command names, such as `day02-namespaces`.
+fn programs(command: &str) -> impl Iterator<Item = &str> {
+    let ends = |c: char| !c.is_ascii_alphanumeric() && c != '-';
+    let after = command.split("target/debug/").skip(1);
+    after.filter_map(move |rest| rest.split(ends).next())
+}
+
+/// `command` with cargo's directory in place of `$PWD/target/debug`.
+fn with_programs_in(built: &Path, command: &str) -> String {
+    let short = command.replace("$PWD/target/debug", "target/debug");
+    let short = short.replace("./target/debug", "target/debug");
+    short.replace("target/debug", built.to_str().unwrap())
+}
+
+/// Runs a script until it prints `last`, or ends. Leaves none of its processes.
+fn bash(script: &str, state: &Path, last: &str, limit: Duration) -> String {
+    let mut bash = Command::new("bash");
+    bash.args(["--noprofile", "--norc", "-c", script])
+        .current_dir(root());
+    bash.env("TINY_DOCKER_ROOT", state)
+        .envs([("LC_ALL", "C"), ("TERM", "xterm")]);
+    bash.env_remove("BASH_ENV").env_remove("RUST_BACKTRACE");
+    bash.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut bash = bash.process_group(0).spawn().unwrap();
+
+    let mut stdout = bash.stdout.take().unwrap();
+    let (send, receive) = mpsc::channel();
+    // In a thread, for the limit. Not to the end of the stream: what runs in the background keeps that open.
+    thread::spawn(move || {
+        let mut part = [0; 4096];
+        while let Ok(length @ 1..) = stdout.read(&mut part) {
+            let _ = send.send(part[..length].to_vec());
+        }
+    });
+    let start = Instant::now();
+    let mut output = Vec::new();
+    while !output.ends_with(last.as_bytes()) {
+        match receive.recv_timeout(limit.saturating_sub(start.elapsed())) {
+            Ok(part) => output.extend(part),
+            Err(_) => break,
+        }
+    }
+    let _ = killpg(Pid::from_raw(bash.id() as i32), Signal::SIGKILL);
+    bash.wait().unwrap();
+    String::from_utf8_lossy(&output).into_owned()
+}
+
+/// Without white space at the ends of lines, and without empty lines at the end.
+fn lines(text: &str) -> Vec<&str> {
+    text.trim_end().lines().map(str::trim_end).collect()
+}
+
+fn indented(lines: &[&str]) -> String {
+    lines.iter().map(|line| format!("\n    {line}")).collect()
+}
+
+fn matches(expected: &[&str], seen: &[&str]) -> bool {
+    match (expected, seen) {
+        ([], seen) => seen.is_empty(),
+        (["…", rest @ ..], seen) => (0..=seen.len()).any(|from| matches(rest, &seen[from..])),
+        ([line, rest @ ..], [first, more @ ..]) => line_matches(line, first) && matches(rest, more),
+        (_, []) => false,
+    }
+}
+
+fn line_matches(expected: &str, seen: &str) -> bool {
+    match expected.split_once('…') {
+        None => expected == seen,
+        Some((start, rest)) => seen.strip_prefix(start).is_some_and(|seen| {
+            let mut places = seen.char_indices().map(|(at, _)| at).chain([seen.len()]);
+            places.any(|at| line_matches(rest, &seen[at..]))
+        }),
+    }
+}
+
+/// What the proof says about a chapter that consists of one block.
+fn say(block: &str, limit: Duration) -> String {
+    let chapter = format!("Text\n<!--\n```console,needs-sh\n{block}\n```\n-->");
+    match parse("small.md", &chapter) {
+        Ok(blocks) => check("small.md", blocks, limit).join("\n"),
+        Err(failure) => failure,
+    }
+}
+
+#[test]
+fn a_chapter_that_tells_the_truth_passes() {
+    for block in [
+        "$ echo one; echo two >&2\none\ntwo",
+        "$ printf 'no newline'\nno newline\n$ true",
+        "$ false\n$ echo $?\n1",
+        "$ alias greet='echo hi'; there=you\n$ cd /\n$ greet $there; pwd\nhi you\n/",
+        "$ cat\n# it's typed\n#\n# $HOME\nit's typed\n\n$HOME",
+        "$ cat\n$ for n in 1 2; do\n>   echo $n\n> done\n1\n2",
+        "$ seq 9; echo pid $$.\n1\n…\n9\npid ….",
+        "$ sleep 1000 &\n$ fi\n…syntax error…\n…\n$ echo \"$LC_ALL $TERM\"\nC xterm",
+        "$ ls $TINY_DOCKER_ROOT",
+    ] {
+        assert_eq!(say(block, LIMIT), "", "{block}");
+    }
+}
+
+#[test]
+fn a_changed_output_is_caught() {
+    let said = say("$ true\n$ echo hello\nHello\n$ echo bye\nbye", LIMIT);
+    let (expected, actual) = ("  expected:\n    Hello", "  actual:\n    hello");
+    assert_eq!(
+        said,
+        format!("small.md:5: $ echo hello\n{expected}\n{actual}")
+    );
+    for block in [
+        "$ echo more",
+        "$ true\nless",
+        "$ seq 3\n1\n3",
+        "$ seq 3\n…\n4",
+        "$ echo abcb\na…c",
+        "$ exit\n$ true",
+        "$ target/debug/day99-none",
+        "no command",
+    ] {
+        assert_ne!(say(block, LIMIT), "", "{block}");
+    }
+    assert!(say("$ sleep 1000", Duration::from_millis(100)).contains("did not end"));
+}
+
+#[test]
+fn programs_are_found_where_cargo_put_them() {
+    let command = "alias a=$PWD/target/debug/day01-cli b=target/debug/day02-x";
+    assert_eq!(
+        programs(command).collect::<Vec<_>>(),
+        ["day01-cli", "day02-x"]
+    );
+    let there = with_programs_in(Path::new("/t/debug"), command);
+    assert_eq!(there, "alias a=/t/debug/day01-cli b=/t/debug/day02-x");
+}
