@@ -1,6 +1,9 @@
 //! At a real terminal, as a user sits at one.
 
+use std::iter;
 use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use rexpect::session::{PtySession, spawn_command};
 
@@ -13,6 +16,23 @@ fn terminal(script: &str) -> PtySession {
     sh.args(["-c", script]).env("TD", TINY_DOCKER);
     sh.env("TINY_DOCKER_ROOT", state());
     spawn_command(sh, Some(60_000)).unwrap()
+}
+
+/// Presses Ctrl and `key`, and once more where that is lost: on a busy machine, a shell may be between two jobs.
+fn press_until_prompt(user: &mut PtySession, key: char) {
+    let mut seen = String::new();
+    for _ in 0..20 {
+        user.send_control(key).unwrap();
+        let press = Instant::now();
+        while press.elapsed() < Duration::from_secs(3) {
+            seen.extend(iter::from_fn(|| user.try_read()));
+            if seen.contains("# ") {
+                return;
+            }
+            sleep(Duration::from_millis(10));
+        }
+    }
+    panic!("no prompt after Ctrl-{key}, but {seen:?}");
 }
 
 /// Sits in front of `shell` in a container, as a user would.
@@ -30,14 +50,12 @@ fn try_out(shell: &str) {
     // has started is in the foreground by then.
     user.send_line("sh -c 'echo started; sleep 1000'").unwrap();
     user.exp_string("started\r\n").unwrap();
-    user.send_control('c').unwrap();
-    user.exp_string("# ").unwrap();
+    press_until_prompt(&mut user, 'c');
     // Ctrl-Z stops it, fg goes on.
     user.send_line("sh -c 'echo again; sleep 1; echo done'")
         .unwrap();
     user.exp_string("again\r\n").unwrap();
-    user.send_control('z').unwrap();
-    user.exp_string("# ").unwrap();
+    press_until_prompt(&mut user, 'z');
     user.send_line("fg").unwrap();
     user.exp_string("done\r\n").unwrap();
     user.exp_string("# ").unwrap();
