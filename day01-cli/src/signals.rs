@@ -3,7 +3,7 @@
 use std::io;
 
 use anyhow::{Context, Result};
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signal::{SigHandler, SigSet, Signal, kill, signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
 
@@ -23,6 +23,9 @@ const PASSED_ON: [Signal; 6] = [
 pub fn hold() -> Result<SignalFd> {
     let mut held = SigSet::from_iter(PASSED_ON);
     held.add(Signal::SIGCHLD);
+    // A caller that ignores SIGCHLD hands that on, and then there is none.
+    // SAFETY: no handler is installed.
+    unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) }.context("cannot reset SIGCHLD")?;
     held.thread_block().context("cannot block signals")?;
     SignalFd::with_flags(&held, SfdFlags::SFD_CLOEXEC).context("cannot create a signalfd")
 }

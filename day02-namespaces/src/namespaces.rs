@@ -133,7 +133,7 @@ pub fn keep_mounts_private() -> Result<()> {
 /// Where hosts switch user namespaces off: the setting, the value that does, and one that does not.
 const SWITCHES: [(&str, &str, &str); 3] = [
     ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"), // Ubuntu, from 23.10
-    ("kernel.unprivileged_userns_clone", "0", "1"),             // Debian, until 11
+    ("kernel.unprivileged_userns_clone", "0", "1"),             // Debian, until 10
     ("user.max_user_namespaces", "0", "15000"),                 // everywhere
 ];
 

@@ -152,6 +152,13 @@ fn signals_to_the_runtime_reach_the_command() {
 }
 
 #[test]
+fn a_caller_that_ignores_sigchld_gets_the_exit_code() {
+    need_namespaces!();
+    let seen = shell("trap '' CHLD; $TD run sh -c 'sleep 0.1; exit 7'; echo $?");
+    assert_eq!(seen.stdout, "7\n");
+}
+
+#[test]
 fn a_closed_stderr_costs_the_message_and_not_the_exit_code() {
     need_namespaces!();
     let (reader, writer) = std::io::pipe().unwrap();
