@@ -50,7 +50,6 @@ pub fn run(options: RunOptions) -> Result<u8, Failure> {
     let reason = anyhow!("{}", String::from_utf8_lossy(&failure));
     Err(Failure { code, reason })
 }
-// ANCHOR_END: run
 
 /// Waits for the end of `child`, and returns the exit code to pass on.
 fn wait(child: Pid, signals: &SignalFd) -> Result<u8> {
@@ -61,6 +60,7 @@ fn wait(child: Pid, signals: &SignalFd) -> Result<u8> {
         signals::pass_on(signals, child)?;
     }
 }
+// ANCHOR_END: run
 
 // ANCHOR: ended
 /// How `child` has ended, or None while it runs. (nix's waitpid does not know all signals.)

@@ -14,7 +14,7 @@ use nix::unistd::execve;
 
 use crate::container::Container;
 use crate::failure::{Failure, NOT_FOUND};
-use crate::signals;
+use crate::signals::release;
 
 /// Where the container's commands are looked for, as in Docker.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -75,7 +75,7 @@ fn reset_signals() -> Result<()> {
         // SAFETY: no handler is installed. (SIGKILL and SIGSTOP refuse, and need no reset.)
         let _ = unsafe { signal(each, SigHandler::SigDfl) };
     }
-    signals::release().context("cannot unblock signals")
+    release().context("cannot unblock signals")
 }
 
 // ANCHOR: close_on_exec
