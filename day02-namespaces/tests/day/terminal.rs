@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rexpect::session::{PtySession, spawn_command};
 
 use crate::need_namespaces;
-use crate::support::TINY_DOCKER;
+use crate::support::{TINY_DOCKER, see, skip};
 
 /// A terminal in which `script` runs: shell, with `$TD` for the program under test.
 fn terminal(script: &str) -> PtySession {
@@ -104,10 +104,15 @@ fn where_the_output_goes_into_a_pipe_the_pipe_keeps_the_terminal() {
 #[test]
 fn ctrl_c_reaches_the_command_once() {
     need_namespaces!();
-    let script = "trap 'echo caught' INT; echo ready; sleep 1; sleep 1; echo end";
+    if see(&["run", "perl", "-e", "1"]).code != Some(0) {
+        return skip("perl");
+    }
+    // Unlike a shell, perl counts signals that come one right after another.
+    let script =
+        "$| = 1; $SIG{INT} = sub { print qq(caught\\n) }; print qq(ready\\n); sleep 1 for 1..3";
     for pipe in ["", "| (trap '' INT; cat)", "</dev/null"] {
         let mut user = terminal(&format!(
-            "trap : INT; $TD run bash -c \"{script}\" {pipe}; echo over"
+            "trap : INT; $TD run perl -e '{script}' {pipe}; echo over"
         ));
         user.exp_string("ready").unwrap();
         user.send_control('c').unwrap();
