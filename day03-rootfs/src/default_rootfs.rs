@@ -1,15 +1,16 @@
 //! A root filesystem made of the host's own programs: the first container needs no download.
 
 use std::collections::HashMap;
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::Read;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::command::PATH;
+use crate::state::create_private;
 
 /// What gets copied: those of them that the host has.
 const PROGRAMS: &str = "
@@ -73,15 +74,6 @@ pub fn find(state: &Path) -> Result<PathBuf> {
     Ok(rootfs)
 }
 // ANCHOR_END: find
-
-/// Creates `directory`, and those above it, for nobody else to look into.
-fn create_private(directory: &Path) -> Result<()> {
-    let created = DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory);
-    created.with_context(|| format!("cannot create {}", directory.display()))
-}
 
 fn build(root: &Path) -> Result<()> {
     for directory in DIRECTORIES {

@@ -1,7 +1,9 @@
 //! Where tiny-docker keeps its files.
 
 use std::env;
-use std::path::PathBuf;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use nix::unistd::geteuid;
@@ -26,4 +28,13 @@ pub fn directory(asked: Option<PathBuf>) -> Result<PathBuf> {
         }
     };
     Ok(data.join("tiny-docker"))
+}
+
+/// Creates `directory`, and those above it, for nobody else to look into.
+pub fn create_private(directory: &Path) -> Result<()> {
+    let created = DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory);
+    created.with_context(|| format!("cannot create {}", directory.display()))
 }
