@@ -213,7 +213,7 @@ fn a_rootfs_that_the_user_may_not_enter_is_refused() {
     fs::set_permissions(rootfs.path(), Permissions::from_mode(0o700)).unwrap();
     let arguments = ["run", "--rootfs", rootfs.path().to_str().unwrap(), "true"];
     let seen: Seen = as_ordinary_user(home.path(), &arguments)
-        .env("HOME", "/")
+        .env("HOME", home.path())
         .output()
         .unwrap()
         .into();

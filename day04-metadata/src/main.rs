@@ -1,0 +1,58 @@
+//! tiny-docker: a container runtime that is small enough to read.
+
+mod child;
+mod cli;
+mod command;
+mod container;
+mod default_rootfs;
+mod failure;
+mod id;
+mod namespaces;
+mod parent;
+mod process;
+mod ps;
+mod rootfs;
+mod signals;
+mod state;
+mod store;
+mod terminal;
+
+use std::env;
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use clap::Parser;
+use cli::{Cli, Command};
+use failure::Failure;
+
+#[cfg(not(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+compile_error!("tiny-docker is made of parts of Linux: build it there, on x86_64 or aarch64");
+
+// ANCHOR: main
+fn main() -> ExitCode {
+    // The container's side of `run` gets its orders through a socket, not from a command line.
+    let is_child = env::args_os().nth(1).is_some_and(|word| word == "child");
+    let outcome = if is_child {
+        child::main()
+    } else {
+        dispatch(Cli::parse())
+    };
+    outcome.unwrap_or_else(|failure| failure.report()).into()
+}
+
+fn dispatch(cli: Cli) -> Result<u8, Failure> {
+    match cli.command {
+        Command::Run(options) => parent::run(options, &state::directory(cli.root)?),
+        Command::Ps { all } => {
+            ps::print(all, &state::directory(cli.root)?).map_err(Failure::of_a_look)
+        }
+        Command::Logs { id } => {
+            Err(anyhow!("cannot show {id}'s log: logs arrives on day 5").into())
+        }
+        Command::Stop { id } => Err(anyhow!("cannot stop {id}: stop arrives on day 6").into()),
+    }
+}
+// ANCHOR_END: main

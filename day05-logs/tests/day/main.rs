@@ -1,0 +1,15 @@
+//! What a user of this day's program would notice.
+
+mod cli;
+mod command;
+mod detach;
+mod later;
+mod lifetime;
+mod logs;
+mod namespaces;
+mod ps;
+mod records;
+mod rootfs;
+mod state;
+mod support;
+mod terminal;
