@@ -134,7 +134,7 @@ fn what_the_user_may_not_read_is_named() {
     }
     see(&["run", "true"]);
     see(&["run", "true"]);
-    fs::set_permissions(&records()[0], Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&records()[0], Permissions::from_mode(0o000)).unwrap();
     let said = ps_all();
     fs::set_permissions(&records()[0], Permissions::from_mode(0o700)).unwrap();
     assert_snapshot!(said, @"
@@ -144,7 +144,7 @@ fn what_the_user_may_not_read_is_named() {
     ");
 
     let containers = state().join("containers");
-    fs::set_permissions(&containers, Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&containers, Permissions::from_mode(0o000)).unwrap();
     let seen = see(&["ps"]);
     fs::set_permissions(&containers, Permissions::from_mode(0o700)).unwrap();
     assert_eq!(seen.code, Some(1));
