@@ -160,3 +160,20 @@ fn ps_never_fails_while_containers_come_and_go() {
     );
     assert_eq!(records().len(), 15);
 }
+
+#[test]
+fn ps_never_sees_half_of_a_record() {
+    need_namespaces!();
+    // Each of these makes a record, and removes it again.
+    let script = "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30
+        do $TD run no-such & $TD run no-such & $TD run no-such & $TD run no-such; done 2>/dev/null; wait";
+    let mut coming = std::process::Command::new("sh");
+    coming.args(["-c", script]);
+    coming.env("TD", crate::support::TINY_DOCKER);
+    let mut coming = Running::start(coming.env("TINY_DOCKER_ROOT", state()));
+    while coming.0.try_wait().unwrap().is_none() {
+        let seen = see(&["ps", "-a"]);
+        assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+    }
+    assert_eq!(records().len(), 0);
+}

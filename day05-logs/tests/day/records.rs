@@ -3,6 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use insta::assert_snapshot;
 use nix::unistd::geteuid;
@@ -159,6 +160,23 @@ fn a_pid_that_belongs_to_another_process_now_is_not_the_container() {
     change_record(|record| {
         record["status"] = "running".into();
         record["pid"] = std::process::id().into();
+    });
+    assert_eq!(see(&["ps"]).stdout.lines().count(), 1);
+}
+
+#[test]
+fn a_zombie_does_not_run() {
+    need_namespaces!();
+    see(&["run", "true"]);
+    // Dead, and not waited for: all that is left of it is what the record names.
+    let dead = Running::start(&mut Command::new("true"));
+    let stat = || fs::read_to_string(format!("/proc/{}/stat", dead.pid())).unwrap();
+    wait_until("a zombie", || stat().contains(") Z "));
+    let start_time: u64 = stat().split_whitespace().nth(21).unwrap().parse().unwrap();
+    change_record(|record| {
+        record["status"] = "running".into();
+        record["pid"] = dead.pid().into();
+        record["start_time"] = start_time.into();
     });
     assert_eq!(see(&["ps"]).stdout.lines().count(), 1);
 }

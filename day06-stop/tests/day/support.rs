@@ -59,15 +59,27 @@ pub fn shell(line: &str) -> Seen {
 pub fn state() -> PathBuf {
     // Each test has a thread of its own, and its directory goes with it.
     thread_local! {
-        static OWN: TempDir = TempDir::new().unwrap();
+        static OWN: Own = Own(TempDir::new().unwrap());
     }
-    OWN.with(|own| {
+    OWN.with(|Own(own)| {
         let rootfs = own.path().join("rootfs");
         if !rootfs.exists() {
             symlink(prepared().join("rootfs"), rootfs).unwrap();
         }
         own.path().to_owned()
     })
+}
+
+/// Goes away for good: where a supervisor is still writing, again.
+struct Own(TempDir);
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        let own = self.0.path();
+        wait_until("the directory removed", || {
+            fs::remove_dir_all(own).is_ok() || !own.exists()
+        });
+    }
 }
 
 /// A state directory with the default rootfs, which takes a while to build.
