@@ -1,11 +1,11 @@
 //! Many containers at once, and others looking at them all the time.
 
+use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::need_namespaces;
-use crate::support::{Detached, Running, see, state, tiny_docker, wait_until};
-use std::io::Read;
+use crate::support::{Detached, Running, processes_with, see, state, tiny_docker, wait_until};
 
 const CONTAINERS: usize = 100;
 
@@ -14,6 +14,8 @@ fn a_hundred_come_and_go() {
     need_namespaces!();
     let root = format!("--root={}", state().display());
     let over = AtomicBool::new(false);
+    // In the command lines of the containers and of their supervisors.
+    let mark = format!("stress-{}", std::process::id());
     thread::scope(|scope| {
         // All the time: ps never fails, and never sees anything that it cannot read.
         let looking = scope.spawn(|| {
@@ -24,7 +26,7 @@ fn a_hundred_come_and_go() {
         });
         let script = |n: usize| {
             format!(
-                "trap 'echo bye {n}; exit {n}' TERM; echo hello {n}; while :; do sleep 0.1; done"
+                ": {mark}; trap 'echo bye {n}; exit {n}' TERM; echo hello {n}; while :; do sleep 0.1; done"
             )
         };
         let start =
@@ -79,6 +81,7 @@ fn a_hundred_come_and_go() {
             assert_eq!(log, format!("hello {n}\nbye {n}\n"));
             assert_eq!(follower.0.wait().unwrap().code(), Some(0));
         }
+        wait_until("nothing left", || processes_with(&mark).is_empty());
         over.store(true, Ordering::Relaxed);
         looking.join().unwrap();
     });
