@@ -228,6 +228,15 @@ fn a_container_that_cuts_its_log_short_is_followed_all_the_same() {
 }
 
 #[test]
+fn who_opens_the_log_again_writes_over_nobodys_lines() {
+    need_namespaces!();
+    // As nginx does, whose logs are links to /dev/stdout.
+    let container = Detached::start(&["sh", "-c", "echo 1; echo 2 >>/dev/stdout; echo 3"]);
+    container.wait_for_its_end();
+    assert_eq!(see(&["logs", &container.id]).stdout, "1\n2\n3\n");
+}
+
+#[test]
 fn an_output_that_takes_no_more_is_an_error() {
     need_namespaces!();
     let container = Detached::start(&["echo", "hello"]);

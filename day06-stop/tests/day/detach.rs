@@ -84,7 +84,9 @@ fn kill_0_inside_stays_inside() {
 #[test]
 fn the_supervisor_holds_nothing_of_the_callers() {
     need_namespaces!();
-    let container = Detached::start(&["sleep", "1000"]);
+    let seen = shell("$TD run -d sleep 1000 </etc/passwd");
+    let id = seen.stdout.trim().to_owned();
+    let container = Detached { id };
     let directory = format!("/proc/{}/cwd", container.supervisor());
     assert_eq!(fs::read_link(directory).unwrap().to_str(), Some("/"));
     for fd in 0..=2 {
