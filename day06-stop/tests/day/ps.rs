@@ -99,6 +99,9 @@ fn a_reader_that_has_enough_ends_ps_quietly() {
     let seen = shell("for i in 1 2 3 4 5 6 7 8 9; do $TD ps -a | head -1; done");
     assert_eq!(seen.stderr, "");
     assert_eq!(seen.stdout.lines().count(), 9);
+    // Here it is gone before the first byte.
+    let seen = shell("(sleep 0.3; $TD ps -a) | true; sleep 0.5");
+    assert_eq!(seen.stderr, "");
     let seen = shell("$TD ps >/dev/full; echo $?");
     assert_eq!(seen.stdout, "1\n");
     assert_snapshot!(seen.stderr, @"tiny-docker: cannot print: No space left on device (os error 28)");
