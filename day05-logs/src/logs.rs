@@ -29,7 +29,7 @@ pub fn print(id: &str, follow: bool, state: &Path) -> Result<u8> {
     let mut log = File::open(path)
         .with_context(|| format!("cannot open {}", path.display()))
         .with_context(cannot)?;
-    let printed = match running(&container).filter(|_| follow) {
+    let printed = match running(&container).with_context(cannot)?.filter(|_| follow) {
         Some(process) => follow_to_the_end(&mut log, path, &process),
         None => copy(&mut log),
     };
@@ -39,10 +39,11 @@ pub fn print(id: &str, follow: bool, state: &Path) -> Result<u8> {
 // ANCHOR_END: print
 
 /// The container's PID 1, or None where that has ended.
-fn running(container: &Container) -> Option<PidFd> {
-    let process = container.process.as_ref()?;
-    let running = container.status == Status::Running;
-    PidFd::of(process).ok().flatten().filter(|_| running)
+fn running(container: &Container) -> Result<Option<PidFd>> {
+    match &container.process {
+        Some(process) if container.status == Status::Running => PidFd::of(process),
+        _ => Ok(None),
+    }
 }
 
 // ANCHOR: follow

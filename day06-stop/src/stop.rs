@@ -10,8 +10,8 @@ use nix::sys::signal::Signal;
 use crate::container::{Container, Status};
 use crate::failure::{FAILED, KILLED, warn};
 use crate::pidfd::PidFd;
+use crate::store;
 use crate::store::Record;
-use crate::{signals, store};
 
 /// A container that has been asked to end.
 struct Ending {
@@ -23,14 +23,14 @@ struct Ending {
 // ANCHOR: stop
 /// Stops the containers that `ids` mean. All are asked first, so that all have the same `seconds`.
 pub fn stop(ids: &[String], seconds: u32, state: &Path) -> Result<u8> {
-    signals::end_with_the_reader()?;
     let deadline = Instant::now() + Duration::from_secs(seconds.into());
     let asked: Vec<_> = ids.iter().map(|id| ask(id, state)).collect();
     let mut code = 0;
     for (id, ending) in ids.iter().zip(asked) {
         let stopped = ending.and_then(|ending| insist(ending, deadline, state));
         match stopped.with_context(|| format!("cannot stop {}", store::shown(id))) {
-            Ok(()) => writeln!(io::stdout(), "{id}").context("cannot print")?,
+            // Where nobody reads it: the others still have to be stopped.
+            Ok(()) => drop(writeln!(io::stdout(), "{id}")),
             Err(error) => {
                 warn(&error);
                 code = FAILED;
@@ -72,7 +72,8 @@ fn insist(ending: Ending, deadline: Instant, state: &Path) -> Result<()> {
     let mut container = record.load(&ending.container.id)?;
     container.status = Status::Stopped;
     if !in_time {
-        container.exit_code = Some(KILLED);
+        // Unless it has ended by itself at the last moment.
+        container.exit_code.get_or_insert(KILLED);
     }
     record.save(&container)
 }

@@ -318,3 +318,25 @@ fn a_closed_pipe_does_not_matter() {
     assert_eq!(seen.stderr, "");
     assert!(!container.is_running());
 }
+
+#[test]
+fn where_nobody_reads_the_ids_all_are_stopped() {
+    need_namespaces!();
+    let containers: Vec<_> = (0..3)
+        .map(|_| Detached::start(&["sleep", "1000"]))
+        .collect();
+    let ids: Vec<_> = containers
+        .iter()
+        .map(|container| container.id.as_str())
+        .collect();
+    let seen = shell(&format!(
+        "($TD stop -t 1 {}; echo $? >&2) | true",
+        ids.join(" ")
+    ));
+    wait_until("all stopped", || {
+        containers
+            .iter()
+            .all(|container| container.record()["status"] == "stopped")
+    });
+    assert_eq!(seen.stderr, "0\n");
+}
