@@ -4,19 +4,20 @@
 //! - `$ command`, continued by `> ` lines
 //! - `# ` lines right after it: what is typed into the command
 //! - all else: what it prints, where `…` stands for anything, and as a line of its own for any lines
-//! - ```` ```console,needs-strace ````: only where that program is installed (or `needs-root`)
+//! - ```` ```console,needs-strace ````: only where that program is installed (or `needs-root`, or `needs-limits`)
 
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use proofs::{built, can_have_namespaces, has, names, read, root, skip};
+use proofs::{built, can_have_namespaces, has, names, read, root, run, skip};
 
 const LIMIT: Duration = Duration::from_secs(300);
 
@@ -108,7 +109,7 @@ fn parse(chapter: &str, text: &str) -> Result<Vec<Block>, String> {
 /// Runs a chapter, and returns its lies.
 fn check(chapter: &str, mut blocks: Vec<Block>, limit: Duration) -> Vec<String> {
     blocks.retain(
-        |block| match block.needs.iter().find(|needed| !has(needed)) {
+        |block| match block.needs.iter().find(|needed| !there_is(needed)) {
             Some(needed) => {
                 skip(&format!("{needed} ({})", block.place));
                 false
@@ -172,6 +173,23 @@ fn check(chapter: &str, mut blocks: Vec<Block>, limit: Duration) -> Vec<String> 
         rest = more;
     }
     failures
+}
+
+/// Whether this machine has what a block needs: `limits` are there where we may make a cgroup.
+fn there_is(needed: &str) -> bool {
+    // By trying: the rules for it are the program's own.
+    static LIMITS: LazyLock<bool> = LazyLock::new(|| {
+        let program = built().join("day07-cgroups");
+        let scratch = tempfile::tempdir().unwrap();
+        let mut attempt = Command::new(&program);
+        attempt.args(["run", "--memory", "64m", "true"]);
+        program.exists() && run(attempt.env("TINY_DOCKER_ROOT", scratch.path())).0
+    });
+    if needed == "limits" {
+        *LIMITS
+    } else {
+        has(needed)
+    }
 }
 
 /// The days' programs that a command names, such as `day02-namespaces`.

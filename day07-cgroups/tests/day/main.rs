@@ -1,0 +1,17 @@
+//! What a user of this day's program would notice.
+
+mod cli;
+mod command;
+mod detach;
+mod init;
+mod lifetime;
+mod logs;
+mod namespaces;
+mod ps;
+mod records;
+mod rootfs;
+mod state;
+mod stop;
+mod stress;
+mod support;
+mod terminal;
