@@ -9,7 +9,7 @@ use nix::unistd::geteuid;
 use tempfile::TempDir;
 
 use crate::need_namespaces;
-use crate::support::{Running, Seen, as_ordinary_user, see, shell, skip, tiny_docker};
+use crate::support::{Running, Seen, as_ordinary_user, leave_to, see, shell, skip, tiny_docker};
 
 /// Runs in a state directory where nothing is yet.
 fn see_first(state: &Path, arguments: &[&str]) -> Seen {
@@ -207,7 +207,7 @@ fn a_rootfs_whose_mount_points_lead_elsewhere_is_refused() {
 fn a_rootfs_that_the_user_may_not_enter_is_refused() {
     need_namespaces!();
     if !geteuid().is_root() {
-        return skip("root, to make a directory that an ordinary user may not enter");
+        return leave_to("root, to make a directory that an ordinary user may not enter");
     }
     let (home, rootfs) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     fs::set_permissions(rootfs.path(), Permissions::from_mode(0o700)).unwrap();

@@ -166,6 +166,11 @@ pub fn skip(needed: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: needs {needed}");
 }
 
+/// Says that a test is for another user: no lack of this machine, if it runs as that one, too.
+pub fn leave_to(user: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: needs {user}");
+}
+
 /// Whether this machine lets us have namespaces at all: many containers do not.
 pub fn can_have_namespaces() -> bool {
     let mut unshare = Command::new("unshare");
