@@ -10,7 +10,7 @@ use nix::unistd::geteuid;
 
 use crate::need_namespaces;
 use crate::support::{
-    Running, Seen, only_record, records, see, shell, skip, state, tiny_docker, wait_until,
+    Running, Seen, leave_to, only_record, records, see, shell, state, tiny_docker, wait_until,
     without_ids,
 };
 
@@ -131,7 +131,7 @@ fn a_damaged_record_costs_only_itself() {
 fn what_the_user_may_not_read_is_named() {
     need_namespaces!();
     if geteuid().is_root() {
-        return skip("an ordinary user, who cannot read everything");
+        return leave_to("an ordinary user, who cannot read everything");
     }
     see(&["run", "true"]);
     see(&["run", "true"]);
@@ -206,7 +206,7 @@ fn a_program_with_a_name_that_looks_like_its_state_is_seen() {
 fn a_full_disk_is_one_clear_line_and_no_container() {
     need_namespaces!();
     if !geteuid().is_root() {
-        return skip("root, to mount a small file system");
+        return leave_to("root, to mount a small file system");
     }
     // In a mount namespace of the test's own.
     let script =
