@@ -1,5 +1,6 @@
 //! What a user of this day's program would notice.
 
+mod cgroups;
 mod cli;
 mod command;
 mod detach;
