@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::net::if_::{if_nameindex, if_nametoindex};
@@ -108,7 +108,7 @@ fn bridge(subnet: Subnet) -> Result<String> {
     let exists = if_nametoindex(BRIDGE).is_ok();
     let fits = exists && Subnet::of(BRIDGE)? == Some(subnet);
     if exists && !fits {
-        let unused = cables()?.is_empty();
+        let unused = soon(|| cables().is_ok_and(|cables| cables.is_empty()));
         ensure!(
             unused,
             "{BRIDGE} is in use, and not for {subnet}\nhint: ip route show dev {BRIDGE}"
@@ -145,10 +145,25 @@ fn open_way_out(subnet: Subnet) -> Result<()> {
 
 /// The first address that no container has, by its number.
 fn free_number(subnet: Subnet) -> Result<u32> {
-    let cables = cables()?;
-    let taken = |number: &u32| cables.iter().any(|(_, cable)| *cable == name(*number));
-    let free = (2..=subnet.last()).find(|number| !taken(number));
-    free.with_context(|| format!("all addresses of {subnet} are in use\nhint: tiny-docker ps"))
+    let free = || {
+        let cables = cables().unwrap_or_default();
+        let taken = |number: &u32| cables.iter().any(|(_, cable)| *cable == name(*number));
+        (2..=subnet.last()).find(|number| !taken(number))
+    };
+    soon(|| free().is_some());
+    free().with_context(|| format!("all addresses of {subnet} are in use\nhint: tiny-docker ps"))
+}
+
+/// Whether `condition` holds within a second. The kernel ends a namespace a while after its last process.
+fn soon(condition: impl Fn() -> bool) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(1);
+    while !condition() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        sleep(Duration::from_millis(20));
+    }
+    true
 }
 
 /// All that there are on this host, by the kernel's number and by name.

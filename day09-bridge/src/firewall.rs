@@ -10,12 +10,16 @@ use crate::subnet::Subnet;
 /// What nft shows at those of our rules that are in tables of others.
 const COMMENT: &str = "comment \"tiny-docker\"";
 
+/// Our own table, with the blank that ends its name.
+const OURS: &str = "ip tiny-docker ";
+
 // ANCHOR: open
 /// Lets the containers in `subnet`, behind `bridge`, talk to the outside. From there, only answers come in.
 pub fn open(bridge: &str, subnet: Subnet) -> Result<()> {
     if uses_nft() {
-        if run("nft list table ip tiny-docker").is_err() {
-            type_into("nft -f -", &nft_rules(bridge, subnet)?)?;
+        let missing = missing_rules(bridge, subnet, &run("nft list ruleset")?);
+        if !missing.is_empty() {
+            type_into("nft -f -", &missing)?;
         }
     } else if has("iptables") {
         if run("iptables -w -t nat -C POSTROUTING -j TINY-DOCKER").is_err() {
@@ -41,28 +45,36 @@ fn uses_nft() -> bool {
 /// A table of our own, and in each chain of others that sees forwarded packets, two rules at its beginning.
 ///
 /// A packet goes through all those chains, and passes if none drops it: "accept" is for one chain only.
-fn nft_rules(bridge: &str, subnet: Subnet) -> Result<String> {
-    let mut rules = format!(
-        r#"
-        table ip tiny-docker {{
-            chain postrouting {{
-                type nat hook postrouting priority srcnat;
-                ip saddr {subnet} oifname != "{bridge}" masquerade
+fn missing_rules(bridge: &str, subnet: Subnet, there: &str) -> String {
+    let there = in_chains(there);
+    let mut missing = String::new();
+    if !there.iter().any(|(chain, _)| chain.starts_with(OURS)) {
+        missing = format!(
+            r#"
+            table ip tiny-docker {{
+                chain postrouting {{
+                    type nat hook postrouting priority srcnat;
+                    ip saddr {subnet} oifname != "{bridge}" masquerade
+                }}
+                chain forward {{
+                    type filter hook forward priority filter;
+                    iifname != "{bridge}" oifname "{bridge}" ct state != {{ established, related }} drop
+                }}
             }}
-            chain forward {{
-                type filter hook forward priority filter;
-                iifname != "{bridge}" oifname "{bridge}" ct state != {{ established, related }} drop
-            }}
-        }}
-        "#
-    );
-    for (chain, line) in in_chains(&run("nft list chains")?) {
-        if line.starts_with("type filter hook forward") && !chain.starts_with("ip tiny-docker ") {
-            rules += &format!("insert rule {chain} iifname {bridge} accept {COMMENT}\n");
-            rules += &format!("insert rule {chain} oifname {bridge} accept {COMMENT}\n");
+            "#
+        );
+    }
+    let forwards = |line: &str| line.starts_with("type filter hook forward");
+    for (chain, _) in there.iter().filter(|(_, line)| forwards(line)) {
+        let has_ours = there
+            .iter()
+            .any(|(of, line)| of == chain && line.contains(COMMENT));
+        if !has_ours && !chain.starts_with(OURS) {
+            missing += &format!("insert rule {chain} iifname {bridge} accept {COMMENT}\n");
+            missing += &format!("insert rule {chain} oifname {bridge} accept {COMMENT}\n");
         }
     }
-    Ok(rules)
+    missing
 }
 
 /// The lines of a list by nft, each with its chain, as "ip filter FORWARD". Only those for IPv4.

@@ -42,7 +42,7 @@ fn row(container: &Container) -> [String; 5] {
     let process = container.process.as_ref().filter(|_| running);
     let address = container.address.filter(|_| running);
     let status = match container.exit_code {
-        Some(code) if container.out_of_memory => {
+        Some(code) if container.out_of_memory && container.status == Status::Exited => {
             format!("{} ({code}, out of memory)", container.status)
         }
         Some(code) => format!("{} ({code})", container.status),
