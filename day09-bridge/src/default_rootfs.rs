@@ -36,8 +36,10 @@ const LINKS: [(&str, &str); 3] = [
     ("usr/bin", "../bin"),
     ("usr/sbin", "../bin"),
 ];
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     ("etc/group", "root:x:0:\nnogroup:x:65534:\n"),
+    // Without it, glibc asks the DNS server first, and then perhaps nobody else.
+    ("etc/nsswitch.conf", "hosts: files dns\n"),
     (
         "etc/os-release",
         "ID=tiny\nNAME=\"Tiny\"\nPRETTY_NAME=\"tiny-docker's default root filesystem\"\n",

@@ -77,7 +77,7 @@ pub fn mount_over() -> Result<()> {
         let _ = fs::create_dir_all(target.parent().unwrap_or(&target));
         let _ = OpenOptions::new().create(true).append(true).open(&target);
         match bind(name, &format!("/etc/{name}")) {
-            Err(Errno::ENOENT) => (),
+            Err(Errno::ENOENT | Errno::ENOTDIR) => (),
             mounted => mounted.with_context(|| format!("cannot mount {}", place.display()))?,
         }
     }

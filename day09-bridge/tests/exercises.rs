@@ -1,25 +1,31 @@
 //! Graders for the exercises. Each fails until its exercise is solved, and says what it misses:
 //!
-//!     cargo test -p day06-stop --test exercises -- --ignored ex1
+//!     cargo test -p day09-bridge --test exercises -- --ignored ex1
+//!
+//! Containers on a bridge need root. Each test has a network of its own for a host, the real one stays as it is.
 
+use std::env;
 use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use std::thread::sleep;
+use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
+use nix::net::if_::if_nameindex;
+use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, geteuid};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Says which signal has come, and goes on.
-const GOES_ON: &str = "trap 'echo term' TERM; trap 'echo usr1' USR1; trap 'echo usr2' USR2; \
-    sleep 1000 & echo ready; while :; do wait $!; done";
+/// Waits for its end.
+const WAITS: &str = "echo ready; exec sleep 1000";
 
-/// Says which signal has come, and ends with an exit code of its own.
-const ENDS: &str = "trap 'echo term; exit 4' TERM; trap 'echo usr1; exit 5' USR1; \
-    trap 'echo usr2; exit 6' USR2; sleep 1000 & echo ready; wait";
+/// The host's address in a network with one other machine, and the other machine's.
+const HOST: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+const OTHER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 
 /// What a user sees of a finished command.
 struct Seen {
@@ -39,33 +45,50 @@ impl From<Output> for Seen {
 }
 
 impl Seen {
-    /// That `id` was refused, in one line.
-    fn assert_refused(&self, id: &str, stdout: &str) {
-        assert_eq!(self.code, Some(1), "the exit code should be 1");
-        assert_eq!(
-            self.stdout, stdout,
-            "only the ids of which it is done are printed. On stderr: {}",
+    /// That the run was refused, with one of these exit codes, and in one line with `word` in it.
+    fn assert_refused(&self, codes: &[i32], word: &str) {
+        assert_eq!(self.stdout, "", "the command should not start");
+        assert!(
+            self.code.is_some_and(|code| codes.contains(&code)),
+            "the exit code should be one of {codes:?}, and is {:?}. On stderr: {}",
+            self.code,
             self.stderr
         );
+        // Below it, there may be a hint: ours, or clap's. And some hosts have DNS servers for nobody else.
+        let hints = [
+            "hint: ",
+            "  tip: ",
+            "For more information",
+            "tiny-docker: no DNS server",
+        ];
+        let mut lines: Vec<_> = self.stderr.lines().collect();
+        lines.retain(|line| !line.is_empty() && !hints.iter().any(|hint| line.starts_with(hint)));
         assert!(
-            self.stderr.lines().count() == 1 && self.stderr.contains(id),
-            "one line should say what is wrong with {id}, and stderr is:\n{}",
+            lines.len() == 1 && lines[0].contains(word),
+            "one line, with {word} in it, should say what is wrong, and stderr is:\n{}",
             self.stderr
         );
     }
 }
 
-/// A state directory for one test.
+/// A state directory for one test, and a network for it.
 struct Place {
     state: TempDir,
 }
 
 impl Place {
     fn new() -> Self {
+        if geteuid().is_root() {
+            // For this thread, and what it starts. (Others cannot change the real one anyway.)
+            unshare(CloneFlags::CLONE_NEWNET).unwrap();
+        }
+        if can_have_bridges() {
+            ip("link set lo up");
+        }
         let place = Self {
             state: TempDir::new().unwrap(),
         };
-        let built = place.see(&["run", "true"]);
+        let built = place.see(&["run", "--net", "isolated", "true"]);
         assert_eq!(built.code, Some(0), "no container starts: {}", built.stderr);
         place
     }
@@ -74,13 +97,19 @@ impl Place {
         let mut command = Command::new(env!(concat!("CARGO_BIN_EXE_", env!("CARGO_PKG_NAME"))));
         command.args(arguments).stdin(Stdio::null());
         command.env("TINY_DOCKER_ROOT", self.state.path());
+        command.env_remove("TINY_DOCKER_SUBNET");
         command
+    }
+
+    /// Runs `tiny-docker ARGUMENTS…` to its end, whatever that is.
+    fn try_to(&self, arguments: &[&str]) -> Seen {
+        Seen::from(self.tiny_docker(arguments).output().unwrap())
     }
 
     /// Runs `tiny-docker ARGUMENTS…` to its end. Of the graders' own commands, those run by this one do not
     /// exit 2: that is clap, at an unknown command or option.
     fn see(&self, arguments: &[&str]) -> Seen {
-        let seen = Seen::from(self.tiny_docker(arguments).output().unwrap());
+        let seen = self.try_to(arguments);
         assert_ne!(
             seen.code,
             Some(2),
@@ -90,10 +119,22 @@ impl Place {
         seen
     }
 
+    /// What `script` prints in a new container, where it should exit 0.
+    fn run(&self, options: &[&str], script: &str) -> String {
+        let seen = self.see(&[&["run"], options, &["sh", "-c", script]].concat());
+        assert_eq!(
+            seen.code,
+            Some(0),
+            "run {options:?} should exit 0. On stderr: {}",
+            seen.stderr
+        );
+        seen.stdout
+    }
+
     /// Starts a container in the background, and waits until its `script` says "ready".
     fn start(&self, options: &[&str], script: &str) -> Background<'_> {
         // The path makes its command line one of a kind.
-        let script = format!("{script} # {}", self.state.path().display());
+        let script = format!(": {}; {script}", self.state.path().display());
         let seen = self.see(&[&["run", "-d"], options, &["sh", "-c", &script]].concat());
         assert_eq!(seen.code, Some(0), "no container starts: {}", seen.stderr);
         let id = seen.stdout.trim().to_owned();
@@ -109,17 +150,28 @@ impl Place {
         container
     }
 
-    /// A container that has ended, with the exit code 3.
-    fn start_and_end(&self) -> Background<'_> {
-        let container = self.start(&[], "echo ready; exit 3");
-        assert_eq!(container.exit_code(), 3);
-        container
-    }
-
     /// How many records there are, finished or not.
     fn count_records(&self) -> usize {
         let containers = self.state.path().join("containers");
         fs::read_dir(containers).unwrap().count()
+    }
+
+    /// That `run OPTIONS…` is refused, and leaves nothing behind.
+    fn assert_refuses(&self, options: &[&str], codes: &[i32], word: &str) {
+        let traces = || (self.count_records(), devices(), rules());
+        let before = traces();
+        let seen = self.try_to(&[&["run"], options, &["echo", "ran"]].concat());
+        println!("run {options:?}:"); // shown where the test fails
+        seen.assert_refused(codes, word);
+        // A cable needs a moment to go away.
+        wait_until("nothing left of a run that was refused", || {
+            traces() == before
+        });
+    }
+
+    /// The file that containers without others see as their /etc/hosts.
+    fn hosts_of_rootfs(&self) -> PathBuf {
+        self.state.path().join("rootfs/default/etc/hosts")
     }
 }
 
@@ -140,37 +192,51 @@ impl Background<'_> {
         serde_json::from_slice(&text).unwrap()
     }
 
-    /// Changes the record, behind the program's back.
-    fn change_record(&self, change: impl FnOnce(&mut serde_json::Map<String, Value>)) {
-        let mut record = self.record();
-        change(record.as_object_mut().unwrap());
-        let new = self.place.state.path().join("changed.json");
-        fs::write(&new, record.to_string()).unwrap();
-        fs::rename(&new, self.directory().join("config.json")).unwrap();
-    }
-
     fn log(&self) -> String {
         fs::read_to_string(self.directory().join("container.log")).unwrap_or_default()
     }
 
-    /// Its exit code, once it has ended.
-    fn exit_code(&self) -> i64 {
-        wait_until("the exit code in the record", || {
-            !self.record()["exit_code"].is_null()
+    /// As the kernel knows it.
+    fn address(&self) -> String {
+        let namespace = format!("--net=/proc/{}/ns/net", self.pid);
+        let shown = output(
+            "nsenter",
+            &[&namespace, "ip", "-4", "-o", "addr", "show", "eth0"],
+        );
+        let words: Vec<_> = shown.split_whitespace().collect();
+        let address = words.iter().skip_while(|word| **word != "inet").nth(1);
+        let address = address.unwrap_or_else(|| panic!("no address of eth0: {shown:?}"));
+        address.split('/').next().unwrap().to_owned()
+    }
+
+    /// What listens at a port of all its addresses. This keeps its network alive.
+    fn listen(&self, port: u16) -> TcpListener {
+        let listener = within(self.pid, || {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))
         });
-        self.record()["exit_code"].as_i64().unwrap()
+        let listener = listener.unwrap();
+        listener.set_nonblocking(true).unwrap();
+        listener
     }
 
-    /// Whether its PID 1 is there: the command line of a dead process is empty.
-    fn is_alive(&self) -> bool {
-        let command_line = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
-        let ours = self.place.state.path().to_str().unwrap();
-        String::from_utf8_lossy(&command_line).contains(ours)
+    fn stop(&self) {
+        let seen = self.place.see(&["stop", "-t", "0", &self.id]);
+        assert_eq!(seen.code, Some(0), "{}", seen.stderr);
     }
 
-    /// Whether `ps -a` shows it.
-    fn is_listed(&self) -> bool {
-        self.place.see(&["ps", "-a"]).stdout.contains(&self.id)
+    /// Kills the `run` that looks after it, and then the container: nobody is left who could tidy up.
+    fn abandon(&self) {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap();
+        let (_, after_name) = stat.rsplit_once(')').unwrap();
+        let run = after_name.split_whitespace().nth(1).unwrap();
+        for pid in [run.parse().unwrap(), self.pid] {
+            kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+            // Until somebody waits for it, it is there, without a command line.
+            let command_line = format!("/proc/{pid}/cmdline");
+            wait_until("the end of a process", || {
+                fs::read(&command_line).map_or(true, |line| line.is_empty())
+            });
+        }
     }
 }
 
@@ -178,8 +244,11 @@ impl Drop for Background<'_> {
     fn drop(&mut self) {
         let stop = &mut self.place.tiny_docker(&["stop", "-t", "0", &self.id]);
         let _ = stop.output();
-        // Where the exercise's code has broken that, or has lost the record.
-        if self.is_alive() {
+        // Where the exercise's code has broken that, or has lost the record. The command line of a dead process
+        // is empty.
+        let command_line = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
+        let ours = self.place.state.path().to_str().unwrap();
+        if String::from_utf8_lossy(&command_line).contains(ours) {
             let _ = kill(Pid::from_raw(self.pid), Signal::SIGKILL);
         }
         // Its run writes to the state directory until it lets go of the lock.
@@ -189,20 +258,8 @@ impl Drop for Background<'_> {
     }
 }
 
-/// A process that has nothing to do with any container.
+/// A process that does not outlive the test.
 struct Stranger(Child);
-
-impl Stranger {
-    fn start() -> Self {
-        Self(Command::new("sleep").arg("1000").spawn().unwrap())
-    }
-
-    fn has_ended(&mut self) -> bool {
-        // A signal that was sent has done its work by then.
-        sleep(Duration::from_millis(100));
-        self.0.try_wait().unwrap().is_some()
-    }
-}
 
 impl Drop for Stranger {
     fn drop(&mut self) {
@@ -223,349 +280,675 @@ fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-// Exercise 1: kill [-s SIGNAL] ID…
+/// Another machine, at the other end of a cable from the host.
+fn other_machine() -> Stranger {
+    let machine = Command::new("unshare")
+        .args(["-n", "sleep", "1000"])
+        .spawn();
+    let machine = Stranger(machine.unwrap());
+    let pid = machine.0.id();
+    wait_until("the other machine", || {
+        fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"sleep"))
+    });
+    ip(&format!("link add up0 type veth peer name up0 netns {pid}"));
+    ip(&format!("addr add {HOST}/24 dev up0"));
+    ip("link set up0 up");
+    let there = format!("--net=/proc/{pid}/ns/net");
+    for arguments in [
+        format!("addr add {OTHER}/24 dev up0"),
+        "link set up0 up".to_owned(),
+        // As a neighbour would try who wants into a container.
+        format!("route add 10.10.0.0/24 via {HOST}"),
+    ] {
+        let words: Vec<_> = [&*there, "ip"]
+            .into_iter()
+            .chain(arguments.split(' '))
+            .collect();
+        output("nsenter", &words);
+    }
+    machine
+}
+
+/// What `act` does in the network of the process `pid`.
+fn within<T: Send>(pid: i32, act: impl FnOnce() -> T + Send) -> T {
+    let network = File::open(format!("/proc/{pid}/ns/net")).unwrap();
+    let act = || {
+        // For this thread.
+        setns(&network, CloneFlags::CLONE_NEWNET).unwrap();
+        act()
+    };
+    thread::scope(|scope| scope.spawn(act).join().unwrap())
+}
+
+fn connect(address: Ipv4Addr, port: u16) -> io::Result<TcpStream> {
+    let patience = Duration::from_secs(3);
+    TcpStream::connect_timeout(&SocketAddr::from((address, port)), patience)
+}
+
+/// That the other end of `client` is what listens there, and that both ends hear each other.
+fn assert_leads_to(client: io::Result<TcpStream>, listener: &TcpListener, what: &str) {
+    let mut client = client.unwrap_or_else(|error| panic!("{what}: {error}"));
+    let start = Instant::now();
+    let (mut server, _) = loop {
+        match listener.accept() {
+            Ok(accepted) => break accepted,
+            Err(_) if start.elapsed() < Duration::from_secs(5) => sleep(Duration::from_millis(5)),
+            Err(_) => panic!("{what}: somebody else has answered"),
+        }
+    };
+    server.set_nonblocking(false).unwrap();
+    for end in [&client, &server] {
+        end.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    }
+    let mut heard = [0; 4];
+    client.write_all(b"ping").unwrap();
+    server.read_exact(&mut heard).unwrap();
+    server.write_all(b"pong").unwrap();
+    client.read_exact(&mut heard).unwrap();
+    assert_eq!(&heard, b"pong", "{what}");
+}
+
+/// Runs a program of the host to its end.
+fn output(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {arguments:?}: {said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn ip(arguments: &str) {
+    let words: Vec<_> = arguments.split(' ').collect();
+    output("ip", &words);
+}
+
+/// The network devices of this test's host.
+fn devices() -> Vec<String> {
+    let devices = if_nameindex().unwrap();
+    let names = devices
+        .iter()
+        .map(|device| device.name().to_string_lossy().into_owned());
+    names.collect()
+}
+
+/// Its rules for packets, where there is an nft to show them.
+fn rules() -> String {
+    match geteuid().is_root() && has("nft") {
+        true => output("nft", &["list", "ruleset"]),
+        false => String::new(),
+    }
+}
+
+fn has(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|directory| directory.join(program).is_file())
+}
+
+fn can_have_bridges() -> bool {
+    geteuid().is_root() && has("ip")
+}
+
+/// Says aloud that a test cannot run here, although it passes.
+fn skip(needed: &str) {
+    // Not eprintln: the test harness would hide it.
+    let _ = writeln!(io::stderr(), "skipped: needs {needed}");
+}
+
+/// Returns from a test where there can be no bridge.
+macro_rules! need_bridges {
+    () => {
+        if !can_have_bridges() {
+            return skip("root, and ip in PATH");
+        }
+    };
+}
+
+/// Returns from a test where no port can be published.
+macro_rules! need_ports {
+    () => {
+        if !can_have_bridges() || !has("nft") {
+            return skip("root, and ip and nft in PATH");
+        }
+    };
+}
+
+// Exercise 1: run --add-host NAME:ADDRESS
+
+/// All networks that this user may have.
+fn networks() -> Vec<&'static str> {
+    let mut networks = vec!["isolated", "host"];
+    if can_have_bridges() {
+        networks.push("bridge");
+    }
+    networks
+}
+
+/// The lines of hosts(5), as words.
+fn lines(hosts: &str) -> Vec<Vec<&str>> {
+    let lines = hosts.lines().filter(|line| !line.starts_with('#'));
+    let lines = lines.map(|line| line.split_whitespace().collect());
+    lines.filter(|line: &Vec<_>| !line.is_empty()).collect()
+}
+
+const ADDED: [&str; 6] = [
+    "--add-host",
+    "db:192.0.2.7",
+    "--add-host",
+    "db6:2001:db8::7",
+    "--add-host",
+    "db:192.0.2.8",
+];
+
+fn assert_added(hosts: &str, net: &str) {
+    for line in [
+        ["192.0.2.7", "db"],
+        ["2001:db8::7", "db6"],
+        ["192.0.2.8", "db"],
+    ] {
+        assert!(
+            lines(hosts).iter().any(|found| *found == line),
+            "with --net {net}, a line should be {line:?}, and /etc/hosts is:\n{hosts}"
+        );
+    }
+}
 
 #[test]
 #[ignore = "exercise"]
-fn ex1_without_a_signal_the_container_is_killed() {
+fn ex1_the_lines_are_there_with_each_network() {
     let place = Place::new();
-    let containers = [place.start(&[], GOES_ON), place.start(&[], GOES_ON)];
-    // As everywhere, the beginning of an id will do. It is printed as it was typed.
-    let [one, another] = [&containers[0].id, &containers[1].id[..8]];
-    let seen = place.see(&["kill", one, another]);
-    assert_eq!(
-        (seen.code, seen.stdout),
-        (Some(0), format!("{one}\n{another}\n")),
-        "kill should print the ids, and exit 0. On stderr: {}",
-        seen.stderr
+    for net in networks() {
+        let options = [&["--net", net], &ADDED[..]].concat();
+        let hosts = place.run(&options, "cat /etc/hosts");
+        assert_added(&hosts, net);
+        // In the background, too, and under a PID 1 that is ours.
+        let options = [&options[..], &["--init"]].concat();
+        let container = place.start(&options, &format!("cat /etc/hosts; {WAITS}"));
+        assert_added(&container.log(), net);
+    }
+}
+
+#[test]
+#[ignore = "exercise"]
+fn ex1_what_was_in_the_file_stays() {
+    let place = Place::new();
+    let host = fs::read_to_string("/etc/hosts").unwrap_or_default();
+    for net in networks() {
+        let hosts = place.run(&[&["--net", net], &ADDED[..]].concat(), "cat /etc/hosts");
+        let expected = match net {
+            "host" => lines(&host),
+            "bridge" => vec![
+                vec!["127.0.0.1", "localhost"],
+                vec!["10.10.0.2", "tiny-container"],
+            ],
+            _ => vec![vec!["127.0.0.1", "localhost"]],
+        };
+        for line in expected {
+            // Several names in one line are as good as several lines.
+            let there = lines(&hosts)
+                .iter()
+                .any(|found| found[0] == line[0] && line.iter().all(|word| found.contains(word)));
+            assert!(
+                there,
+                "with --net {net}, a line should be {line:?} as before, and /etc/hosts is:\n{hosts}"
+            );
+        }
+        assert_added(&hosts, net);
+    }
+}
+
+#[test]
+#[ignore = "exercise"]
+fn ex1_a_last_line_without_an_end_stays_whole() {
+    let place = Place::new();
+    let file = place.state.path().join("hosts");
+    fs::write(&file, "127.0.0.1 localhost\n192.0.2.6 last").unwrap();
+    // Such is the /etc/hosts of this one's host, which is a mount namespace with a file of the test's in that place.
+    let run = place.tiny_docker(
+        &[
+            &["run", "--net", "host"],
+            &ADDED[..],
+            &["cat", "/etc/hosts"],
+        ]
+        .concat(),
     );
-    for container in &containers {
+    let mut unshare = Command::new("unshare");
+    unshare.arg(match geteuid().is_root() {
+        true => "-m",
+        false => "-rm",
+    });
+    let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
+    unshare.args(["sh", "-c", script]).arg(&file);
+    unshare.arg(run.get_program()).args(run.get_args());
+    unshare.env("TINY_DOCKER_ROOT", place.state.path());
+    let seen = Seen::from(unshare.output().unwrap());
+    assert_eq!(seen.code, Some(0), "{}", seen.stderr);
+    assert_added(&seen.stdout, "host");
+    assert!(
+        lines(&seen.stdout).contains(&vec!["192.0.2.6", "last"]),
+        "the host's last line was \"192.0.2.6 last\", without a line break, and /etc/hosts is:\n{}",
+        seen.stdout
+    );
+}
+
+#[test]
+#[ignore = "exercise"]
+fn ex1_nobody_elses_file_changes() {
+    let place = Place::new();
+    let rootfs = "192.0.2.9\tof-the-rootfs\n";
+    fs::write(place.hosts_of_rootfs(), rootfs).unwrap();
+    let host = fs::read_to_string("/etc/hosts").unwrap_or_default();
+    for net in networks() {
+        let options = [&["--net", net], &ADDED[..]].concat();
+        assert_added(&place.run(&options, "cat /etc/hosts"), net);
         assert_eq!(
-            container.exit_code(),
-            128 + 9,
-            "SIGKILL should have ended it, and its log is:\n{}",
+            fs::read_to_string(place.hosts_of_rootfs()).unwrap(),
+            rootfs,
+            "after --net {net}, /etc/hosts of the rootfs, which is all containers', has changed"
+        );
+        assert_eq!(
+            fs::read_to_string("/etc/hosts").unwrap_or_default(),
+            host,
+            "after --net {net}, the host's /etc/hosts has changed"
+        );
+        let next = place.run(&["--net", net], "cat /etc/hosts");
+        assert!(
+            !next.contains("192.0.2.7"),
+            "with --net {net}, the next container has the lines of this one:\n{next}"
+        );
+    }
+}
+
+#[test]
+#[ignore = "exercise"]
+fn ex1_what_is_no_name_and_address_is_refused() {
+    let place = Place::new();
+    place.run(&["--net", "isolated", "--add-host", "db:192.0.2.7"], "true");
+    for value in [
+        "db",
+        "",
+        ":",
+        "db:",
+        ":192.0.2.7",
+        "db:192.0.2",
+        "db:192.0.2.256",
+        "db:2001:db8::7::1",
+        "db:localhost",
+        "d b:192.0.2.7",
+        "d\tb:192.0.2.7",
+        " db:192.0.2.7",
+        "db:192.0.2.7 evil",
+    ] {
+        place.assert_refuses(&["--add-host", value], &[2], "--add-host");
+    }
+    // As they are cited, it may take more than a line to say what is wrong with these.
+    for value in ["evil\ndb:192.0.2.7", "db:192.0.2.7\n192.0.2.8 evil"] {
+        let seen = place.try_to(&["run", "--add-host", value, "echo", "ran"]);
+        assert_eq!((seen.code, &*seen.stdout), (Some(2), ""), "{value:?}");
+    }
+}
+
+// Exercise 2: run --ip ADDRESS
+
+#[test]
+#[ignore = "exercise"]
+fn ex2_the_container_has_the_address() {
+    need_bridges!();
+    let place = Place::new();
+    for (options, address) in [
+        (&[][..], "10.10.0.77"),
+        (&["--net", "bridge"], "10.10.0.2"),
+        (&["--init"], "10.10.0.254"),
+        (&["--subnet", "10.10.0.0/24"], "10.10.0.9"),
+    ] {
+        let options = [options, &["--ip", address]].concat();
+        let container = place.start(&options, &format!("cat /etc/hosts; {WAITS}"));
+        assert_eq!(container.address(), address, "after run {options:?}");
+        assert_eq!(container.record()["address"], address, "in the record");
+        assert!(
+            lines(&container.log()).contains(&vec![address, "tiny-container"]),
+            "/etc/hosts should have it, too, and is:\n{}",
             container.log()
         );
-    }
-}
-
-#[test]
-#[ignore = "exercise"]
-fn ex1_a_signal_has_two_names_and_a_number() {
-    let place = Place::new();
-    let container = place.start(&[], GOES_ON);
-    let mut log = "ready\n".to_owned();
-    for (signal, said) in [
-        ("TERM", "term\n"),
-        ("SIGTERM", "term\n"),
-        ("15", "term\n"),
-        ("SIGUSR1", "usr1\n"),
-    ] {
-        let seen = place.see(&["kill", "-s", signal, &container.id]);
-        assert_eq!(
-            (seen.code, seen.stdout),
-            (Some(0), format!("{}\n", container.id)),
-            "kill -s {signal} should print the id, and exit 0. On stderr: {}",
-            seen.stderr
-        );
-        log += said;
-        wait_until(
-            &format!("the container get the signal of kill -s {signal}"),
-            || container.log() == log,
-        );
-    }
-    assert!(
-        container.is_alive(),
-        "it has handled these signals, and should go on"
-    );
-}
-
-#[test]
-#[ignore = "exercise"]
-fn ex1_an_unknown_signal_is_refused_and_nothing_is_sent() {
-    let place = Place::new();
-    let container = place.start(&[], GOES_ON);
-    for unknown in ["NONSENSE", "SIGNONSENSE", "SIG", "", "0", "999"] {
-        let mut kill = place.tiny_docker(&["kill", "-s", unknown, &container.id]);
-        let seen = Seen::from(kill.output().unwrap());
-        assert_ne!(seen.code, Some(0), "kill -s '{unknown}' should fail");
-        assert_eq!(
-            seen.stdout, "",
-            "kill -s '{unknown}' should print no id: nothing was sent"
-        );
+        let listed = place.see(&["ps"]).stdout;
         assert!(
-            !seen.stderr.is_empty() && !seen.stderr.contains("panicked"),
-            "kill -s '{unknown}' should say what is wrong, and stderr is:\n{}",
-            seen.stderr
+            listed.contains(&format!("   {address}   ")),
+            "ps should show it:\n{listed}"
         );
     }
-    // What comes next is the first that the container gets.
-    place.see(&["kill", "-s", "USR1", &container.id]);
-    wait_until("the container get SIGUSR1", || {
-        container.log().contains("usr1\n")
+}
+
+#[test]
+#[ignore = "exercise"]
+fn ex2_it_can_talk_from_there() {
+    need_bridges!();
+    let place = Place::new();
+    let neighbour = place.start(&["--ip", "10.10.0.30"], WAITS);
+    let listener = neighbour.listen(4000);
+    let talk = "exec cat </dev/tcp/10.10.0.30/4000";
+    let mut run = place.tiny_docker(&["run", "--ip", "10.10.0.40", "bash", "-c", talk]);
+    let run = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut run = Stranger(run.unwrap());
+    let mut accepted = None;
+    wait_until("the connection from 10.10.0.40 to 10.10.0.30", || {
+        accepted = listener.accept().ok();
+        accepted.is_some() || run.0.try_wait().unwrap().is_some()
     });
-    assert_eq!(
-        container.log(),
-        "ready\nusr1\n",
-        "an unknown signal was sent as another one"
-    );
-    assert!(container.is_alive(), "an unknown signal has ended it");
+    let (mut client, from) = accepted.expect("10.10.0.40 should reach 10.10.0.30");
+    assert_eq!(from.ip(), IpAddr::from([10, 10, 0, 40]));
+    client.write_all(b"hello\n").unwrap();
+    drop(client);
+    let mut heard = String::new();
+    let mut stdout = run.0.stdout.take().unwrap();
+    stdout.read_to_string(&mut heard).unwrap();
+    assert_eq!(heard, "hello\n");
 }
 
 #[test]
 #[ignore = "exercise"]
-fn ex1_a_container_that_has_ended_is_refused_and_the_others_get_the_signal() {
+fn ex2_what_is_not_for_containers_is_refused() {
+    need_bridges!();
     let place = Place::new();
-    let [ended, running] = [place.start_and_end(), place.start(&[], ENDS)];
-    let seen = place.see(&["kill", "-s", "TERM", &ended.id, &running.id]);
-    seen.assert_refused(&ended.id, &format!("{}\n", running.id));
-    assert_eq!(running.exit_code(), 4, "the other one should get SIGTERM");
-}
-
-#[test]
-#[ignore = "exercise"]
-fn ex1_a_process_that_has_got_the_pid_since_is_left_alone() {
-    let place = Place::new();
-    let container = place.start_and_end();
-    let mut stranger = Stranger::start();
-    // "running" is what a run that was itself killed has left.
-    for status in ["exited", "running"] {
-        container.change_record(|record| {
-            record["status"] = status.into();
-            record["pid"] = stranger.0.id().into();
-            record["start_time"] = 1.into();
-        });
-        let seen = place.see(&["kill", &container.id]);
-        assert!(
-            !stranger.has_ended(),
-            "the record ({status}) has the pid of a container that has ended, and kill has killed the process \
-             that has that pid now"
-        );
-        seen.assert_refused(&container.id, "");
+    let with = |subnet, address| ["--subnet", subnet, "--ip", address];
+    // Once as the first container, and once where there is a bridge already.
+    for running in [false, true] {
+        let container = running.then(|| place.start(&["--ip", "10.10.0.4"], WAITS));
+        for address in [
+            "10.10.0.0",
+            "10.10.0.1",
+            "10.10.0.255",
+            "10.10.1.4",
+            "10.9.255.254",
+            "127.0.0.1",
+            "0.0.0.0",
+            "255.255.255.255",
+            "10.10.0",
+            "10.10.0.256",
+            "10.10.0.4/24",
+            "::1",
+            "web",
+        ] {
+            place.assert_refuses(&["--ip", address], &[2, 125], address);
+        }
+        if let Some(container) = container {
+            container.stop();
+        }
+        wait_until("the bridge go", || devices() == ["lo"]);
     }
-}
-
-// Exercise 2: run --stop-signal SIGNAL
-
-#[test]
-#[ignore = "exercise"]
-fn ex2_stop_sends_the_signal_that_run_was_given() {
-    let place = Place::new();
-    for (signal, said, code) in [
-        ("USR1", "usr1", 5),
-        ("SIGUSR2", "usr2", 6),
-        ("TERM", "term", 4),
-    ] {
-        let container = place.start(&["--stop-signal", signal], ENDS);
-        let seen = place.see(&["stop", "-t", "30", &container.id]);
-        assert_eq!(seen.code, Some(0), "{}", seen.stderr);
-        assert_eq!(
-            container.log(),
-            format!("ready\n{said}\n"),
-            "after run --stop-signal {signal}, that is what stop should send, and nothing else"
-        );
-        assert_eq!(container.exit_code(), code);
-        assert_eq!(container.record()["status"], "stopped");
+    for address in ["10.10.0.23", "10.10.0.24", "10.10.0.17", "10.10.0.16"] {
+        place.assert_refuses(&with("10.10.0.16/29", address), &[2, 125], address);
+    }
+    for address in ["10.10.0.18", "10.10.0.22"] {
+        place.run(&with("10.10.0.16/29", address), "true");
     }
 }
 
 #[test]
 #[ignore = "exercise"]
-fn ex2_a_container_that_does_not_heed_it_is_killed_all_the_same() {
+fn ex2_an_address_is_given_once() {
+    need_bridges!();
     let place = Place::new();
-    let container = place.start(&["--stop-signal", "USR1"], GOES_ON);
-    let seen = place.see(&["stop", "-t", "1", &container.id]);
-    assert_eq!(seen.code, Some(0), "{}", seen.stderr);
-    assert_eq!(
-        container.log(),
-        "ready\nusr1\n",
-        "it should get its stop signal first"
-    );
-    assert_eq!(
-        container.exit_code(),
-        128 + 9,
-        "then, after the time, SIGKILL"
-    );
-}
-
-#[test]
-#[ignore = "exercise"]
-fn ex2_a_record_without_a_stop_signal_means_sigterm() {
-    let place = Place::new();
-    let container = place.start(&["--stop-signal", "USR1"], ENDS);
-    // As the program wrote it before this exercise.
-    let before = [
-        "id",
-        "hostname",
-        "rootfs",
-        "command",
-        "status",
-        "created_at",
-        "start_time",
-        "pid",
-        "boot_id",
-        "exit_code",
-        "log",
-        "init",
-    ];
-    container.change_record(|record| record.retain(|field, _| before.contains(&field.as_str())));
-    let listed = place.see(&["ps"]);
-    assert!(
-        listed.stdout.contains(&container.id),
-        "ps should still be able to read a record without the new field. On stderr: {}",
-        listed.stderr
-    );
-    let seen = place.see(&["stop", "-t", "30", &container.id]);
-    assert_eq!(
-        seen.code,
-        Some(0),
-        "stop should still be able to read a record without the new field: {}",
-        seen.stderr
-    );
-    assert_eq!(
-        container.log(),
-        "ready\nterm\n",
-        "a record that names no signal means SIGTERM"
-    );
-}
-
-#[test]
-#[ignore = "exercise"]
-fn ex2_an_unknown_signal_is_refused_before_anything_starts() {
-    let place = Place::new();
-    // Or else every signal would be unknown.
-    place.start(&["--stop-signal", "TERM"], ENDS);
-    let before = place.count_records();
-    for unknown in ["NONSENSE", "0"] {
-        let mut run = place.tiny_docker(&["run", "--stop-signal", unknown, "echo", "started"]);
-        let seen = Seen::from(run.output().unwrap());
+    let chosen = place.start(&["--ip", "10.10.0.3"], WAITS);
+    place.assert_refuses(&["--ip", "10.10.0.3"], &[125], "10.10.0.3");
+    let mut others = Vec::new();
+    for _ in 0..3 {
+        let other = place.start(&[], WAITS);
+        let address = other.address();
         assert_ne!(
-            seen.code,
-            Some(0),
-            "run --stop-signal {unknown} should fail"
+            address,
+            chosen.address(),
+            "two containers have the same address"
         );
-        assert_eq!(seen.stdout, "", "it should not start");
-        assert_eq!(place.count_records(), before, "it should leave no record");
+        place.assert_refuses(&["--ip", &address], &[125], &address);
+        others.push(other);
+    }
+    let another = place.start(&["--ip", "10.10.0.7"], WAITS);
+    assert_eq!(another.address(), "10.10.0.7");
+}
+
+#[test]
+#[ignore = "exercise"]
+fn ex2_of_several_at_the_same_time_one_gets_it() {
+    need_bridges!();
+    let place = Place::new();
+    // The bridge stays as it is.
+    let _other = place.start(&[], WAITS);
+    let run = || {
+        let mut run = place.tiny_docker(&["run", "-d", "--ip", "10.10.0.50", "sleep", "1000"]);
+        let run = run.stdout(Stdio::piped()).stderr(Stdio::piped());
+        run.spawn().unwrap()
+    };
+    let runs: Vec<_> = (0..4).map(|_| run()).collect();
+    let seen = runs.into_iter().map(|run| run.wait_with_output().unwrap());
+    let (started, refused): (Vec<_>, Vec<_>) =
+        seen.map(Seen::from).partition(|seen| seen.code == Some(0));
+    for seen in &started {
+        place.see(&["stop", "-t", "0", seen.stdout.trim()]);
+    }
+    for seen in &refused {
+        seen.assert_refused(&[125], "10.10.0.50");
+    }
+    assert_eq!(started.len(), 1, "10.10.0.50 was given more than once");
+}
+
+#[test]
+#[ignore = "exercise"]
+fn ex2_afterwards_it_is_free_again() {
+    need_bridges!();
+    let place = Place::new();
+    let _other = place.start(&[], WAITS);
+    let gets_it = || {
+        let seen = place.see(&["run", "--ip", "10.10.0.60", "true"]);
+        seen.code == Some(0)
+    };
+    for end in [Background::stop, Background::abandon] {
+        let container = place.start(&["--ip", "10.10.0.60"], WAITS);
+        place.assert_refuses(&["--ip", "10.10.0.60"], &[125], "10.10.0.60");
+        end(&container);
+        // The kernel may need a moment for it.
+        wait_until("10.10.0.60 free again", gets_it);
+        wait_until("10.10.0.60 free once more", gets_it);
     }
 }
 
-// Exercise 3: rm [-f] ID…
-
 #[test]
 #[ignore = "exercise"]
-fn ex3_the_records_of_ended_containers_are_removed() {
+fn ex2_without_a_bridge_there_is_no_address() {
     let place = Place::new();
-    let before = place.count_records();
-    let ended = [place.start_and_end(), place.start_and_end()];
-    let kept = place.start_and_end();
-    // As everywhere, the beginning of an id will do. It is printed as it was typed.
-    let [one, another] = [&ended[0].id, &ended[1].id[..8]];
-    let seen = place.see(&["rm", one, another]);
-    assert_eq!(
-        (seen.code, seen.stdout),
-        (Some(0), format!("{one}\n{another}\n")),
-        "rm should print the ids, and exit 0. On stderr: {}",
-        seen.stderr
-    );
-    for container in &ended {
-        assert!(!container.is_listed(), "ps -a still lists it");
+    // Or else it is not understood at all.
+    let help = place.see(&["run", "--help"]).stdout;
+    assert!(help.contains("--ip "), "run has no option --ip yet");
+    for net in ["isolated", "none", "host"] {
+        let options = ["--net", net, "--ip", "10.10.0.4"];
+        place.assert_refuses(&options, &[2, 125], "--ip");
     }
-    assert!(kept.is_listed(), "the third container should stay");
-    assert_eq!(
-        place.count_records(),
-        before + 1,
-        "something is left of the records"
-    );
-    let seen = place.see(&["rm", one]);
-    assert_eq!(seen.code, Some(1), "there is no such container any more");
+}
+
+// Exercise 3: run -p HOST:CONTAINER
+
+#[test]
+#[ignore = "exercise"]
+fn ex3_the_port_leads_to_the_container() {
+    need_ports!();
+    let place = Place::new();
+    let machine = other_machine();
+    let pid = machine.0.id() as i32;
+    for option in ["-p", "--publish"] {
+        let container = place.start(&[option, "8080:80"], WAITS);
+        let listener = container.listen(80);
+        let client = within(pid, || connect(HOST, 8080));
+        assert_leads_to(client, &listener, "192.0.2.1:8080, from another machine");
+        let client = connect(HOST, 8080);
+        assert_leads_to(client, &listener, "192.0.2.1:8080, from the host itself");
+        drop(listener);
+        container.stop();
+    }
 }
 
 #[test]
 #[ignore = "exercise"]
-fn ex3_a_running_container_is_refused_and_goes_on() {
+fn ex3_each_port_leads_to_its_own() {
+    need_ports!();
     let place = Place::new();
-    let [running, ended] = [place.start(&[], GOES_ON), place.start_and_end()];
-    let seen = place.see(&["rm", &running.id, &ended.id]);
-    assert!(running.is_alive(), "without -f, it should go on");
-    assert!(running.is_listed(), "ps -a should still list it");
-    assert!(!ended.is_listed(), "the other one should be removed");
-    seen.assert_refused(&running.id, &format!("{}\n", ended.id));
+    let machine = other_machine();
+    let pid = machine.0.id() as i32;
+    let first = place.start(&["-p", "8080:80", "-p", "8443:443"], WAITS);
+    let second = place.start(&["-p", "8081:80"], WAITS);
+    for (container, inside, outside) in
+        [(&first, 80, 8080), (&first, 443, 8443), (&second, 80, 8081)]
+    {
+        let listener = container.listen(inside);
+        let what = format!("192.0.2.1:{outside}");
+        assert_leads_to(within(pid, || connect(HOST, outside)), &listener, &what);
+        assert_leads_to(connect(HOST, outside), &listener, &what);
+    }
 }
 
 #[test]
 #[ignore = "exercise"]
-fn ex3_with_force_a_running_container_is_killed_first() {
+fn ex3_all_other_ports_stay_closed() {
+    need_ports!();
     let place = Place::new();
-    let before = place.count_records();
-    let [running, ended] = [place.start(&[], GOES_ON), place.start_and_end()];
-    let seen = place.see(&["rm", "-f", &running.id, &ended.id]);
-    assert!(!running.is_alive(), "when rm -f returns, it should be dead");
-    assert_eq!(
-        (seen.code, seen.stdout),
-        (Some(0), format!("{}\n{}\n", running.id, ended.id)),
-        "rm -f should print the ids, and exit 0. On stderr: {}",
-        seen.stderr
-    );
-    assert_eq!(
-        place.count_records(),
-        before,
-        "something is left of the records"
-    );
+    let machine = other_machine();
+    let pid = machine.0.id() as i32;
+    let container = place.start(&["-p", "8080:80"], WAITS);
+    let listeners = [80, 81].map(|port| container.listen(port));
+    let client = within(pid, || connect(HOST, 8080));
+    assert_leads_to(client, &listeners[0], "192.0.2.1:8080");
+    let inside = container.address().parse().unwrap();
+    for (address, port) in [(HOST, 80), (HOST, 81), (HOST, 8081), (inside, 81)] {
+        let client = within(pid, || connect(address, port));
+        assert!(
+            client.is_err(),
+            "{address}:{port} can be reached from another machine, and only 8080 is published"
+        );
+    }
+    // What listens on other machines at a port of that number has nothing to do with it.
+    let listener = within(pid, || TcpListener::bind((OTHER, 8080))).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    assert_leads_to(connect(OTHER, 8080), &listener, "192.0.2.2:8080");
+    let client = within(container.pid, || connect(OTHER, 8080));
+    assert_leads_to(client, &listener, "192.0.2.2:8080, from the container");
 }
 
 #[test]
 #[ignore = "exercise"]
-fn ex3_a_record_that_is_in_other_hands_is_waited_for() {
+fn ex3_a_port_is_published_once() {
+    need_ports!();
     let place = Place::new();
-    let container = place.start_and_end();
-    let lock = File::open(container.directory().join("lock")).unwrap();
-    lock.lock().unwrap();
-    let mut rm = place.tiny_docker(&["rm", &container.id]);
-    let rm = rm.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut rm = rm.spawn().unwrap();
-    // Long enough for a program that does not wait.
-    sleep(Duration::from_millis(500));
-    let waited = rm.try_wait().unwrap().is_none();
-    let there = container.directory().join("config.json").exists();
-    drop(lock);
-    let seen = Seen::from(rm.wait_with_output().unwrap());
-    assert_ne!(
-        seen.code,
-        Some(2),
-        "rm is not understood yet:\n{}",
-        seen.stderr
-    );
-    assert!(
-        there,
-        "the record was removed while another process had it locked, and may have been writing to it"
-    );
-    assert!(
-        waited,
-        "rm should wait until the lock is free. On stderr: {}",
-        seen.stderr
-    );
-    assert_eq!(seen.code, Some(0), "then it goes on: {}", seen.stderr);
-    assert!(!container.is_listed(), "ps -a still lists it");
+    let machine = other_machine();
+    let pid = machine.0.id() as i32;
+    let container = place.start(&["-p", "8080:80"], WAITS);
+    let listener = container.listen(80);
+    for options in [
+        &["-p", "8080:80"][..],
+        &["-p", "8080:81"],
+        &["-p", "8081:80", "-p", "8080:80"],
+    ] {
+        place.assert_refuses(options, &[125], "8080");
+        let client = within(pid, || connect(HOST, 8080));
+        assert_leads_to(client, &listener, "192.0.2.1:8080, as before");
+    }
+    place.assert_refuses(&["-p", "8082:80", "-p", "8082:81"], &[2, 125], "8082");
+    // Of those that were refused, nothing is published.
+    place.run(&["-p", "8081:80", "-p", "8082:80"], "true");
 }
 
 #[test]
 #[ignore = "exercise"]
-fn ex3_a_process_that_has_got_the_pid_since_is_left_alone() {
+fn ex3_only_the_ports_of_the_container_that_ends_are_closed() {
+    need_ports!();
     let place = Place::new();
-    let container = place.start_and_end();
-    let mut stranger = Stranger::start();
-    // As a run that was itself killed has left it.
-    container.change_record(|record| {
-        record["status"] = "running".into();
-        record["pid"] = stranger.0.id().into();
-        record["start_time"] = 1.into();
+    let machine = other_machine();
+    let pid = machine.0.id() as i32;
+    let ending = place.start(&["-p", "8080:80"], WAITS);
+    let staying = place.start(&["-p", "8081:80", "-p", "8082:82"], WAITS);
+    let listeners = [80, 82].map(|port| staying.listen(port));
+    ending.stop();
+    wait_until("the rules about port 8080 go", || !rules().contains("8080"));
+    // Nor does the end of one that has published nothing.
+    place.run(&[], "true");
+    place.run(&["--net", "isolated"], "true");
+    for (port, listener) in [8081, 8082].iter().zip(&listeners) {
+        let client = within(pid, || connect(HOST, *port));
+        let what = format!("192.0.2.1:{port}, after another container has ended");
+        assert_leads_to(client, listener, &what);
+    }
+    let next = place.start(&["-p", "8080:80"], WAITS);
+    let listener = next.listen(80);
+    let client = within(pid, || connect(HOST, 8080));
+    assert_leads_to(client, &listener, "192.0.2.1:8080, published again");
+    drop((listener, listeners));
+    next.stop();
+    staying.stop();
+    wait_until("all rules go with the last container", || {
+        rules().is_empty()
     });
-    let seen = place.see(&["rm", "-f", &container.id]);
+}
+
+#[test]
+#[ignore = "exercise"]
+fn ex3_where_the_run_is_killed_the_next_container_does_not_inherit_the_port() {
+    need_ports!();
+    let place = Place::new();
+    let machine = other_machine();
+    let pid = machine.0.id() as i32;
+    let _other = place.start(&["--init"], WAITS);
+    let killed = place.start(&["-p", "8080:80"], WAITS);
+    let address = killed.address();
+    killed.abandon();
+    let mut next = None;
+    wait_until("its address given to another container", || {
+        let container = place.start(&[], WAITS);
+        let same = container.address() == address;
+        next = Some(container);
+        same
+    });
+    let next = next.unwrap();
+    let listener = next.listen(80);
+    let client = within(pid, || connect(HOST, 8080));
     assert!(
-        !stranger.has_ended(),
-        "the record has the pid of a container that has ended, and rm -f has killed the process that has that \
-         pid now"
+        client.is_err(),
+        "port 8080 of a container whose run was killed leads to the next one with that address"
     );
-    assert_eq!(seen.code, Some(0), "{}", seen.stderr);
-    assert!(!container.is_listed(), "ps -a still lists it");
+    drop(listener);
+    let again = place.start(&["-p", "8080:80"], WAITS);
+    let listener = again.listen(80);
+    let client = within(pid, || connect(HOST, 8080));
+    assert_leads_to(client, &listener, "192.0.2.1:8080, published again");
+}
+
+#[test]
+#[ignore = "exercise"]
+fn ex3_what_is_no_pair_of_ports_is_refused() {
+    need_ports!();
+    let place = Place::new();
+    place.run(&["-p", "8080:80"], "true");
+    wait_until("the bridge go", || devices() == ["lo"]);
+    for value in [
+        "8080",
+        "8080:",
+        ":80",
+        ":",
+        "0:80",
+        "8080:0",
+        "65536:80",
+        "8080:65536",
+        "-1:80",
+        "http:80",
+        "8080:80:81",
+        "80 80:80",
+        "8080:80 }; flush ruleset",
+    ] {
+        place.assert_refuses(&[&format!("-p{value}")], &[2], value);
+    }
+}
+
+#[test]
+#[ignore = "exercise"]
+fn ex3_without_a_bridge_there_is_nothing_to_publish() {
+    let place = Place::new();
+    let help = place.see(&["run", "--help"]).stdout;
+    assert!(help.contains("-p, --publish"), "run has no option -p yet");
+    for net in ["isolated", "none", "host"] {
+        place.assert_refuses(&["--net", net, "-p", "8080:80"], &[2, 125], "--");
+    }
 }

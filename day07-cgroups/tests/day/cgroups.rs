@@ -1,6 +1,7 @@
 //! `--memory`, `--cpus`, `--pids-limit`.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
@@ -34,7 +35,7 @@ fn who_takes_more_memory_than_allowed_is_killed() {
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(137), ""));
     let listed = see(&["ps", "-a"]).stdout;
     assert!(
-        listed.contains("   exited (137, out of memory)   sh -c"),
+        listed.contains("   exited (137, out of memory)   "),
         "{listed}"
     );
 }
@@ -54,7 +55,7 @@ fn not_every_137_is_a_lack_of_memory() {
     let end = "trap : 0; kill -9 $$ & wait; exit 137"; // PID 1 cannot kill itself
     assert_eq!(see(&["run", "-m", "64m", "sh", "-c", end]).code, Some(137));
     let listed = see(&["ps", "-a"]).stdout;
-    assert!(listed.contains("   exited (137)   sh -c"), "{listed}");
+    assert!(listed.contains("   exited (137)   "), "{listed}");
 }
 
 #[test]
@@ -143,7 +144,16 @@ fn half_a_cpu_is_half_a_cpu() {
         };
         processes().iter().map(of).sum::<f64>() / 100.0
     };
-    // Where the machine has other things to do, it may be less, and then we look again; more it may never be.
+    // Whatever else the machine has to do: the containers come first. More than half it may not be all the same.
+    for (file, weight) in [("cpu.weight", "10000"), ("cpu.shares", "262144")] {
+        for group in groups(&container.id) {
+            let above = group.parent().unwrap().join(file);
+            let _ = OpenOptions::new()
+                .write(true)
+                .open(above)
+                .map(|mut file| file.write_all(weight.as_bytes()));
+        }
+    }
     let mut shares = Vec::new();
     for _ in 0..20 {
         let (start, before) = (Instant::now(), used());
@@ -303,7 +313,7 @@ impl Delegated {
     fn see(&self, home: &Path, arguments: &[&str]) -> Seen {
         let command = as_ordinary_user(home, arguments);
         let script = format!(
-            "echo $$ >{}/cgroup.procs; exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$@\"",
+            "cd {}; cd beside-tiny-docker 2>/dev/null; echo $$ >cgroup.procs; exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$@\"",
             self.0.display()
         );
         let mut sh = Command::new("sh");

@@ -116,12 +116,16 @@ fn help_tells_what_there_is() {
       <COMMAND>...  The command and its arguments
 
     Options:
-      -d, --detach           Run in the background, and print the container's id
-          --root <DIR>       Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
-          --init             Run a small PID 1 that passes signals on to the command, and reaps its orphans
-          --hostname <NAME>  Hostname inside the container [default: tiny-container]
-          --rootfs <DIR>     The directory that becomes the container's / [default: made of this machine's programs]
-      -h, --help             Print help
+      -d, --detach               Run in the background, and print the container's id
+          --root <DIR>           Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+          --init                 Run a small PID 1 that passes signals on to the command, and reaps its orphans
+          --hostname <NAME>      Hostname inside the container [default: tiny-container]
+          --net <NET>            What it sees of the network: isolated (also called none) or host [default: isolated]
+      -m, --memory <SIZE>        How much memory it may use, as 128m or 1g
+          --cpus <NUMBER>        How many CPUs it may keep busy, as 0.5 or 2
+          --pids-limit <NUMBER>  How many processes and threads it may have
+          --rootfs <DIR>         The directory that becomes the container's / [default: made of this machine's programs]
+      -h, --help                 Print help
     ");
     assert_snapshot!(see(&["ps", "--help"]).stdout, @"
     List containers

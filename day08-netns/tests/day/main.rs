@@ -1,5 +1,6 @@
 //! What a user of this day's program would notice.
 
+mod cgroups;
 mod cli;
 mod command;
 mod detach;
@@ -7,6 +8,7 @@ mod init;
 mod lifetime;
 mod logs;
 mod namespaces;
+mod network;
 mod ps;
 mod records;
 mod rootfs;

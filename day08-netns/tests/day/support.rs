@@ -11,7 +11,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, geteuid};
+use nix::unistd::{AccessFlags, Pid, access, geteuid};
 use tempfile::TempDir;
 
 /// The program under test.
@@ -191,6 +191,57 @@ macro_rules! need_namespaces {
     };
 }
 
+/// Where this user may make groups that limit `controller`: for version 2 and for version 1.
+fn group_of_ours(controller: &str) -> Option<PathBuf> {
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap();
+    let own = groups.lines().find_map(|line| line.strip_prefix("0::/"));
+    let v2 = Path::new("/sys/fs/cgroup").join(own.unwrap_or_default());
+    let controllers = fs::read_to_string(v2.join("cgroup.controllers")).unwrap_or_default();
+    let v1 = Path::new("/sys/fs/cgroup").join(controller);
+    let group = match controllers.split_whitespace().any(|has| has == controller) {
+        true => v2,
+        false => v1,
+    };
+    access(&group.join("cgroup.procs"), AccessFlags::W_OK)
+        .is_ok()
+        .then_some(group)
+}
+
+/// Whether this user may have groups with limits.
+pub fn can_have_cgroups() -> bool {
+    ["memory", "cpu", "pids"]
+        .iter()
+        .all(|controller| group_of_ours(controller).is_some())
+}
+
+/// Returns from a test, aloud, where this user may have no groups with limits.
+#[macro_export]
+macro_rules! need_cgroups {
+    () => {
+        $crate::need_namespaces!();
+        if !$crate::support::can_have_cgroups() {
+            return $crate::support::skip("cgroups that this user may change");
+        }
+    };
+}
+
+/// Whether the memory controller is one of version 2 here.
+pub fn has_cgroup_v2() -> bool {
+    fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").is_ok_and(|all| all.contains("memory"))
+}
+
+/// The groups of the container `id`, wherever there are any on this machine.
+pub fn groups(id: &str) -> Vec<PathBuf> {
+    let find = Command::new("find")
+        .args(["/sys/fs/cgroup", "-name", id])
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&find.stdout)
+        .lines()
+        .map(PathBuf::from)
+        .collect()
+}
+
 /// The processes of the whole machine that have `word` in their command line.
 pub fn processes_with(word: &str) -> Vec<i32> {
     let mut found = Vec::new();
@@ -293,6 +344,17 @@ impl Detached {
         let line = table.lines().find(|line| line.starts_with(&self.id));
         let columns = line.unwrap().split_whitespace().skip(1);
         columns.collect::<Vec<_>>().join(" ")
+    }
+
+    /// What the file of its group says that has one of these names, the first in version 2, the other in version 1.
+    pub fn in_its_group(&self, v2: &str, v1: &str) -> Option<String> {
+        let groups = groups(&self.id);
+        let mut files = groups
+            .iter()
+            .flat_map(|group| [group.join(v2), group.join(v1)]);
+        files
+            .find_map(|file| fs::read_to_string(file).ok())
+            .map(|text| text.trim().to_owned())
     }
 
     pub fn is_running(&self) -> bool {

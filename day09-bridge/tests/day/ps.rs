@@ -26,7 +26,7 @@ fn start(arguments: &[&str]) -> Running {
 fn without_containers_there_are_only_headings() {
     let seen = see(&["ps", "-a"]);
     assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
-    assert_snapshot!(seen.stdout, @"CONTAINER ID   PID   STATUS   COMMAND");
+    assert_snapshot!(seen.stdout, @"CONTAINER ID   PID   STATUS   ADDRESS   COMMAND");
 }
 
 #[test]
@@ -38,14 +38,14 @@ fn ps_lists_the_running_ones_and_with_a_all_newest_first() {
     let _running = start(&["sleep", &time]);
     let hide = |text: String| without_ids(&text).replace(&time, "1000");
     assert_snapshot!(hide(see(&["ps"]).stdout), @"
-    CONTAINER ID   PID   STATUS   COMMAND
-    ID   PID   running   sleep 1000
+    CONTAINER ID   PID   STATUS   ADDRESS   COMMAND
+    ID   PID   running   10.10.0.2   sleep 1000
     ");
     assert_snapshot!(hide(see(&["ps", "--all"]).stdout), @"
-    CONTAINER ID   PID   STATUS   COMMAND
-    ID   PID   running   sleep 1000
-    ID   -   exited (0)   sh -c kill -KILL 1; echo ended by nobody
-    ID   -   exited (3)   sh -c exit 3
+    CONTAINER ID   PID   STATUS   ADDRESS   COMMAND
+    ID   PID   running   10.10.0.2   sleep 1000
+    ID   -   exited (0)   -   sh -c kill -KILL 1; echo ended by nobody
+    ID   -   exited (3)   -   sh -c exit 3
     ");
 }
 
@@ -85,8 +85,8 @@ fn control_characters_in_a_command_do_not_reach_the_terminal() {
     need_namespaces!();
     see(&["run", "sh", "-c", "true\n", "\u{1b}[31mred", "é"]);
     assert_snapshot!(without_ids(&see(&["ps", "-a"]).stdout), @r"
-    CONTAINER ID   PID   STATUS   COMMAND
-    ID   -   exited (0)   sh -c true\n \u{1b}[31mred é
+    CONTAINER ID   PID   STATUS   ADDRESS   COMMAND
+    ID   -   exited (0)   -   sh -c true\n \u{1b}[31mred é
     ");
 }
 
@@ -114,8 +114,8 @@ fn a_container_whose_runtime_was_killed_has_ended() {
     kill(Pid::from_raw(running.pid()), Signal::SIGKILL).unwrap();
     wait_until("it gone", || see(&["ps"]).stdout.lines().count() == 1);
     assert_snapshot!(without_ids(&see(&["ps", "-a"]).stdout), @"
-    CONTAINER ID   PID   STATUS   COMMAND
-    ID   -   exited   sleep 1000
+    CONTAINER ID   PID   STATUS   ADDRESS   COMMAND
+    ID   -   exited   -   sleep 1000
     ");
 }
 

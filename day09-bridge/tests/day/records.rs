@@ -122,8 +122,8 @@ fn a_damaged_record_costs_only_itself() {
     tiny-docker: cannot read STATE/containers/ID/config.json: expected value at line 1 column 1
     tiny-docker: cannot read STATE/containers/ID/config.json: it is about the container ANOTHER
     tiny-docker: cannot read STATE/containers/ID/config.json: missing field `id` at line 1 column 23
-    CONTAINER ID   PID   STATUS   COMMAND
-    ID   -   exited (0)   true
+    CONTAINER ID   PID   STATUS   ADDRESS   COMMAND
+    ID   -   exited (0)   -   true
     ");
 }
 

