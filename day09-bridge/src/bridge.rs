@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use nix::net::if_::{if_nameindex, if_nametoindex};
 use nix::unistd::{Pid, geteuid};
 
@@ -22,6 +22,8 @@ const BRIDGE: &str = "td0";
 const LOCK: &str = "/run/tiny-docker.lock";
 
 const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
+
+const INSTEAD: &str = "hint: --net isolated does without";
 
 /// The bridge's alias tells what [`FORWARDING`] was before.
 const ALIAS: &str = "ip_forward-was";
@@ -50,10 +52,7 @@ impl Cable {
     // ANCHOR: plug
     /// Connects the container whose PID 1 is `container`. The first one has the bridge made, too.
     pub fn plug(container: Pid, subnet: Subnet) -> Result<Self> {
-        ensure!(
-            has("ip"),
-            "ip is not in PATH\nhint: install iproute2, or use --net isolated"
-        );
+        ensure!(has("ip"), "ip is not in PATH\n{INSTEAD}");
         let lock = lock()?;
         let bridge = bridge(subnet)?;
         let number = free_number(subnet)?;
@@ -66,7 +65,8 @@ impl Cable {
             "
         );
         let made = type_into("ip -batch -", &commands);
-        made.inspect_err(|_| tidy_up_later(None))?;
+        made.inspect_err(|_| tidy_up_later(None))
+            .map_err(|error| anyhow!("{error}\n{INSTEAD}"))?;
         let index = if_nametoindex(name.as_str()).context("the container has ended")?;
         let cable = Self { index, address };
         open_way_out(subnet)?;

@@ -38,6 +38,10 @@ fn the_graders_know_a_solution_from_a_wrong_one() {
         }
         let exercises: BTreeSet<_> = patches.iter().filter_map(|name| exercise(name)).collect();
         for exercise in exercises {
+            if let Some(needed) = needed(&day, exercise).iter().find(|needed| !has(needed)) {
+                skip(&format!("{needed} ({day} {exercise})"));
+                continue;
+            }
             let grade = || grade(Path::new(&cargo), &sandbox, &day, exercise);
             let with = |kind| {
                 let patch = directory(&day).join(format!("{exercise}.{kind}.patch"));
@@ -52,6 +56,14 @@ fn the_graders_know_a_solution_from_a_wrong_one() {
         }
     }
     assert!(failures.is_empty(), "\n\n{}\n", failures.join("\n\n"));
+}
+
+/// What the grader of an exercise cannot judge without.
+fn needed(day: &str, exercise: &str) -> &'static [&'static str] {
+    match (day, exercise) {
+        ("day09-bridge", "ex2" | "ex3") => &["root", "ip", "nft"],
+        _ => &[],
+    }
 }
 
 /// What is wrong, if a grader said so of the untouched crate, the solution, and the wrong solution: whether they

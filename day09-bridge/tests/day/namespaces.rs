@@ -78,7 +78,7 @@ fn a_mount_inside_is_not_seen_outside() {
     let seen = shell(&format!(
         "unshare --user --map-root-user --mount --propagation shared sh -c '
             mount -t tmpfs test {path}; umount {path}
-            $TD run --rootfs / sh -c \"mount -t tmpfs test {path} && grep -c {path} /proc/self/mounts\"
+            $TD run --net isolated --rootfs / sh -c \"mount -t tmpfs test {path} && grep -c {path} /proc/self/mounts\"
             grep -c {path} /proc/self/mounts'"
     ));
     assert_eq!(seen.stdout, "1\n0\n", "{}", seen.stderr);

@@ -310,7 +310,7 @@ pub fn only_record() -> PathBuf {
     records[0].clone()
 }
 
-/// `text` with ID for each id, and PID for each number after one, all columns kept apart by three spaces.
+/// `text` with ID for each id, PID for each number after one, and ADDRESS for each address, all columns kept apart by three spaces.
 pub fn without_ids(text: &str) -> String {
     let is_id = |word: &str| word.len() == 12 && word.bytes().all(|b| b.is_ascii_hexdigit());
     let mut lines = String::new();
@@ -321,6 +321,9 @@ pub fn without_ids(text: &str) -> String {
             words[0] = "ID";
             if words[1].parse::<u32>().is_ok() {
                 words[1] = "PID";
+            }
+            if words[3].starts_with("10.10.0.") {
+                words[3] = "ADDRESS";
             }
         }
         lines += &words.join("   ");
