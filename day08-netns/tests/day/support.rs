@@ -191,27 +191,23 @@ macro_rules! need_namespaces {
     };
 }
 
-/// Where this user may make groups that limit `controller`: for version 2 and for version 1.
-fn group_of_ours(controller: &str) -> Option<PathBuf> {
+/// Whether this user may make groups that limit `controller`: below their own group, or one above that.
+fn may_limit(controller: &str) -> bool {
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap();
     let own = groups.lines().find_map(|line| line.strip_prefix("0::/"));
     let v2 = Path::new("/sys/fs/cgroup").join(own.unwrap_or_default());
-    let controllers = fs::read_to_string(v2.join("cgroup.controllers")).unwrap_or_default();
-    let v1 = Path::new("/sys/fs/cgroup").join(controller);
-    let group = match controllers.split_whitespace().any(|has| has == controller) {
-        true => v2,
-        false => v1,
+    let limits_it = |group: &&Path| {
+        let controllers = fs::read_to_string(group.join("cgroup.controllers")).unwrap_or_default();
+        controllers.split_whitespace().any(|has| has == controller)
     };
-    access(&group.join("cgroup.procs"), AccessFlags::W_OK)
-        .is_ok()
-        .then_some(group)
+    let may_change = |group: &Path| access(&group.join("cgroup.procs"), AccessFlags::W_OK).is_ok();
+    let v1 = Path::new("/sys/fs/cgroup").join(controller);
+    may_change(&v1) || v2.ancestors().filter(limits_it).any(may_change)
 }
 
 /// Whether this user may have groups with limits.
 pub fn can_have_cgroups() -> bool {
-    ["memory", "cpu", "pids"]
-        .iter()
-        .all(|controller| group_of_ours(controller).is_some())
+    ["memory", "cpu", "pids"].into_iter().all(may_limit)
 }
 
 /// Returns from a test, aloud, where this user may have no groups with limits.
