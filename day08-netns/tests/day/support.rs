@@ -96,7 +96,8 @@ fn prepared() -> &'static Path {
         }
         // Built now, so that no test sees the message about it.
         let mut run = Command::new(TINY_DOCKER);
-        run.args(["run", "true"]).env("TINY_DOCKER_ROOT", &state);
+        run.args(["run", "--net", "isolated", "true"])
+            .env("TINY_DOCKER_ROOT", &state);
         run.output().unwrap();
         state
     })
