@@ -52,7 +52,9 @@ impl Cable {
     // ANCHOR: plug
     /// Connects the container whose PID 1 is `container`. The first one has the bridge made, too.
     pub fn plug(container: Pid, subnet: Subnet) -> Result<Self> {
-        ensure!(has("ip"), "ip is not in PATH\n{INSTEAD}");
+        for program in ["ip", "nsenter"] {
+            ensure!(has(program), "{program} is not in PATH\n{INSTEAD}");
+        }
         let lock = lock()?;
         let bridge = bridge(subnet)?;
         let number = free_number(subnet)?;
@@ -69,7 +71,9 @@ impl Cable {
             .map_err(|error| anyhow!("{error}\n{INSTEAD}"))?;
         let index = if_nametoindex(name.as_str()).context("the container has ended")?;
         let cable = Self { index, address };
-        open_way_out(subnet)?;
+        if let Err(error) = open_way_out(subnet) {
+            warn(&error.context("containers have no way out"));
+        }
         drop(lock);
 
         let (with_bits, gateway) = (subnet.with_bits(number), subnet.address(1));
@@ -132,9 +136,7 @@ fn bridge(subnet: Subnet) -> Result<String> {
 // ANCHOR: open_way_out
 /// For each container anew: somebody may have loaded the host's own rules and settings again.
 fn open_way_out(subnet: Subnet) -> Result<()> {
-    if let Err(error) = firewall::open(BRIDGE, subnet) {
-        warn(&error.context("containers have no way out"));
-    }
+    firewall::open(BRIDGE, subnet)?;
     let forwards = fs::read_to_string(FORWARDING).context("cannot read ip_forward")?;
     if forwards.trim() == "0" {
         fs::write(FORWARDING, "1").context("cannot switch on ip_forward")?;
@@ -227,9 +229,11 @@ pub fn tidy_up(ours: Option<u32>) -> Result<()> {
 
 fn remove() -> Result<()> {
     let link = type_into(&format!("ip link show {BRIDGE}"), "")?;
+    ensure!(link.contains(ALIAS), "{BRIDGE} is not one of ours");
     firewall::close();
     if link.contains(&format!("{ALIAS}-0")) {
-        fs::write(FORWARDING, "0").context("cannot switch off ip_forward")?;
+        // Where it could not be switched on, this cannot be done either.
+        let _ = fs::write(FORWARDING, "0");
     }
     type_into(&format!("ip link del {BRIDGE}"), "")?;
     Ok(())

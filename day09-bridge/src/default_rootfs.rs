@@ -20,10 +20,14 @@ const PROGRAMS: &str = "
     stat stty sync tail tar tee test timeout top touch tr true truncate tty umount uname uniq unshare uptime wc
     whoami xargs yes";
 
-/// What some of them load by name, unseen by ldd: user names in older glibcs, and the terminal's properties.
-const UNSEEN: [&str; 4] = [
+/// What some of them load by name, unseen by ldd: user and host names in older glibcs, and the terminal's properties.
+const UNSEEN: [&str; 8] = [
+    "/lib/x86_64-linux-gnu/libnss_dns.so.2",
+    "/lib/aarch64-linux-gnu/libnss_dns.so.2",
     "/lib/x86_64-linux-gnu/libnss_files.so.2",
     "/lib/aarch64-linux-gnu/libnss_files.so.2",
+    "/lib/x86_64-linux-gnu/libresolv.so.2",
+    "/lib/aarch64-linux-gnu/libresolv.so.2",
     "/lib/terminfo/x/xterm",
     "/usr/share/terminfo/x/xterm",
 ];

@@ -4,6 +4,7 @@ use std::fs;
 
 use anyhow::{Result, bail};
 
+use crate::failure::warn;
 use crate::host::{has, type_into};
 use crate::subnet::Subnet;
 
@@ -15,29 +16,23 @@ const OURS: &str = "ip tiny-docker ";
 
 // ANCHOR: open
 /// Lets the containers in `subnet`, behind `bridge`, talk to the outside. From there, only answers come in.
+///
+/// What is there already stays as it is.
 pub fn open(bridge: &str, subnet: Subnet) -> Result<()> {
-    if uses_nft() {
-        let missing = missing_rules(bridge, subnet, &run("nft list ruleset")?);
-        if !missing.is_empty() {
-            type_into("nft -f -", &missing)?;
-        }
-    } else if has("iptables") {
-        if run("iptables -w -t nat -C POSTROUTING -j TINY-DOCKER").is_err() {
-            type_into(
-                "iptables-restore -w --noflush",
-                &iptables_rules(bridge, subnet),
-            )?;
-        }
-    } else {
-        bail!("neither nft nor iptables is in PATH\nhint: install nftables");
+    match tools().into_iter().find(|tool| has(tool)) {
+        Some("nft") => open_with_nft(bridge, subnet),
+        Some(iptables) => open_with_iptables(iptables, bridge, subnet),
+        None => bail!("neither nft nor iptables is in PATH\nhint: install nftables"),
     }
-    Ok(())
 }
 
-/// nft sees all rules but those of an iptables of the old kind.
-fn uses_nft() -> bool {
+/// Best first. nft sees all rules but those of an iptables of the old kind.
+fn tools() -> [&'static str; 3] {
     let old = fs::read_to_string("/proc/net/ip_tables_names").unwrap_or_default();
-    has("nft") && !(old.contains("filter") && has("iptables"))
+    match old.contains("filter") {
+        true => ["iptables-legacy", "iptables", "nft"],
+        false => ["nft", "iptables", "iptables-legacy"],
+    }
 }
 // ANCHOR_END: open
 
@@ -45,36 +40,43 @@ fn uses_nft() -> bool {
 /// A table of our own, and in each chain of others that sees forwarded packets, two rules at its beginning.
 ///
 /// A packet goes through all those chains, and passes if none drops it: "accept" is for one chain only.
-fn missing_rules(bridge: &str, subnet: Subnet, there: &str) -> String {
-    let there = in_chains(there);
-    let mut missing = String::new();
+fn open_with_nft(bridge: &str, subnet: Subnet) -> Result<()> {
+    let list = run("nft list ruleset")?;
+    let there = in_chains(&list);
     if !there.iter().any(|(chain, _)| chain.starts_with(OURS)) {
-        missing = format!(
-            r#"
-            table ip tiny-docker {{
-                chain postrouting {{
-                    type nat hook postrouting priority srcnat;
-                    ip saddr {subnet} oifname != "{bridge}" masquerade
-                }}
-                chain forward {{
-                    type filter hook forward priority filter;
-                    iifname != "{bridge}" oifname "{bridge}" ct state != {{ established, related }} drop
-                }}
-            }}
-            "#
-        );
+        type_into("nft -f -", &our_table(bridge, subnet))?;
     }
     let forwards = |line: &str| line.starts_with("type filter hook forward");
     for (chain, _) in there.iter().filter(|(_, line)| forwards(line)) {
-        let has_ours = there
-            .iter()
-            .any(|(of, line)| of == chain && line.contains(COMMENT));
-        if !has_ours && !chain.starts_with(OURS) {
-            missing += &format!("insert rule {chain} iifname {bridge} accept {COMMENT}\n");
-            missing += &format!("insert rule {chain} oifname {bridge} accept {COMMENT}\n");
+        let mut rules = there.iter().filter(|(of, _)| of == chain);
+        if chain.starts_with(OURS) || rules.any(|(_, rule)| rule.contains(COMMENT)) {
+            continue;
+        }
+        let insert =
+            |direction| format!("insert rule {chain} {direction} {bridge} accept {COMMENT}\n");
+        let both = insert("iifname") + &insert("oifname");
+        if let Err(error) = type_into("nft -f -", &both) {
+            warn(&error.context(format!("{chain} may keep containers from the outside")));
         }
     }
-    missing
+    Ok(())
+}
+
+fn our_table(bridge: &str, subnet: Subnet) -> String {
+    format!(
+        r#"
+        table ip tiny-docker {{
+            chain postrouting {{
+                type nat hook postrouting priority srcnat;
+                ip saddr {subnet} oifname != "{bridge}" masquerade
+            }}
+            chain forward {{
+                type filter hook forward priority filter;
+                iifname != "{bridge}" oifname "{bridge}" ct state != {{ established, related }} drop
+            }}
+        }}
+        "#
+    )
 }
 
 /// The lines of a list by nft, each with its chain, as "ip filter FORWARD". Only those for IPv4.
@@ -95,7 +97,19 @@ fn in_chains(list: &str) -> Vec<(String, &str)> {
 // ANCHOR_END: nft
 
 // ANCHOR: iptables
-/// The same with chains of our own, which the host's lead to.
+/// The same with chains of our own, to which the host's lead.
+fn open_with_iptables(iptables: &str, bridge: &str, subnet: Subnet) -> Result<()> {
+    if run(&format!(
+        "{iptables} -w -t nat -C POSTROUTING -j TINY-DOCKER"
+    ))
+    .is_err()
+    {
+        let restore = format!("{iptables}-restore -w --noflush");
+        type_into(&restore, &iptables_rules(bridge, subnet))?;
+    }
+    Ok(())
+}
+
 fn iptables_rules(bridge: &str, subnet: Subnet) -> String {
     format!(
         "*nat\n\
@@ -128,12 +142,14 @@ pub fn close() {
     });
     let _ = type_into("nft -f -", &deletions.collect::<String>());
 
+    let iptables = tools().into_iter().find(|tool| *tool != "nft" && has(tool));
+    let Some(iptables) = iptables else { return };
     for chain in ["nat -D POSTROUTING", "filter -D FORWARD"] {
-        while run(&format!("iptables -w -t {chain} -j TINY-DOCKER")).is_ok() {}
+        while run(&format!("{iptables} -w -t {chain} -j TINY-DOCKER")).is_ok() {}
     }
     for table in ["nat", "filter"] {
-        let _ = run(&format!("iptables -w -t {table} -F TINY-DOCKER"));
-        let _ = run(&format!("iptables -w -t {table} -X TINY-DOCKER"));
+        let _ = run(&format!("{iptables} -w -t {table} -F TINY-DOCKER"));
+        let _ = run(&format!("{iptables} -w -t {table} -X TINY-DOCKER"));
     }
 }
 // ANCHOR_END: close

@@ -1,9 +1,10 @@
 //! `--net bridge`.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use insta::assert_snapshot;
 use nix::mount::{MsFlags, mount};
@@ -453,6 +454,92 @@ fn a_host_that_drops_what_it_forwards_lets_ours_pass() {
     host("iptables -P FORWARD ACCEPT");
     let seen = run(&read);
     assert_eq!(seen.stdout, "hello 192.0.2.1\n", "{}", seen.stderr);
+    wait_until_nothing_is_left();
+}
+
+/// nft does not see these rules.
+#[test]
+fn an_iptables_of_the_old_kind_lets_ours_pass_too() {
+    need_bridge!();
+    need!("nft", "iptables-legacy");
+    internet::connect();
+    let set = Command::new("iptables-legacy")
+        .args(["-P", "FORWARD", "DROP"])
+        .output()
+        .unwrap();
+    if !set.status.success() {
+        return skip("a kernel with the old iptables");
+    }
+    let seen = run(&read_from("192.0.2.2/8000"));
+    assert_eq!(seen.stdout, "hello 192.0.2.1\n", "{}", seen.stderr);
+    wait_until("only theirs left", || {
+        host("iptables-legacy -S") == "-P INPUT ACCEPT\n-P FORWARD DROP\n-P OUTPUT ACCEPT\n"
+    });
+    wait_until_nothing_is_left();
+}
+
+/// As firewalld does.
+#[test]
+fn a_table_that_its_owner_locks_costs_a_warning() {
+    need_bridge!();
+    need!("nft");
+    internet::connect();
+    let mut nft = Command::new("nft");
+    let mut owner = Running::start(nft.arg("-i").stdin(Stdio::piped()));
+    let table = "add table inet owned { flags owner; }\n\
+        add chain inet owned f { type filter hook forward priority 0; policy accept; }\n";
+    owner
+        .0
+        .stdin
+        .as_mut()
+        .unwrap()
+        .write_all(table.as_bytes())
+        .unwrap();
+    wait_until("the table", || host("nft list tables").contains("owned"));
+    wait_until("the chain", || {
+        host("nft list chains").contains("hook forward")
+    });
+    let seen = run(&read_from("192.0.2.2/8000"));
+    assert_eq!(seen.stdout, "hello 192.0.2.1\n");
+    assert!(
+        seen.stderr
+            .starts_with("tiny-docker: inet owned f may keep containers from the outside: nft: "),
+        "{}",
+        seen.stderr
+    );
+}
+
+#[test]
+fn a_device_with_the_bridges_name_is_left_alone() {
+    need_bridge!();
+    host("ip link add td0 type bridge");
+    let seen = see(&["run", "true"]);
+    assert_eq!(seen.code, Some(125));
+    assert_snapshot!(seen.stderr, @"tiny-docker: cannot use --net bridge: td0 is not one of ours");
+    see(&["ps"]);
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    host("ip link show td0");
+}
+
+#[test]
+fn where_forwarding_cannot_be_switched_on_there_is_no_way_out() {
+    need_bridge!();
+    unshare(CloneFlags::CLONE_NEWNS).unwrap();
+    let (flags, nothing) = (MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>);
+    mount(nothing, "/", nothing, flags, nothing).unwrap();
+    let (bind, read_only) = (
+        MsFlags::MS_BIND,
+        MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY,
+    );
+    mount(Some("/proc/sys"), "/proc/sys", nothing, bind, nothing).unwrap();
+    mount(nothing, "/proc/sys", nothing, read_only, nothing).unwrap();
+    let seen = run("exec 3<>/dev/tcp/10.10.0.1/1");
+    assert!(
+        seen.stderr.contains("Connection refused"),
+        "{}",
+        seen.stderr
+    );
+    assert_snapshot!(seen.stderr.lines().next().unwrap(), @"tiny-docker: containers have no way out: cannot switch on ip_forward: Read-only file system (os error 30)");
     wait_until_nothing_is_left();
 }
 
