@@ -27,7 +27,7 @@ pub enum Version {
 
 // ANCHOR: hierarchy
 /// A tree of groups, which limits what its `controllers` count.
-struct Hierarchy {
+pub struct Hierarchy {
     version: Version,
     controllers: Vec<String>,
     /// Its highest group that can be seen from here.
@@ -38,11 +38,10 @@ struct Hierarchy {
 // ANCHOR_END: hierarchy
 
 // ANCHOR: parent
-/// The group below which ours for `controller` go, which may not exist yet.
+/// The group, in one of the `hierarchies`, below which ours for `controller` go. It may not exist yet.
 ///
 /// Fails where the kernel has no such controller, or this user no group that they may change.
-pub fn parent(controller: &str) -> Result<(Version, PathBuf)> {
-    let hierarchies = hierarchies()?;
+pub fn parent(controller: &str, hierarchies: &[Hierarchy]) -> Result<(Version, PathBuf)> {
     let has_it = |hierarchy: &&Hierarchy| hierarchy.controllers.iter().any(|has| has == controller);
     let hierarchy = hierarchies.iter().find(has_it).with_context(|| {
         format!("this host has no cgroup controller for it\n{NONE_HINT} cgroup_enable={controller}")
@@ -88,7 +87,7 @@ fn controllers(group: &Path) -> Vec<String> {
 
 // ANCHOR: hierarchies
 /// All that are mounted.
-fn hierarchies() -> Result<Vec<Hierarchy>> {
+pub fn hierarchies() -> Result<Vec<Hierarchy>> {
     let read = |file| fs::read_to_string(file).with_context(|| format!("cannot read {file}"));
     let (mounts, groups) = (read("/proc/self/mountinfo")?, read("/proc/self/cgroup")?);
     Ok(mounts

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use nix::unistd::Pid;
 
-use crate::hierarchy::{Version, parent};
+use crate::hierarchy::{Version, hierarchies, parent};
 use crate::id::Id;
 use crate::limits::Limits;
 use crate::store;
@@ -60,9 +60,14 @@ impl Cgroup {
     /// An empty group with `limits`, for the container `id`. Where there are no limits, there is no directory.
     pub fn create(limits: &Limits, id: &Id) -> Result<Self> {
         let mut group = Self::default();
-        for (controller, [v2, v1]) in table(limits) {
+        let table = table(limits);
+        if table.is_empty() {
+            return Ok(group);
+        }
+        let hierarchies = hierarchies()?;
+        for (controller, [v2, v1]) in table {
             let cannot = || format!("cannot limit {controller}");
-            let (version, parent) = parent(controller).with_context(cannot)?;
+            let (version, parent) = parent(controller, &hierarchies).with_context(cannot)?;
             let directory = parent.join(id.to_string());
             if version == Version::V2 {
                 hand_down(controller, &parent).with_context(cannot)?;
@@ -185,7 +190,9 @@ fn remove(group: &Path) {
 
 /// Removes the groups of containers whose `run` was killed, and could not.
 pub fn remove_abandoned(state: &Path) {
-    for (_, parent) in CONTROLLERS.iter().flat_map(|controller| parent(controller)) {
+    let hierarchies = hierarchies().unwrap_or_default();
+    let parents = CONTROLLERS.map(|controller| parent(controller, &hierarchies));
+    for (_, parent) in parents.into_iter().flatten() {
         for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
             let id = entry.file_name().to_str().and_then(Id::parse);
             if id.is_some_and(|id| store::is_abandoned(state, &id)) {
