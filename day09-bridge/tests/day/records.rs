@@ -140,8 +140,8 @@ fn what_the_user_may_not_read_is_named() {
     fs::set_permissions(&records()[0], Permissions::from_mode(0o700)).unwrap();
     assert_snapshot!(said, @"
     tiny-docker: cannot read STATE/containers/ID/config.json: Permission denied (os error 13)
-    CONTAINER ID   PID   STATUS   COMMAND
-    ID   -   exited (0)   true
+    CONTAINER ID   PID   STATUS   ADDRESS   COMMAND
+    ID   -   exited (0)   -   true
     ");
 
     let containers = state().join("containers");
