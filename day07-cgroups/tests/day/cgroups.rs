@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::support::{
     Detached, Running, Seen, as_ordinary_user, can_have_cgroups, groups, has_cgroup_v2, leave_to,
-    only_record, records, see, skip, tiny_docker, wait_until,
+    only_record, records, see, shell, skip, tiny_docker, wait_until,
 };
 use crate::{need_cgroups, need_namespaces};
 
@@ -71,6 +71,30 @@ fn a_child_that_is_killed_for_memory_is_not_the_container() {
 }
 
 #[test]
+fn who_is_stopped_has_not_run_out_of_memory() {
+    need_cgroups!();
+    let script = format!(
+        "sh -c \"{}\"; echo $?; exec sleep 1000",
+        take(200_000_000).replace('$', "\\$")
+    );
+    let container = Detached::start(&["-m", "64m", "sh", "-c", &script]);
+    wait_until("a child killed", || {
+        see(&["logs", &container.id]).stdout.ends_with("137\n")
+    });
+    see(&["stop", "-t", "0", &container.id]);
+    assert!(
+        container.listed().starts_with("- stopped (137) "),
+        "{}",
+        container.listed()
+    );
+    assert!(
+        !container.listed().contains("memory"),
+        "{}",
+        container.listed()
+    );
+}
+
+#[test]
 fn the_kernel_is_told_the_limits() {
     need_cgroups!();
     let limits = ["--memory", "64m", "--cpus", "0.25", "--pids-limit", "50"];
@@ -89,6 +113,32 @@ fn the_kernel_is_told_the_limits() {
 }
 
 #[test]
+fn units_and_fractions_are_understood() {
+    need_cgroups!();
+    let kept = |option: &str, value: &str, field: &str| {
+        let container = Detached::start(&[option, value, "sleep", "1000"]);
+        let quota = container.in_its_group("cpu.max", "cpu.cfs_quota_us");
+        (container.record()["limits"][field].clone(), quota)
+    };
+    let memory = [
+        ("65536k", 1 << 26),
+        ("64M", 1 << 26),
+        ("64mb", 1 << 26),
+        ("0.5g", 1 << 29),
+        ("1G", 1 << 30),
+    ];
+    for (value, bytes) in memory {
+        assert_eq!(kept("--memory", value, "memory").0, bytes, "{value}");
+    }
+    let (_, quota) = kept("--cpus", "0.29", "cpus"); // as a binary fraction it is a bit less
+    assert!(quota.unwrap().starts_with("29000"));
+    let all = std::thread::available_parallelism().unwrap().to_string();
+    assert_eq!(see(&["run", "--cpus", &all, "true"]).code, Some(0));
+    let seen = see(&["run", "--cpus", &format!("{all}.01"), "true"]);
+    assert_eq!(seen.code, Some(2));
+}
+
+#[test]
 fn there_is_no_swap_to_escape_to() {
     need_cgroups!();
     let container = Detached::start(&["--memory", "64m", "sleep", "1000"]);
@@ -102,8 +152,8 @@ fn there_is_no_swap_to_escape_to() {
 #[test]
 fn a_fork_bomb_is_held() {
     need_cgroups!();
-    // A shell that cannot fork gives up: PID 1 is none.
-    let bomb = "bomb() { bomb | bomb & }; bomb 2>/dev/null; exec sleep 1000";
+    // A shell that cannot fork gives up: PID 1 does so once, before the bomb.
+    let bomb = "(bomb() { bomb | bomb & }; bomb) 2>/dev/null & exec sleep 1000";
     let container = Detached::start(&["--pids-limit", "64", "sh", "-c", bomb]);
     let number = |file| -> u64 {
         let text = container.in_its_group(file, file).unwrap();
@@ -220,6 +270,81 @@ fn no_group_is_left_behind() {
     assert!(groups(&container.id).is_empty());
 }
 
+/// Later commands would remove what is left.
+#[test]
+fn the_groups_are_gone_when_the_run_is() {
+    need_cgroups!();
+    let script = "for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done";
+    for n in 1..=10 {
+        see(&[
+            "run",
+            "--memory",
+            "64m",
+            "--pids-limit",
+            "20",
+            "sh",
+            "-c",
+            script,
+        ]);
+        assert_eq!(records().len(), n);
+        for record in records() {
+            assert!(groups(&id_of(&record)).is_empty());
+        }
+    }
+    for _ in 0..10 {
+        let container = Detached::start(&["--memory", "64m", "true"]);
+        container.wait_for_its_end();
+        assert!(groups(&container.id).is_empty());
+    }
+}
+
+#[test]
+fn a_container_that_is_starting_keeps_its_group() {
+    need_cgroups!();
+    let limits = ["--memory", "64m", "--pids-limit", "9", "--cpus", "0.5"];
+    let mut starting: Vec<_> = (0..30)
+        .map(|_| {
+            Running::start(&mut tiny_docker(
+                &[&["run"], &limits[..], &["true"]].concat(),
+            ))
+        })
+        .collect();
+    while starting
+        .iter_mut()
+        .any(|run| run.0.try_wait().unwrap().is_none())
+    {
+        see(&["ps"]);
+    }
+    for mut run in starting {
+        assert_eq!(run.0.wait().unwrap().code(), Some(0));
+    }
+}
+
+#[test]
+fn its_group_does_not_depend_on_where_the_run_is_started() {
+    need_cgroups!();
+    let container = Detached::start(&["--memory", "64m", "sleep", "1000"]);
+    let top = groups(&container.id).remove(0).parent().unwrap().to_owned();
+    let other = top.with_file_name(format!("test-{}", process::id()));
+    fs::create_dir_all(other.join("below")).unwrap();
+    let script = format!(
+        "echo $$ >{}/below/cgroup.procs; exec $TD run --memory 64m cat /proc/self/cgroup",
+        other.display()
+    );
+    let seen = shell(&script);
+    wait_until("the group empty", || {
+        fs::remove_dir(other.join("below")).is_ok()
+    });
+    fs::remove_dir(&other).unwrap();
+    assert_eq!(seen.code, Some(0), "{}", seen.stderr);
+    assert!(
+        !seen.stdout.contains("below/tiny-docker"),
+        "{}",
+        seen.stdout
+    );
+    assert!(seen.stdout.contains("/tiny-docker/"), "{}", seen.stdout);
+}
+
 #[test]
 fn a_failed_run_leaves_no_group() {
     need_cgroups!();
@@ -246,9 +371,9 @@ fn a_failed_run_leaves_no_group() {
 #[test]
 fn the_group_of_a_killed_run_goes_with_the_next_command() {
     need_cgroups!();
-    let mut run = Running::start(&mut tiny_docker(&[
-        "run", "--memory", "64m", "sleep", "1000",
-    ]));
+    let limits = ["--memory", "64m", "--pids-limit", "9", "--cpus", "0.5"];
+    let arguments = [&["run"], &limits[..], &["sleep", "1000"]].concat();
+    let mut run = Running::start(&mut tiny_docker(&arguments));
     wait_until("it running", || see(&["ps"]).stdout.contains("sleep 1000"));
     let id = id_of(&only_record());
     assert!(!groups(&id).is_empty());

@@ -1,23 +1,24 @@
 //! `--net bridge`.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::Write;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use insta::assert_snapshot;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, geteuid};
+use nix::unistd::{Pid, geteuid, getpgid};
 use tempfile::TempDir;
 
 use crate::internet;
 use crate::need_namespaces;
 use crate::support::{
-    Detached, Running, Seen, as_ordinary_user, host, leave_to, records, see, skip, state,
-    tiny_docker, wait_until, without_ids,
+    Detached, Running, Seen, as_ordinary_user, host, leave_to, processes_with, records, see, skip,
+    state, tiny_docker, wait_until, without_ids,
 };
 
 /// Returns from a test, aloud, for all but root.
@@ -72,15 +73,27 @@ fn wait_until_nothing_is_left() {
 
 /// A server on port 80 of a container.
 fn server() -> Detached {
+    server_with(Path::new(&std::env::var_os("PATH").unwrap()))
+}
+
+/// The same, where the runtime has this PATH.
+fn server_with(path: &Path) -> Detached {
     // 2 is AF_INET, 1 is SOCK_STREAM; the address is any.
     let serve = r#"socket(S, 2, 1, 0); bind(S, pack("S n x12", 2, 80)) or die $!; listen(S, 9);
         $| = 1; print "ready\n"; while (accept(C, S)) { print C "served\n"; close C }"#;
-    let server = Detached::start(&["perl", "-e", serve]);
+    let mut run = tiny_docker(&["run", "-d", "perl", "-e", serve]);
+    let id = run.env("PATH", path).output().unwrap().stdout;
+    let server = Detached {
+        id: String::from_utf8(id).unwrap().trim().to_owned(),
+    };
     wait_until("the server", || {
         see(&["logs", &server.id]).stdout == "ready\n"
     });
     server
 }
+
+/// What there has to be where there is no nft.
+const IPTABLES: [&str; 4] = ["ip", "nsenter", "iptables", "iptables-restore"];
 
 fn address(container: &Detached) -> String {
     container.record()["address"].as_str().unwrap().to_owned()
@@ -121,7 +134,8 @@ fn a_container_reaches_the_gateway_its_neighbour_and_the_outside() {
         run(&read_from(&format!("{}/80", address(&server)))).stdout,
         "served\n"
     );
-    // The outside sees the host.
+    // The outside sees the host. (That has a route for the rest of the world, too, as most have.)
+    host("ip route add default via 192.0.2.2");
     let outside = run(&read_from("192.0.2.2/8000"));
     assert_eq!(outside.stdout, "hello 192.0.2.1\n", "{}", outside.stderr);
 }
@@ -129,18 +143,23 @@ fn a_container_reaches_the_gateway_its_neighbour_and_the_outside() {
 #[test]
 fn only_answers_come_in_from_the_outside() {
     need_bridge!();
-    need!("nft", "perl");
+    need!("nft", "iptables", "perl");
     let outside = internet::connect();
-    let server = server();
-    let read = read_from(&format!("{}/80", address(&server)));
     host(&format!(
         "{outside} ip route add 10.10.0.0/24 via 192.0.2.1"
     ));
-    assert_eq!(host(&format!("bash -c '{read}'")), "served\n");
-    let mut command = Command::new("sh");
-    command.args(["-c", &format!("{outside} timeout 2 bash -c '{read}'")]);
-    let seen: Seen = command.output().unwrap().into();
-    assert_eq!((seen.code, seen.stdout.as_str()), (Some(124), ""));
+    for tools in [&["ip", "nsenter", "nft"][..], &IPTABLES] {
+        let path = only(tools);
+        let server = server_with(path.path());
+        let read = read_from(&format!("{}/80", address(&server)));
+        assert_eq!(host(&format!("bash -c '{read}'")), "served\n");
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{outside} timeout 2 bash -c '{read}'")]);
+        let seen: Seen = command.output().unwrap().into();
+        assert_eq!((seen.code, seen.stdout.as_str()), (Some(124), ""));
+        see(&["stop", "-t", "0", &server.id]);
+        wait_until_nothing_is_left();
+    }
 }
 
 /// In a mount namespace of this test, `/etc/resolv.conf` says this.
@@ -185,7 +204,9 @@ fn names_are_looked_up_at_the_hosts_server() {
 #[test]
 fn a_server_on_the_hosts_loopback_is_left_out() {
     need_bridge!();
-    with_resolv_conf("nameserver 127.0.0.53\noptions edns0\n");
+    with_resolv_conf("nameserver 127.0.0.53\nnameserver ::1\noptions edns0\n");
+    let seen = see(&["run", "--net", "host", "cat", "/etc/resolv.conf"]);
+    assert_eq!(seen.stdout, fs::read_to_string("/etc/resolv.conf").unwrap());
     mount(
         Some("tmpfs"),
         "/run",
@@ -379,7 +400,9 @@ fn an_address_comes_back_however_its_container_ends() {
 fn nothing_is_left_when_the_last_one_is_gone() {
     need_bridge!();
     need!("nft");
-    host("nft add table ip others");
+    host(
+        "nft add table ip others; nft add chain ip others c; nft add rule ip others c counter accept",
+    );
     for forwarded in ["0", "1"] {
         host(&format!("echo {forwarded} >/proc/sys/net/ipv4/ip_forward"));
         let rules = host("nft list ruleset");
@@ -388,8 +411,8 @@ fn nothing_is_left_when_the_last_one_is_gone() {
         assert_eq!(forwards(), "1");
         assert_ne!(ours_on_the_host(), "");
         // That another one has ended does not matter to this one.
-        std::thread::sleep(std::time::Duration::from_millis(1500));
-        assert_ne!(ours_on_the_host(), "");
+        std::thread::sleep(Duration::from_millis(1500));
+        host("ip link show td0; nft list table ip tiny-docker");
         see(&["stop", "-t", "0", &container.id]);
         wait_until_nothing_is_left();
         wait_until("forwarding as before", || forwards() == forwarded);
@@ -432,26 +455,29 @@ fn a_host_that_drops_what_it_forwards_lets_ours_pass() {
     need!("nft", "iptables");
     internet::connect();
     let read = read_from("192.0.2.2/8000");
-    let tools = [
-        &["ip", "nsenter", "nft"][..],
-        &["ip", "nsenter", "iptables", "iptables-restore"],
-    ];
-    host("iptables -P FORWARD DROP");
-    for tools in tools {
+    host("iptables -P FORWARD DROP; iptables -A FORWARD -j REJECT");
+    let before = host("iptables -S FORWARD");
+    for tools in [&["ip", "nsenter", "nft"][..], &IPTABLES] {
         let path = only(tools);
-        let seen = run_with_path(path.path(), &read);
-        assert_eq!(
-            seen.stdout, "hello 192.0.2.1\n",
-            "{tools:?}: {}",
-            seen.stderr
-        );
+        for _ in 0..2 {
+            let seen = run_with_path(path.path(), &read);
+            assert_eq!(
+                seen.stdout, "hello 192.0.2.1\n",
+                "{tools:?}: {}",
+                seen.stderr
+            );
+        }
+        // Once, however many containers come.
+        let rules = host("iptables -S FORWARD").lines().count() - before.lines().count();
+        assert_eq!(rules, if tools == IPTABLES { 1 } else { 2 });
         wait_until_nothing_is_left();
-        assert_eq!(host("iptables -S FORWARD"), "-P FORWARD DROP\n");
+        assert_eq!(host("iptables -S FORWARD"), before);
     }
-    host(
-        "nft add table inet mine; nft 'add chain inet mine forward { type filter hook forward priority 0; policy drop; }'",
-    );
-    host("iptables -P FORWARD ACCEPT");
+    host("iptables -P FORWARD ACCEPT; iptables -F");
+    let chain = "add chain inet mine forward { type filter hook forward priority 0; policy drop; }";
+    host(&format!(
+        "nft add table inet mine; nft '{chain}'; nft add rule inet mine forward drop"
+    ));
     let seen = run(&read);
     assert_eq!(seen.stdout, "hello 192.0.2.1\n", "{}", seen.stderr);
     wait_until_nothing_is_left();
@@ -517,7 +543,7 @@ fn a_device_with_the_bridges_name_is_left_alone() {
     assert_eq!(seen.code, Some(125));
     assert_snapshot!(seen.stderr, @"tiny-docker: cannot use --net bridge: td0 is not one of ours");
     see(&["ps"]);
-    std::thread::sleep(std::time::Duration::from_millis(1500));
+    std::thread::sleep(Duration::from_millis(1500));
     host("ip link show td0");
 }
 
@@ -552,6 +578,85 @@ fn rules_that_are_loaded_anew_do_not_shut_the_way_out() {
     host("nft flush ruleset; echo 0 >/proc/sys/net/ipv4/ip_forward");
     let seen = run(&read_from("192.0.2.2/8000"));
     assert_eq!(seen.stdout, "hello 192.0.2.1\n", "{}", seen.stderr);
+}
+
+/// A directory for PATH, in which `program` does this.
+fn with_a_broken(program: &str, script: &str) -> TempDir {
+    let mut others = vec!["sh", "ip", "nsenter", "nft", "iptables", "grep"];
+    others.retain(|other| *other != program && is_installed(other));
+    let path = only(&others);
+    let real = host(&format!("command -v {program}"));
+    let file = path.path().join(program);
+    let text = format!("#!/bin/sh\nreal={real}\n{script}\n");
+    fs::write(&file, text).unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+#[test]
+fn where_a_program_of_the_host_fails_its_reason_is_told_and_nothing_is_left() {
+    need_bridge!();
+    need!("nft");
+    let failed = |path: &TempDir| {
+        let seen = run_with_path(path.path(), "true");
+        assert_eq!(seen.code, Some(125));
+        assert!(records().is_empty());
+        wait_until_nothing_is_left();
+        seen.stderr
+    };
+    // It makes the bridge, and no cable.
+    let path = with_a_broken(
+        "ip",
+        r#"case $1 in -batch) grep -v netns | $real "$@"; echo broken >&2; exit 1;; esac; exec $real "$@""#,
+    );
+    assert_snapshot!(failed(&path), @r#"
+    tiny-docker: cannot use --net bridge: ip: Cannot find device "td0-2"
+    hint: --net isolated does without
+    "#);
+    let path = with_a_broken("nsenter", "echo broken >&2; exit 1");
+    assert_snapshot!(failed(&path), @"tiny-docker: cannot use --net bridge: nsenter: broken");
+}
+
+#[test]
+fn a_cable_that_somebody_holds_on_to_is_removed() {
+    need_bridge!();
+    let container = Detached::start(&["sleep", "1000"]);
+    let mut nsenter = Command::new("nsenter");
+    nsenter.args([
+        &format!("--net=/proc/{}/ns/net", container.pid()),
+        "sleep",
+        "1000",
+    ]);
+    let _inside = Running::start(&mut nsenter);
+    see(&["stop", "-t", "0", &container.id]);
+    wait_until_nothing_is_left();
+}
+
+#[test]
+fn an_address_comes_with_the_same_mac_each_time() {
+    need_bridge!();
+    let line = "ip -oneline link show eth0 | grep -o 'ether [^ ]*'";
+    assert_eq!(run(line).stdout, "ether 02:42:0a:0a:00:02\n");
+    wait_until_nothing_is_left();
+    assert_eq!(run(line).stdout, "ether 02:42:0a:0a:00:02\n");
+}
+
+#[test]
+fn the_tidying_up_holds_nothing_of_its_caller() {
+    need_bridge!();
+    run("true");
+    let ours = |pid: &i32| {
+        let network = fs::read_link(format!("/proc/{pid}/ns/net"));
+        network.is_ok_and(|network| network == fs::read_link("/proc/thread-self/ns/net").unwrap())
+    };
+    let pid = processes_with("tidy-up").into_iter().find(ours).unwrap();
+    let link = |name: &str| fs::read_link(format!("/proc/{pid}/{name}")).unwrap();
+    for fd in ["fd/0", "fd/1", "fd/2"] {
+        assert_eq!(link(fd), Path::new("/dev/null"));
+    }
+    assert_eq!(link("cwd"), Path::new("/"));
+    // A Ctrl-C is not for it.
+    assert_eq!(getpgid(Some(Pid::from_raw(pid))).unwrap().as_raw(), pid);
 }
 
 #[test]
@@ -601,6 +706,10 @@ fn a_network_that_the_host_has_already_is_refused() {
     ");
     assert_snapshot!(refused("10.10.0.77/16"), @"
     tiny-docker: cannot use --net bridge: 10.10.0.0/24 is taken: up0 leads to 10.10.0.0/16
+    hint: TINY_DOCKER_SUBNET=10.123.0.0/24
+    ");
+    assert_snapshot!(refused("10.10.0.129/25"), @"
+    tiny-docker: cannot use --net bridge: 10.10.0.0/24 is taken: up0 leads to 10.10.0.128/25
     hint: TINY_DOCKER_SUBNET=10.123.0.0/24
     ");
     assert_snapshot!(refused("10.123.0.1/8"), @"
@@ -678,6 +787,9 @@ fn an_ordinary_user_has_no_bridge() {
     tiny-docker: cannot use --net bridge: only root may change the host's network
     hint: --net isolated, or sudo
     ");
+    let network = see(&["run", "readlink", "/proc/self/ns/net"]).stdout;
+    let hosts = fs::read_link("/proc/thread-self/ns/net").unwrap();
+    assert_ne!(network.trim(), hosts.to_str().unwrap());
     assert_eq!(
         see(&["run", "ip", "-brief", "link"]).stdout.lines().count(),
         1
