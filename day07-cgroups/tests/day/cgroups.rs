@@ -291,11 +291,27 @@ fn the_groups_are_gone_when_the_run_is() {
             assert!(groups(&id_of(&record)).is_empty());
         }
     }
-    for _ in 0..10 {
-        let container = Detached::start(&["--memory", "64m", "true"]);
-        container.wait_for_its_end();
-        assert!(groups(&container.id).is_empty());
+    // Before the exit code is told.
+    for _ in 0..20 {
+        let container = Detached::start(&["--memory", "64m", "sleep", "1000"]);
+        let group = groups(&container.id).remove(0);
+        kill(Pid::from_raw(container.pid()), Signal::SIGKILL).unwrap();
+        while container.record()["exit_code"].is_null() {}
+        assert!(!group.exists());
     }
+}
+
+#[test]
+fn a_process_from_outside_does_not_keep_the_group() {
+    need_cgroups!();
+    let container = Detached::start(&["--memory", "64m", "sleep", "1000"]);
+    let group = groups(&container.id).remove(0);
+    let mut late = Running::start(Command::new("sleep").arg("0.3"));
+    fs::write(group.join("cgroup.procs"), late.pid().to_string()).unwrap();
+    let reaper = std::thread::spawn(move || late.0.wait());
+    kill(Pid::from_raw(container.pid()), Signal::SIGKILL).unwrap();
+    reaper.join().unwrap().unwrap();
+    wait_until("the group gone", || groups(&container.id).is_empty());
 }
 
 #[test]
@@ -332,6 +348,7 @@ fn its_group_does_not_depend_on_where_the_run_is_started() {
         other.display()
     );
     let seen = shell(&script);
+    let _ = fs::remove_dir(other.join("below/tiny-docker"));
     wait_until("the group empty", || {
         fs::remove_dir(other.join("below")).is_ok()
     });
