@@ -9,7 +9,7 @@ use nix::unistd::sethostname;
 
 use crate::container::Container;
 use crate::failure::Failure;
-use crate::{command, detach, init, namespaces, rootfs};
+use crate::{cgroup, command, detach, init, namespaces, rootfs};
 
 // ANCHOR: child
 /// Returns only where something failed. The parent reads why from the socket, and tells the user.
@@ -26,6 +26,7 @@ fn become_container(socket: &UnixStream) -> Result<Infallible, Failure> {
     let container: Container =
         serde_json::from_reader(BufReader::new(socket)).context("cannot read what to become")?;
 
+    cgroup::enter(&container.cgroup)?;
     namespaces::keep_mounts_private()?;
     sethostname(&container.hostname).context("cannot set the hostname")?;
     if let Some(log) = &container.log {

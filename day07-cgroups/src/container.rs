@@ -40,6 +40,9 @@ pub struct Container {
     pub init: bool,
     #[serde(default)]
     pub limits: Limits,
+    /// The directories of its group: see [`crate::cgroup`].
+    #[serde(default)]
+    pub cgroup: Vec<PathBuf>,
     /// Whether the kernel has killed it, since its memory was used up.
     #[serde(default)]
     pub out_of_memory: bool,
@@ -95,6 +98,7 @@ impl Container {
             log,
             init: options.init,
             limits: options.limits,
+            cgroup: Vec::new(),
             out_of_memory: false,
             unknown: Map::new(),
         })

@@ -7,7 +7,6 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use nix::unistd::Pid;
 
 use crate::hierarchy::{Version, hierarchies, parent};
 use crate::id::Id;
@@ -53,7 +52,7 @@ fn table(limits: &Limits) -> Vec<Row> {
 ///
 /// Dropped, it goes away. Its processes should have ended by then.
 #[derive(Default)]
-pub struct Cgroup(Vec<PathBuf>);
+pub struct Cgroup(pub Vec<PathBuf>);
 
 impl Cgroup {
     // ANCHOR: create
@@ -88,17 +87,6 @@ impl Cgroup {
     }
     // ANCHOR_END: create
 
-    // ANCHOR: attach
-    /// Takes `process` in. What it starts from now on is born here.
-    pub fn attach(&self, process: Pid) -> Result<()> {
-        for directory in &self.0 {
-            write(&directory.join("cgroup.procs"), &process.to_string())
-                .context("cannot put the container into its cgroup")?;
-        }
-        Ok(())
-    }
-    // ANCHOR_END: attach
-
     // ANCHOR: ran_out_of_memory
     /// Whether the kernel has killed some process in it, since there was no memory left.
     pub fn ran_out_of_memory(&self) -> bool {
@@ -112,6 +100,22 @@ impl Cgroup {
     }
     // ANCHOR_END: ran_out_of_memory
 }
+
+// ANCHOR: enter
+/// In the child: takes this process in, and with it all that it starts.
+///
+/// In version 1 by "tasks", which is for one thread. For that, if it is the writer itself (0), the kernel need not hold up all
+/// the forks of the machine, as it does for another process: that may take 10 ms.
+pub fn enter(directories: &[PathBuf]) -> Result<()> {
+    for directory in directories {
+        let tasks = directory.join("tasks");
+        let procs = directory.join("cgroup.procs");
+        let file = if tasks.exists() { tasks } else { procs };
+        write(&file, "0").context("cannot enter the cgroup")?;
+    }
+    Ok(())
+}
+// ANCHOR_END: enter
 
 impl Drop for Cgroup {
     fn drop(&mut self) {

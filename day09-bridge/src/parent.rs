@@ -34,9 +34,10 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     umask(Mode::from_bits_truncate(0o022));
     let subnet = options.subnet;
     let mut container = Container::new(options, state)?;
-    let description = serde_json::to_vec(&container).context("cannot describe the container")?;
     let mut record = Record::create(state, &container)?;
     let cgroup = Cgroup::create(&container.limits, &container.id)?;
+    container.cgroup.clone_from(&cgroup.0);
+    let description = serde_json::to_vec(&container).context("cannot describe the container")?;
     let signals = signals::hold()?;
     let terminal = Terminal::ours();
     let (mut socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;
@@ -54,8 +55,6 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     if let Some(terminal) = &terminal {
         terminal.lend(child)?;
     }
-
-    cgroup.attach(child)?;
 
     // The child waits for this message, so whatever the host has to prepare goes before it. Where the
     // child is dead already, what it has said, or how it ended, tells more than this error.
