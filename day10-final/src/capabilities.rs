@@ -1,0 +1,80 @@
+//! The parts that root's power is divided into, and those that a container has: capabilities(7).
+
+use anyhow::{Context, Result};
+use caps::{CapSet, Capability, CapsHashSet};
+
+// ANCHOR: default
+/// Docker's choice: what packages need to install themselves, and servers to start. No more than 14 of 41.
+const DEFAULT: [Capability; 14] = [
+    Capability::CAP_AUDIT_WRITE,
+    Capability::CAP_CHOWN,
+    Capability::CAP_DAC_OVERRIDE,
+    Capability::CAP_FOWNER,
+    Capability::CAP_FSETID,
+    Capability::CAP_KILL,
+    Capability::CAP_MKNOD,
+    Capability::CAP_NET_BIND_SERVICE,
+    Capability::CAP_NET_RAW,
+    Capability::CAP_SETFCAP,
+    Capability::CAP_SETGID,
+    Capability::CAP_SETPCAP,
+    Capability::CAP_SETUID,
+    Capability::CAP_SYS_CHROOT,
+];
+// ANCHOR_END: default
+
+const ALL: &str = "ALL";
+
+/// The name of a capability as the kernel's headers have it, or ALL: of "net_raw", that is CAP_NET_RAW.
+pub fn name(text: &str) -> Result<String, String> {
+    let name = text.to_ascii_uppercase();
+    let name = match name.starts_with("CAP_") || name == ALL {
+        true => name,
+        false => format!("CAP_{name}"),
+    };
+    match name == ALL || name.parse::<Capability>().is_ok() {
+        true => Ok(name),
+        false => Err("there is no such capability\nhint: man 7 capabilities".to_owned()),
+    }
+}
+
+// ANCHOR: granted
+/// Those that a container has, by Docker's rules, after `--cap-add` and `--cap-drop`.
+pub fn granted(add: &[String], drop: &[String]) -> Vec<Capability> {
+    let has = |names: &[String], name: &str| names.iter().any(|other| other == name);
+    let may_have = |capability: &Capability| {
+        let name = capability.to_string();
+        if has(add, ALL) {
+            return !has(drop, &name);
+        }
+        let by_default = DEFAULT.contains(capability) && !has(drop, ALL) && !has(drop, &name);
+        by_default || has(add, &name)
+    };
+    let mut granted: Vec<_> = caps::all().into_iter().filter(may_have).collect();
+    granted.sort_by_key(Capability::index);
+    granted
+}
+// ANCHOR_END: granted
+
+// ANCHOR: limit
+/// Nothing that this process, or what it starts, ever executes can have more than `granted`.
+pub fn limit(granted: &CapsHashSet) -> Result<()> {
+    let cannot = "cannot give up capabilities";
+    let bounding = caps::read(None, CapSet::Bounding).context(cannot)?;
+    for &capability in bounding.difference(granted) {
+        caps::drop(None, CapSet::Bounding, capability).context(cannot)?;
+    }
+    Ok(())
+}
+
+/// And neither has it now. The sets in this order: effective is never more than permitted.
+pub fn keep_only(granted: &CapsHashSet) -> Result<()> {
+    let cannot = "cannot give up capabilities";
+    caps::clear(None, CapSet::Ambient).context(cannot)?;
+    caps::clear(None, CapSet::Inheritable).context(cannot)?;
+    let permitted = caps::read(None, CapSet::Permitted).context(cannot)?;
+    let kept = &permitted & granted;
+    caps::set(None, CapSet::Effective, &kept).context(cannot)?;
+    caps::set(None, CapSet::Permitted, &kept).context(cannot)
+}
+// ANCHOR_END: limit

@@ -1,0 +1,208 @@
+//! A group of processes that the kernel keeps within limits: cgroups(7), and the kernel's cgroup-v2.rst.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::hierarchy::{Version, hierarchies, parent};
+use crate::id::Id;
+use crate::limits::Limits;
+use crate::store;
+
+const CONTROLLERS: [&str; 3] = ["memory", "cpu", "pids"];
+
+/// In microseconds, the kernel's default: half a CPU is 50 ms out of each 100.
+const CPU_PERIOD: f64 = 100_000.0;
+
+/// Not every kernel counts swap: then these are missing.
+const SWAP: [&str; 2] = ["memory.swap.max", "memory.memsw.limit_in_bytes"];
+
+// ANCHOR: table
+/// A controller, and what to write to which of its files: in version 2, and in version 1.
+type Row = (&'static str, [(&'static str, String); 2]);
+
+/// `limits`, as the kernel wants to read them.
+fn table(limits: &Limits) -> Vec<Row> {
+    let mut table = Vec::new();
+    if let Some(bytes) = limits.memory.map(|bytes| bytes.to_string()) {
+        let (v2, v1) = ("memory.max", "memory.limit_in_bytes");
+        table.push(("memory", [(v2, bytes.clone()), (v1, bytes.clone())]));
+        // No swap to escape to. Version 2 counts swap alone, version 1 together with the memory.
+        let [v2, v1] = SWAP;
+        table.push(("memory", [(v2, "0".to_owned()), (v1, bytes)]));
+    }
+    if let Some(quota) = limits.cpus.map(|cpus| (cpus * CPU_PERIOD).round()) {
+        let (v2, v1) = ("cpu.max", "cpu.cfs_quota_us");
+        let both = format!("{quota} {CPU_PERIOD}");
+        table.push(("cpu", [(v2, both), (v1, quota.to_string())]));
+    }
+    if let Some(most) = limits.pids_limit.map(|most| most.to_string()) {
+        let (v2, v1) = ("pids.max", "pids.max");
+        table.push(("pids", [(v2, most.clone()), (v1, most)]));
+    }
+    table
+}
+// ANCHOR_END: table
+
+/// The group of one container: a directory in version 2, in version 1 one for each controller.
+///
+/// Dropped, it goes away. Its processes should have ended by then.
+#[derive(Default)]
+pub struct Cgroup(pub Vec<PathBuf>);
+
+impl Cgroup {
+    // ANCHOR: create
+    /// An empty group with `limits`, for the container `id`. Where there are no limits, there is no directory.
+    pub fn create(limits: &Limits, id: &Id) -> Result<Self> {
+        let mut group = Self::default();
+        let table = table(limits);
+        if table.is_empty() {
+            return Ok(group);
+        }
+        let hierarchies = hierarchies()?;
+        for (controller, [v2, v1]) in table {
+            let cannot = || format!("cannot limit {controller}");
+            let (version, parent) = parent(controller, &hierarchies).with_context(cannot)?;
+            let directory = parent.join(id.to_string());
+            if version == Version::V2 {
+                hand_down(controller, &parent).with_context(cannot)?;
+            }
+            fs::create_dir_all(&directory)
+                .with_context(|| format!("cannot create {}", directory.display()))
+                .with_context(cannot)?;
+            if !group.0.contains(&directory) {
+                group.0.push(directory.clone());
+            }
+            let (file, value) = if version == Version::V2 { v2 } else { v1 };
+            match write(&directory.join(file), &value) {
+                Err(_) if SWAP.contains(&file) && !directory.join(file).exists() => (),
+                written => written.with_context(cannot)?,
+            }
+        }
+        Ok(group)
+    }
+    // ANCHOR_END: create
+
+    // ANCHOR: ran_out_of_memory
+    /// Whether the kernel has killed some process in it, since there was no memory left.
+    pub fn ran_out_of_memory(&self) -> bool {
+        let files = ["memory.events", "memory.oom_control"]; // version 2, version 1
+        self.0.iter().any(|directory| {
+            let counts =
+                files.map(|file| fs::read_to_string(directory.join(file)).unwrap_or_default());
+            let mut lines = counts.iter().flat_map(|text| text.lines());
+            lines.any(|line| line.starts_with("oom_kill ") && line != "oom_kill 0")
+        })
+    }
+    // ANCHOR_END: ran_out_of_memory
+}
+
+// ANCHOR: enter
+/// In the child: takes this process in, and with it all that it starts.
+///
+/// In version 1 by "tasks", which is for one thread. For that, if it is the writer itself (0), the kernel need not hold up all
+/// the forks of the machine, as it does for another process: that may take 10 ms.
+pub fn enter(directories: &[PathBuf]) -> Result<()> {
+    for directory in directories {
+        let tasks = directory.join("tasks");
+        let procs = directory.join("cgroup.procs");
+        let file = if tasks.exists() { tasks } else { procs };
+        write(&file, "0").context("cannot enter the cgroup")?;
+    }
+    Ok(())
+}
+// ANCHOR_END: enter
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        for directory in &self.0 {
+            remove(directory);
+        }
+    }
+}
+
+// ANCHOR: hand_down
+/// Lets the groups in `parent` have `controller`: each group has what the one above it hands down.
+fn hand_down(controller: &str, parent: &Path) -> Result<()> {
+    let above = parent.parent().context("there is nothing above it")?;
+    let switch_on = |group: &Path| {
+        write(
+            &group.join("cgroup.subtree_control"),
+            &format!("+{controller}"),
+        )
+    };
+    let mut tries = 0;
+    while let Err(error) = switch_on(above) {
+        // A group that hands something down may not have processes itself: "no internal processes".
+        let busy = error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == ErrorKind::ResourceBusy);
+        tries += 1;
+        if !busy || tries > 10 {
+            return Err(error);
+        }
+        move_aside(above)?;
+    }
+    fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
+    switch_on(parent)
+}
+
+/// Moves the processes of `group`, this one among them, into a group below it.
+fn move_aside(group: &Path) -> Result<()> {
+    let aside = group.join("beside-tiny-docker");
+    fs::create_dir_all(&aside).with_context(|| format!("cannot create {}", aside.display()))?;
+    let processes =
+        fs::read_to_string(group.join("cgroup.procs")).context("cannot list processes")?;
+    for process in processes.lines() {
+        // It may have ended. What forks meanwhile is met the next time.
+        let _ = write(&aside.join("cgroup.procs"), process);
+    }
+    Ok(())
+}
+// ANCHOR_END: hand_down
+
+/// Without O_CREAT: no file of the kernel's is missing because nobody has made it.
+fn write(file: &Path, value: &str) -> Result<()> {
+    let opened = OpenOptions::new().write(true).open(file);
+    let written = opened.and_then(|mut file| file.write_all(value.as_bytes()));
+    written.with_context(|| format!("cannot write {value} to {}", file.display()))
+}
+
+// ANCHOR: remove
+/// Removes `group`, and what the container may have made in it.
+fn remove(group: &Path) {
+    for entry in fs::read_dir(group).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove(&entry.path());
+        }
+    }
+    // Whoever has joined from outside the container. (Only version 2 has this.)
+    let _ = write(&group.join("cgroup.kill"), "1");
+    // EBUSY, as long as the last process is still on its way out.
+    let mut pause = Duration::from_millis(1);
+    while fs::remove_dir(group).is_err_and(|error| error.kind() == ErrorKind::ResourceBusy)
+        && pause.as_secs() < 1
+    {
+        sleep(pause);
+        pause *= 2;
+    }
+}
+
+/// Removes the groups of containers whose `run` was killed, and could not.
+pub fn remove_abandoned(state: &Path) {
+    let hierarchies = hierarchies().unwrap_or_default();
+    let parents = CONTROLLERS.map(|controller| parent(controller, &hierarchies));
+    for (_, parent) in parents.into_iter().flatten() {
+        for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+            let id = entry.file_name().to_str().and_then(Id::parse);
+            if id.is_some_and(|id| store::is_abandoned(state, &id)) {
+                remove(&entry.path());
+            }
+        }
+    }
+}
+// ANCHOR_END: remove

@@ -1,0 +1,48 @@
+//! The container's side of `run`: turns a fresh process into the container, then becomes its command.
+
+use std::convert::Infallible;
+use std::io::{BufReader, Write};
+use std::os::unix::net::UnixStream;
+
+use anyhow::Context;
+use nix::unistd::sethostname;
+
+use crate::container::Container;
+use crate::failure::Failure;
+use crate::{cgroup, command, detach, init, namespaces, network, rootfs};
+
+// ANCHOR: child
+/// Returns only where something failed. The parent reads why from the socket, and tells the user.
+pub fn main() -> Result<u8, Failure> {
+    let mut socket = namespaces::childs_socket()?;
+    let Err(failure) = become_container(&socket);
+    // Nobody reads it if the parent is dead. Then there is nobody to tell either.
+    let _ = write!(socket, "{:#}", failure.reason);
+    Ok(failure.code)
+}
+
+fn become_container(socket: &UnixStream) -> Result<Infallible, Failure> {
+    // Ends when the parent has prepared the host's side, and closes its half of the socket.
+    let container: Container =
+        serde_json::from_reader(BufReader::new(socket)).context("cannot read what to become")?;
+
+    cgroup::enter(&container.cgroup)?;
+    namespaces::hide_cgroups()?;
+    namespaces::keep_mounts_private()?;
+    sethostname(&container.hostname).context("cannot set the hostname")?;
+    if let Some(log) = &container.log {
+        detach::write_to(log)?;
+    }
+    network::enter(container.net)?;
+    rootfs::enter(&container)?;
+    let user = container.privileges.user()?;
+    container.privileges.apply(&user)?;
+    if container.log.is_none() {
+        namespaces::tie_to_runtime(socket)?;
+    }
+    if container.init {
+        init::start()?;
+    }
+    command::exec(&container, &user.home)
+}
+// ANCHOR_END: child

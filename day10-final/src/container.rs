@@ -1,0 +1,145 @@
+//! What a container is: the one description that the parent and the child share.
+
+use std::fmt::{self, Display, Formatter};
+use std::net::Ipv4Addr;
+use std::path::{self, Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::cli::RunOptions;
+use crate::default_rootfs;
+use crate::id::Id;
+use crate::limits::Limits;
+use crate::network::Net;
+use crate::privileges::Privileges;
+use crate::process::Process;
+use crate::store;
+use crate::volume::Volumes;
+
+// ANCHOR: container
+#[derive(Serialize, Deserialize)]
+pub struct Container {
+    pub id: Id,
+    pub hostname: String,
+    /// The directory that becomes its `/`.
+    pub rootfs: PathBuf,
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    pub status: Status,
+    /// In UTC, to the second: RFC 3339.
+    pub created_at: String,
+    /// Its PID 1, as the host sees it.
+    #[serde(flatten)]
+    pub process: Option<Process>,
+    /// Of its command, once that has ended: see [`crate::parent::run`].
+    pub exit_code: Option<u8>,
+    /// Where its output goes, in the background. In the foreground that is where it was started.
+    #[serde(default)]
+    pub log: Option<PathBuf>,
+    /// Whether its PID 1 is [`crate::init`], and the command the first child of that.
+    #[serde(default)]
+    pub init: bool,
+    #[serde(default)]
+    pub limits: Limits,
+    /// The directories of its group: see [`crate::cgroup`].
+    #[serde(default)]
+    pub cgroup: Vec<PathBuf>,
+    /// Whether the kernel has killed it, since its memory was used up.
+    #[serde(default)]
+    pub out_of_memory: bool,
+    #[serde(default)]
+    pub net: Net,
+    /// In the bridge's network.
+    #[serde(default)]
+    pub address: Option<Ipv4Addr>,
+    /// Where its hosts, hostname and resolv.conf are, which depend on the network.
+    #[serde(default)]
+    pub etc: Option<PathBuf>,
+    /// Where what it writes is kept: see [`crate::layer`].
+    #[serde(default)]
+    pub layer: PathBuf,
+    #[serde(default)]
+    pub volumes: Volumes,
+    #[serde(default)]
+    pub privileges: Privileges,
+    /// What a later day's program has written: when this one changes a record, that stays.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
+}
+// ANCHOR_END: container
+
+// ANCHOR: status
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It has a record, and no process yet.
+    Created,
+    Running,
+    /// By itself.
+    Exited,
+    /// By [`crate::stop`].
+    Stopped,
+}
+// ANCHOR_END: status
+
+impl Display for Status {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Exited => "exited",
+            Self::Stopped => "stopped",
+        })
+    }
+}
+
+impl Container {
+    /// The container that the user has asked for.
+    pub fn new(options: RunOptions, state: &Path) -> Result<Self> {
+        let rootfs = match options.rootfs {
+            Some(directory) => path::absolute(directory).context("cannot use that --rootfs")?,
+            None => default_rootfs::find(state)?,
+        };
+        let id = Id::new()?;
+        let net = Net::choose(options.net)?;
+        let etc = (net != Net::Isolated).then(|| store::etc(state, &id));
+        let layer = store::layer(state, &id);
+        options.volumes.prepare()?;
+        let log = options.detach.then(|| store::log(state, &id));
+        Ok(Self {
+            id,
+            rootfs,
+            hostname: options.hostname,
+            command: options.command,
+            status: Status::Created,
+            created_at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            process: None,
+            exit_code: None,
+            log,
+            init: options.init,
+            limits: options.limits,
+            cgroup: Vec::new(),
+            out_of_memory: false,
+            net,
+            address: None,
+            etc,
+            layer,
+            volumes: options.volumes,
+            privileges: options.privileges.into(),
+            unknown: Map::new(),
+        })
+    }
+
+    // ANCHOR: notice_its_end
+    /// The record of a container whose `run` was killed still says that it runs.
+    pub fn notice_its_end(&mut self) {
+        let alive = || self.process.as_ref().is_some_and(Process::is_alive);
+        if self.status == Status::Running && !alive() {
+            self.status = Status::Exited;
+        }
+    }
+    // ANCHOR_END: notice_its_end
+}

@@ -1,0 +1,90 @@
+//! `run -d`: the container goes on when the command that started it has returned. fork(2), setsid(2).
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, PipeWriter, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow};
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, chdir, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
+
+use crate::cli::RunOptions;
+use crate::failure::Failure;
+use crate::id::Id;
+use crate::parent;
+
+/// Who waits for the container to start: the other end is in the command that the user has typed.
+pub struct Caller {
+    pipe: PipeWriter,
+    null: File,
+}
+
+// ANCHOR: run
+/// Leaves the work of [`parent::run`] to a new process, the supervisor, and waits until the container has started.
+pub fn run(options: RunOptions, state: &Path) -> Result<u8, Failure> {
+    let (mut news, caller) = io::pipe().context("cannot create a pipe")?;
+    // SAFETY: this process has one thread, so the new one can go on as if it were this one.
+    match unsafe { fork() }.context("cannot fork")? {
+        ForkResult::Child => {
+            drop(news);
+            // No terminal can hang up on it, or send it a Ctrl-C.
+            setsid().context("cannot leave the session")?;
+            let (pipe, null) = (caller, null()?);
+            parent::run(options, state, Some(Caller { pipe, null }))
+        }
+        ForkResult::Parent { child } => {
+            drop(caller);
+            if news.read_exact(&mut [0]).is_ok() {
+                return Ok(0);
+            }
+            // It has failed, and has said why.
+            match waitpid(child, None).context("cannot wait for the supervisor")? {
+                WaitStatus::Exited(_, code) => Ok(code as u8),
+                _ => Err(anyhow!("cannot tell what came of it: the supervisor was killed\nhint: tiny-docker ps -a").into()),
+            }
+        }
+    }
+}
+// ANCHOR_END: run
+
+impl Caller {
+    // ANCHOR: started
+    /// Prints the id for the caller, and lets go of its directory, and of its terminal or pipes: it may be
+    /// waiting for their end.
+    ///
+    /// Where the caller is gone, there is nobody to tell, and the container runs all the same.
+    pub fn started(mut self, id: &Id) {
+        let _ = writeln!(io::stdout(), "{id}");
+        let _ = chdir("/");
+        let _ = dup2_stdin(&self.null);
+        let _ = dup2_stdout(&self.null);
+        let _ = dup2_stderr(&self.null);
+        let _ = self.pipe.write_all(&[0]);
+    }
+    // ANCHOR_END: started
+}
+
+// ANCHOR: write_to
+/// In the child: nothing to read, and all that is written goes to the file `log`, byte for byte.
+pub fn write_to(log: &Path) -> Result<()> {
+    // A container in the background outlives its supervisor: others can still stop it.
+    set_pdeathsig(None).context("cannot untie the container from the runtime")?;
+    // Or a `kill 0` inside would reach the supervisor.
+    setsid().context("cannot create a session")?;
+    // O_APPEND: each write goes to the end, whoever else has the file open.
+    let mut options = OpenOptions::new();
+    let file = options.create(true).append(true).mode(0o600).open(log);
+    let file = file.with_context(|| format!("cannot open {}", log.display()))?;
+    dup2_stdin(null()?).context("cannot close stdin")?;
+    dup2_stdout(&file).context("cannot write stdout to the log")?;
+    dup2_stderr(&file).context("cannot write stderr to the log")
+}
+// ANCHOR_END: write_to
+
+fn null() -> Result<File> {
+    let mut options = OpenOptions::new();
+    let null = options.read(true).write(true).open("/dev/null");
+    null.context("cannot open /dev/null")
+}

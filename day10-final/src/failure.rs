@@ -1,0 +1,68 @@
+//! Why the runtime gives up: one line for the user, and an exit code for their scripts.
+
+use std::io::{self, Write};
+
+use anyhow::{Error, anyhow};
+use nix::errno::Errno;
+
+/// The exit codes of `docker run`, for what happens before the command itself can have one.
+pub const RUNTIME_FAILED: u8 = 125;
+pub const NOT_EXECUTABLE: u8 = 126;
+pub const NOT_FOUND: u8 = 127;
+
+/// Of a container that SIGKILL has ended: 128 + 9.
+pub const KILLED: u8 = 137;
+
+/// The one of Docker's other commands.
+pub const FAILED: u8 = 1;
+
+/// What a command of ours ends with when it does not succeed.
+pub struct Failure {
+    pub code: u8,
+    pub reason: Error,
+}
+
+impl Failure {
+    // ANCHOR: to_start
+    /// The user's `program` could not be started: execve(2) said `errno`.
+    pub fn to_start(program: &str, errno: Errno) -> Self {
+        let code = match errno {
+            Errno::ENOENT | Errno::ENOTDIR => NOT_FOUND,
+            Errno::EACCES | Errno::ENOEXEC => NOT_EXECUTABLE,
+            _ => RUNTIME_FAILED,
+        };
+        let reason = if errno == Errno::ENOENT && !program.contains('/') {
+            anyhow!("cannot run {program}: not found in PATH")
+        } else {
+            anyhow!("cannot run {program}: {errno}")
+        };
+        Self { code, reason }
+    }
+    // ANCHOR_END: to_start
+
+    /// A command that starts nothing has failed.
+    pub fn of_a_look(reason: Error) -> Self {
+        let code = FAILED;
+        Self { code, reason }
+    }
+
+    /// Tells the user, and returns the exit code.
+    pub fn report(&self) -> u8 {
+        // Where stderr is closed, the exit code is all that can still be told.
+        let _ = writeln!(io::stderr(), "tiny-docker: {:#}", self.reason);
+        self.code
+    }
+}
+
+impl From<Error> for Failure {
+    /// Everything but [`Failure::to_start`] is a failure of the runtime itself.
+    fn from(reason: Error) -> Self {
+        let code = RUNTIME_FAILED;
+        Self { code, reason }
+    }
+}
+
+/// Tells the user what went wrong, where the rest goes on.
+pub fn warn(reason: &Error) {
+    let _ = writeln!(io::stderr(), "tiny-docker: {reason:#}");
+}

@@ -1,0 +1,41 @@
+//! The programs of the host that configure its network: ip(8), nft(8), iptables(8).
+
+use std::env;
+use std::io::{ErrorKind, Write};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, anyhow, ensure};
+
+// ANCHOR: type_into
+/// Runs `command`, types `lines` into it, and returns what it prints. Where it fails, so does this, with its reason.
+pub fn type_into(command: &str, lines: &str) -> Result<String> {
+    let mut words = command.split(' ');
+    let program = words.next().unwrap_or_default();
+    let mut started = Command::new(program)
+        .args(words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| match error.kind() {
+            ErrorKind::NotFound => anyhow!("{program} is not in PATH"),
+            _ => anyhow!("cannot run {program}: {error}"),
+        })?;
+    if let Some(mut stdin) = started.stdin.take() {
+        // Where it does not read to the end, it says why.
+        let _ = stdin.write_all(lines.as_bytes());
+    }
+    let waited = started.wait_with_output();
+    let output = waited.with_context(|| format!("cannot wait for {program}"))?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    let complaint = complaint.lines().next().unwrap_or("it does not say why");
+    ensure!(output.status.success(), "{program}: {complaint}");
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+// ANCHOR_END: type_into
+
+/// Whether there is a `program` in PATH.
+pub fn has(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|directory| directory.join(program).is_file())
+}

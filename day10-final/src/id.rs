@@ -1,0 +1,46 @@
+//! Container ids: 12 hexadecimal digits, as Docker shows them.
+
+use std::fmt::{self, Display, Formatter};
+use std::fs;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+/// How many digits an id has.
+const DIGITS: usize = 12;
+
+#[derive(Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Id(String);
+
+impl Id {
+    // ANCHOR: new_id
+    /// A new one, from the kernel's random source: the last part of a random UUID has 12 digits, random(4).
+    pub fn new() -> Result<Self> {
+        let uuid =
+            fs::read_to_string("/proc/sys/kernel/random/uuid").context("cannot draw an id")?;
+        let id = uuid.trim().rsplit('-').next().and_then(Self::parse);
+        id.context("cannot draw an id: the kernel's uuid is none")
+    }
+    // ANCHOR_END: new_id
+
+    /// The id that `text` is, or None.
+    pub fn parse(text: &str) -> Option<Self> {
+        (text.len() == DIGITS && is_hexadecimal(text)).then(|| Self(text.to_owned()))
+    }
+
+    /// Whether `text` can be the beginning of an id, or a whole one.
+    pub fn may_begin_with(text: &str) -> bool {
+        text.len() <= DIGITS && is_hexadecimal(text)
+    }
+}
+
+impl Display for Id {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Nothing else may become part of a path.
+fn is_hexadecimal(text: &str) -> bool {
+    text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}

@@ -1,0 +1,117 @@
+//! Who the users of a rootless container are on the host: user_namespaces(7), newuidmap(1), subuid(5).
+
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::exit;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use caps::CapSet;
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, User, fork, getegid, geteuid};
+
+use crate::failure::warn;
+use crate::host::{has, type_into};
+use crate::namespaces::refused;
+
+// ANCHOR: map
+/// Makes the caller root in the user namespace of `child`, and where the host has set ids aside for them, has
+/// those follow: as users 1, 2, … of the container.
+///
+/// Without these there is no other user in it, and a package manager that wants one fails.
+pub fn map(child: Pid) -> Result<()> {
+    let (user, group) = (geteuid().as_raw(), getegid().as_raw());
+    if let Some([uids, gids]) = set_aside() {
+        let uids = format!("newuidmap {child} 0 {user} 1 1 {uids}");
+        let gids = format!("newgidmap {child} 0 {group} 1 1 {gids}");
+        // Only root may write such a map. These two programs are root, and look into /etc/subuid first.
+        match type_into(&uids, "").and_then(|_| type_into(&gids, "")) {
+            Ok(_) => return Ok(()),
+            Err(error) => warn(&error.context("the container has no user but root")),
+        }
+    }
+    for (file, text) in [
+        ("uid_map", format!("0 {user} 1")),
+        // The kernel insists: without this, an ordinary user may not write gid_map.
+        ("setgroups", "deny".to_owned()),
+        ("gid_map", format!("0 {group} 1")),
+    ] {
+        fs::write(format!("/proc/{child}/{file}"), &text)
+            .map_err(|error| refused(Errno::try_from(error).unwrap_or(Errno::EIO)))
+            .with_context(|| format!("cannot write {text} to {file}"))?;
+    }
+    Ok(())
+}
+// ANCHOR_END: map
+
+// ANCHOR: set_aside
+/// The first user id that is ours beside our own, and how many there are, and the same of groups.
+fn set_aside() -> Option<[String; 2]> {
+    let user = geteuid();
+    let name = User::from_uid(user).ok()??.name;
+    let in_file = |file| {
+        let text = fs::read_to_string(file).ok()?;
+        let mut lines = text.lines().filter_map(|line| line.split_once(':'));
+        let (_, range) = lines.find(|(who, _)| *who == name || *who == user.to_string())?;
+        Some(range.replacen(':', " ", 1))
+    };
+    let tools = has("newuidmap") && has("newgidmap");
+    tools.then_some([in_file("/etc/subuid")?, in_file("/etc/subgid")?])
+}
+// ANCHOR_END: set_aside
+
+// ANCHOR: keep_capabilities
+/// In the child, which the parent has still to map: an exec would take the capabilities away, since it is not root
+/// yet. Only ambient ones stay: capabilities(7).
+pub fn keep_capabilities() -> Result<()> {
+    let all = caps::read(None, CapSet::Permitted)?;
+    caps::set(None, CapSet::Inheritable, &all)?;
+    caps::set(None, CapSet::Ambient, &all).context("cannot keep capabilities")
+}
+// ANCHOR_END: keep_capabilities
+
+/// Whether this process is in a user namespace: whether there are users that it does not know.
+pub fn is_rootless() -> bool {
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    !map.split_whitespace().eq(["0", "0", "4294967295"])
+}
+
+// ANCHOR: remove
+/// Removes `directory`, in which files may belong to users of a container: for its root that is no obstacle.
+pub fn remove(directory: &Path) -> Result<()> {
+    let removed = fs::remove_dir_all(directory);
+    if removed.is_ok() || geteuid().is_root() {
+        return removed.with_context(|| format!("cannot remove {}", directory.display()));
+    }
+    let (mut socket, mut other) = UnixStream::pair().context("cannot create a socket pair")?;
+    // SAFETY: this process has one thread.
+    match unsafe { fork() }.context("cannot fork")? {
+        ForkResult::Child => {
+            drop(socket);
+            let unshared = unshare(CloneFlags::CLONE_NEWUSER).is_ok();
+            let mapped = unshared
+                && other
+                    .write_all(&[0])
+                    .and(other.read_exact(&mut [0]))
+                    .is_ok();
+            exit((!mapped || fs::remove_dir_all(directory).is_err()).into())
+        }
+        ForkResult::Parent { child } => {
+            drop(other);
+            let ready = socket.read_exact(&mut [0]).map_err(|error| anyhow!(error));
+            let mapped = ready.and_then(|()| map(child));
+            if mapped.is_ok() {
+                let _ = socket.write_all(&[0]);
+            }
+            drop(socket);
+            let ended = waitpid(child, None).context("cannot wait")?;
+            let gone = ended == WaitStatus::Exited(child, 0);
+            ensure!(gone, "cannot remove {}", directory.display());
+            mapped
+        }
+    }
+}
+// ANCHOR_END: remove

@@ -1,0 +1,104 @@
+//! `logs`: prints what a detached container has written. inotify(7), poll(2).
+
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+
+use crate::container::{Container, Status};
+use crate::pidfd::PidFd;
+use crate::{signals, store};
+
+// ANCHOR: print
+/// Prints the log of the container that `id` means, and where `follow`, what comes until the container ends.
+pub fn print(id: &str, follow: bool, state: &Path) -> Result<u8> {
+    signals::end_with_the_reader()?;
+    let cannot = || format!("cannot show the log of {}", store::shown(id));
+    let container = store::find(state, id).with_context(cannot)?;
+    let Some(path) = &container.log else {
+        bail!(
+            "{}: it ran in the foreground, and wrote to where it was started",
+            cannot()
+        );
+    };
+    let mut log = File::open(path)
+        .with_context(|| format!("cannot open {}", path.display()))
+        .with_context(cannot)?;
+    let printed = match running(&container).with_context(cannot)?.filter(|_| follow) {
+        Some(process) => follow_to_the_end(&mut log, path, &process),
+        None => copy(&mut log),
+    };
+    printed.with_context(cannot)?;
+    Ok(0)
+}
+// ANCHOR_END: print
+
+/// The container's PID 1, or None where that has ended.
+fn running(container: &Container) -> Result<Option<PidFd>> {
+    match &container.process {
+        Some(process) if container.status == Status::Running => PidFd::of(process),
+        _ => Ok(None),
+    }
+}
+
+// ANCHOR: follow
+/// Sleeps until the log grows, the container ends, or nobody reads any more.
+fn follow_to_the_end(log: &mut File, path: &Path, container: &PidFd) -> Result<()> {
+    let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)
+        .context("cannot watch it: inotify_init1")?;
+    // Before the first look, or what is written between the two would wait for the next line.
+    inotify
+        .add_watch(path, AddWatchFlags::IN_MODIFY)
+        .context("cannot watch it: inotify_add_watch")?;
+    let stdout = io::stdout();
+    let mut watched = [
+        PollFd::new(inotify.as_fd(), PollFlags::POLLIN),
+        PollFd::new(container.as_fd(), PollFlags::POLLIN),
+        // Asks for nothing, and hears of an error: a pipe that has lost its reader.
+        PollFd::new(stdout.as_fd(), PollFlags::empty()),
+    ];
+    let mut ended = false;
+    loop {
+        copy(log)?;
+        if ended {
+            return Ok(());
+        }
+        match poll(&mut watched, PollTimeout::NONE) {
+            Err(Errno::EINTR) => continue,
+            polled => polled.context("cannot wait")?,
+        };
+        let [modified, end, unread] = [0, 1, 2].map(|n: usize| watched[n].any().unwrap_or(true));
+        if unread {
+            return Ok(());
+        }
+        if modified {
+            // They say no more than that there is something. EAGAIN: no longer.
+            let _ = inotify.read_events();
+        }
+        // All of the container's processes are gone, so one more look shows its last line.
+        ended = end;
+    }
+}
+// ANCHOR_END: follow
+
+/// Prints the rest of `log`.
+fn copy(log: &mut File) -> Result<()> {
+    // A container that opens /dev/stdout anew may cut its own log short.
+    if log.metadata()?.len() < log.stream_position()? {
+        log.rewind()?;
+    }
+    // Not io::copy: its splice(2) moves one page after another, and takes longer than this.
+    let mut stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    let mut buffer = vec![0; 128 * 1024];
+    loop {
+        match log.read(&mut buffer)? {
+            0 => return Ok(()),
+            n => stdout.write_all(&buffer[..n])?,
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! tiny-docker: a container runtime that is small enough to read.
+
+mod binary;
+mod bridge;
+mod capabilities;
+mod cgroup;
+mod child;
+mod cli;
+mod command;
+mod container;
+mod default_rootfs;
+mod detach;
+mod dev;
+mod etc;
+mod failure;
+mod firewall;
+mod hierarchy;
+mod host;
+mod id;
+mod idmap;
+mod init;
+mod layer;
+mod limits;
+mod logs;
+mod masks;
+mod mounts;
+mod namespaces;
+mod network;
+mod parent;
+mod pidfd;
+mod privileges;
+mod process;
+mod ps;
+mod rm;
+mod rootfs;
+mod seccomp;
+mod signals;
+mod state;
+mod stop;
+mod store;
+mod subnet;
+mod syscalls;
+mod terminal;
+mod user;
+mod volume;
+
+use std::env;
+use std::process::ExitCode;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use failure::Failure;
+
+#[cfg(not(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+compile_error!("tiny-docker is made of parts of Linux: build it there, on x86_64 or aarch64");
+
+// ANCHOR: main
+fn main() -> ExitCode {
+    // The container's side of `run` gets its orders through a socket, not from a command line.
+    let is_child = env::args_os().nth(1).is_some_and(|word| word == "child");
+    let outcome = if is_child {
+        child::main()
+    } else {
+        dispatch(Cli::parse())
+    };
+    outcome.unwrap_or_else(|failure| failure.report()).into()
+}
+
+fn dispatch(cli: Cli) -> Result<u8, Failure> {
+    // A run that was killed could not do it.
+    if let Ok(state) = state::directory(cli.root.clone()) {
+        cgroup::remove_abandoned(&state);
+    }
+    if !matches!(cli.command, Command::Run(_) | Command::TidyUp { .. }) {
+        bridge::tidy_up_abandoned();
+    }
+    match cli.command {
+        Command::Run(options) if options.detach => {
+            detach::run(*options, &state::directory(cli.root)?)
+        }
+        Command::Run(options) => parent::run(*options, &state::directory(cli.root)?, None),
+        Command::Ps { all } => {
+            ps::print(all, &state::directory(cli.root)?).map_err(Failure::of_a_look)
+        }
+        Command::Logs { follow, id } => {
+            logs::print(&id, follow, &state::directory(cli.root)?).map_err(Failure::of_a_look)
+        }
+        Command::Rm { force, ids } => {
+            rm::remove(&ids, force, &state::directory(cli.root)?).map_err(Failure::of_a_look)
+        }
+        Command::TidyUp { cable } => {
+            bridge::tidy_up(cable)?;
+            Ok(0)
+        }
+        Command::Stop { time, ids } => {
+            stop::stop(&ids, time, &state::directory(cli.root)?).map_err(Failure::of_a_look)
+        }
+    }
+}
+// ANCHOR_END: main

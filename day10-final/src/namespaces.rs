@@ -1,0 +1,159 @@
+//! New namespaces for the child: clone(2), namespaces(7), user_namespaces(7).
+
+use std::convert::Infallible;
+use std::fs;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use nix::errno::Errno;
+use nix::fcntl::AtFlags;
+use nix::mount::{MsFlags, mount};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::{CloneFlags, clone, unshare};
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+use nix::sys::wait::waitpid;
+use nix::unistd::{Pid, execveat, geteuid, setpgid};
+
+use crate::failure::RUNTIME_FAILED;
+use crate::network::Net;
+use crate::{binary, idmap};
+
+/// Where the child finds its end of the socket.
+const SOCKET: RawFd = 3;
+
+/// Far more than is used between clone and exec; what is not used costs nothing.
+const STACK: usize = 256 * 1024;
+
+// ANCHOR: spawn_child
+/// Starts this program again, as `child`, in new namespaces; `socket` becomes its [`SOCKET`].
+///
+/// Running the same binary again (/proc/self/exe) gives the child a clean start: nothing of the parent's
+/// memory, only what the socket tells it. With `own_group` it leads a process group of its own.
+pub fn spawn_child(socket: UnixStream, own_group: bool, net: Net) -> Result<Pid> {
+    let mut flags = CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS;
+    flags |= CloneFlags::CLONE_NEWIPC | net.namespace();
+    let rootless = !geteuid().is_root();
+    if rootless {
+        // Only root may create the others. In a user namespace of its own, everybody is root.
+        flags |= CloneFlags::CLONE_NEWUSER;
+    }
+    // As vfork(2): until the child execs, it borrows the memory of this process, which sleeps meanwhile.
+    // That saves a copy, and when clone returns, all that comes before exec is done.
+    flags |= CloneFlags::CLONE_VM | CloneFlags::CLONE_VFORK;
+
+    let mut failure = None;
+    let start = || {
+        let Err(error) = start_again(&socket, rootless, own_group);
+        failure = Some(error);
+        isize::from(RUNTIME_FAILED)
+    };
+    let mut stack = vec![0; STACK];
+    // SAFETY: this process has one thread, which sleeps while `start` runs, on a stack of its own.
+    let child = unsafe { clone(Box::new(start), &mut stack, flags, Some(libc::SIGCHLD)) }
+        .map_err(refused)
+        .context("cannot create namespaces")?;
+    match failure {
+        None => Ok(child),
+        Some(error) => {
+            waitpid(child, None).context("cannot wait for the child")?;
+            Err(error)
+        }
+    }
+}
+// ANCHOR_END: spawn_child
+
+// ANCHOR: start_again
+/// Between clone and exec: system calls, and nothing that would outlive them in the parent's memory.
+fn start_again(socket: &UnixStream, rootless: bool, own_group: bool) -> Result<Infallible> {
+    // If the runtime is killed, so is the container: PID 1, and with it all the others.
+    set_pdeathsig(Signal::SIGKILL).context("cannot tie the container to the runtime")?;
+    if own_group {
+        let myself = Pid::from_raw(0);
+        setpgid(myself, myself).context("cannot create a process group")?;
+    }
+    if rootless {
+        idmap::keep_capabilities()?;
+    }
+    let program = binary::protected()?;
+    keep_as(SOCKET, socket).context("cannot keep the socket")?;
+    let (arguments, environment) = ([c"tiny-docker", c"child"], [c""; 0]);
+    let itself = AtFlags::AT_EMPTY_PATH;
+    execveat(program, c"", &arguments, &environment, itself)
+        .context("cannot run this program again")
+}
+// ANCHOR_END: start_again
+
+/// Keeps `socket` open over the coming exec, as descriptor `fd`.
+fn keep_as(fd: RawFd, socket: &UnixStream) -> nix::Result<RawFd> {
+    if socket.as_raw_fd() == fd {
+        // SAFETY: fcntl(2) clears a flag of an open descriptor.
+        return Errno::result(unsafe { libc::fcntl(fd, libc::F_SETFD, 0) });
+    }
+    // SAFETY: dup2(2); whatever `fd` was, this process no longer needs it.
+    Errno::result(unsafe { libc::dup2(socket.as_raw_fd(), fd) })
+}
+
+/// In the child: the socket that [`spawn_child`] left open for it.
+pub fn childs_socket() -> Result<UnixStream> {
+    // SAFETY: fcntl(2) sets a flag of a descriptor that nothing else in this process owns.
+    Errno::result(unsafe { libc::fcntl(SOCKET, libc::F_SETFD, libc::FD_CLOEXEC) })
+        .context("cannot be a child: only run starts one")?;
+    // SAFETY: open, as fcntl has shown, and owned by nobody else.
+    Ok(unsafe { UnixStream::from_raw_fd(SOCKET) })
+}
+
+// ANCHOR: keep_mounts_private
+/// Cuts the mounts off from the host's: mount_namespaces(7).
+///
+/// A new mount namespace is a copy, but on most hosts one that still forwards what is mounted in it.
+pub fn keep_mounts_private() -> Result<()> {
+    let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(None::<&str>, "/", None::<&str>, flags, None::<&str>)
+        .context("cannot make the mounts private")
+}
+// ANCHOR_END: keep_mounts_private
+
+/// Lets the container see its cgroup as the highest: cgroup_namespaces(7). Only now, when this process is in it.
+pub fn hide_cgroups() -> Result<()> {
+    unshare(CloneFlags::CLONE_NEWCGROUP).context("cannot create a cgroup namespace")
+}
+
+// ANCHOR: tie_to_runtime
+/// As before exec. A change of user or capabilities has undone that: PR_SET_PDEATHSIG(2const).
+pub fn tie_to_runtime(socket: &UnixStream) -> Result<()> {
+    set_pdeathsig(Signal::SIGKILL).context("cannot tie the container to the runtime")?;
+    // It may have been killed meanwhile. Then nobody has the socket's other end open.
+    let mut other_end = [PollFd::new(socket.as_fd(), PollFlags::empty())];
+    poll(&mut other_end, PollTimeout::ZERO).context("cannot look for the runtime")?;
+    let gone = other_end[0]
+        .revents()
+        .is_some_and(|events| events.contains(PollFlags::POLLHUP));
+    ensure!(!gone, "the runtime was killed");
+    Ok(())
+}
+// ANCHOR_END: tie_to_runtime
+
+/// Where hosts switch user namespaces off: the setting, the value that does, and one that does not.
+const SWITCHES: [(&str, &str, &str); 3] = [
+    ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"), // Ubuntu, from 23.10
+    ("kernel.unprivileged_userns_clone", "0", "1"),             // Debian, until 10
+    ("user.max_user_namespaces", "0", "15000"),                 // everywhere
+];
+
+/// The kernel does not let us have a namespace: `errno`, and what to do about it.
+pub fn refused(errno: Errno) -> anyhow::Error {
+    let off = SWITCHES.iter().find(|(name, off, _)| {
+        let file = format!("/proc/sys/{}", name.replace('.', "/"));
+        fs::read_to_string(file).is_ok_and(|value| value.trim() == *off)
+    });
+    let hint = match off {
+        Some((name, _, on)) => format!("sudo sysctl -w {name}={on}"),
+        None if errno == Errno::ENOSPC => {
+            "sudo sysctl -w user.max_user_namespaces=15000".to_owned()
+        }
+        None => "inside another container, start that one with --privileged".to_owned(),
+    };
+    anyhow!("{errno}\nhint: {hint}")
+}

@@ -1,0 +1,88 @@
+//! What the container sees of the network: network_namespaces(7).
+
+use std::mem;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::os::fd::{AsRawFd, RawFd};
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use nix::errno::Errno;
+use nix::sched::CloneFlags;
+use nix::unistd::geteuid;
+use serde::{Deserialize, Serialize};
+
+// ANCHOR: net
+#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Net {
+    /// A network of its own, and a bridge to the host's
+    Bridge,
+    /// A network of its own, with nothing in it but a loopback device
+    #[value(alias = "none")]
+    Isolated,
+    /// The host's, as if there were no container
+    #[default] // of the containers of earlier days
+    Host,
+}
+// ANCHOR_END: net
+
+impl Net {
+    // ANCHOR: choose
+    /// What the user has `asked` for, or else the most that they may have.
+    pub fn choose(asked: Option<Self>) -> Result<Self> {
+        let root = geteuid().is_root();
+        match asked {
+            Some(Self::Bridge) if !root => bail!(
+                "cannot use --net bridge: only root may change the host's network\nhint: --net isolated, or sudo"
+            ),
+            Some(net) => Ok(net),
+            None if root => Ok(Self::Bridge),
+            None => Ok(Self::Isolated),
+        }
+    }
+    // ANCHOR_END: choose
+
+    // ANCHOR: namespace
+    /// The namespace that the child needs for it, for clone(2).
+    pub fn namespace(self) -> CloneFlags {
+        match self {
+            Self::Bridge | Self::Isolated => CloneFlags::CLONE_NEWNET,
+            Self::Host => CloneFlags::empty(),
+        }
+    }
+    // ANCHOR_END: namespace
+}
+
+// ANCHOR: enter
+/// In the child: makes the network usable.
+pub fn enter(net: Net) -> Result<()> {
+    match net {
+        Net::Bridge | Net::Isolated => {
+            bring_up_loopback().context("cannot bring up the loopback device")
+        }
+        Net::Host => Ok(()),
+    }
+}
+// ANCHOR_END: enter
+
+// ANCHOR: bring_up_loopback
+/// What `ip link set lo up` does, without a program that the host may not have: netdevice(7).
+fn bring_up_loopback() -> Result<()> {
+    // Any socket will do to talk to the kernel about network devices.
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    set_flags(socket.as_raw_fd(), b"lo", libc::IFF_UP)?;
+    Ok(())
+}
+
+/// Sets the `flags` of a network device.
+fn set_flags(socket: RawFd, device: &[u8], flags: i32) -> nix::Result<()> {
+    // SAFETY: ifreq is made of numbers, for which zero is a value.
+    let mut request: libc::ifreq = unsafe { mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(device) {
+        *to = *from as libc::c_char;
+    }
+    request.ifr_ifru.ifru_flags = flags as libc::c_short;
+    // SAFETY: SIOCSIFFLAGS reads an ifreq.
+    Errno::result(unsafe { libc::ioctl(socket, libc::SIOCSIFFLAGS, &request) }).map(drop)
+}
+// ANCHOR_END: bring_up_loopback

@@ -1,0 +1,123 @@
+//! The host's side of `run`: starts the child, and waits for it.
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::ExitStatus;
+
+use anyhow::{Context, Result, anyhow};
+use nix::errno::Errno;
+use nix::sys::signalfd::SignalFd;
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{Pid, geteuid};
+
+use crate::bridge::Cable;
+use crate::cgroup::Cgroup;
+use crate::cli::RunOptions;
+use crate::container::{Container, Status};
+use crate::detach::Caller;
+use crate::failure::{Failure, KILLED, warn};
+use crate::network::Net;
+use crate::process::Process;
+use crate::store::Record;
+use crate::terminal::Terminal;
+use crate::{etc, idmap, namespaces, signals};
+
+// ANCHOR: run
+/// Runs the command to its end, and returns the exit code to pass on.
+///
+/// A `caller` is told when it has started.
+pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<u8, Failure> {
+    // The caller's mask would decide who may read what the container creates. This one is Docker's, too.
+    umask(Mode::from_bits_truncate(0o022));
+    let subnet = options.subnet;
+    let mut container = Container::new(options, state)?;
+    let mut record = Record::create(state, &container)?;
+    let cgroup = Cgroup::create(&container.limits, &container.id)?;
+    container.cgroup.clone_from(&cgroup.0);
+    let description = serde_json::to_vec(&container).context("cannot describe the container")?;
+    let signals = signals::hold()?;
+    let terminal = Terminal::ours();
+    let (mut socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;
+    let child = namespaces::spawn_child(childs_end, terminal.is_some(), container.net)?;
+    if !geteuid().is_root() {
+        idmap::map(child)?;
+    }
+    container.process = Some(Process::of(child)?);
+    container.status = Status::Running;
+    let cable = (container.net == Net::Bridge)
+        .then(|| Cable::plug(child, subnet).context("cannot use --net bridge"))
+        .transpose()?;
+    container.address = cable.as_ref().map(|cable| cable.address);
+    if let Some(etc) = &container.etc {
+        etc::write(etc, &container.hostname, container.address)?;
+    }
+    record.save(&container)?;
+    if let Some(terminal) = &terminal {
+        terminal.lend(child)?;
+    }
+
+    // The child waits for this message, so whatever the host has to prepare goes before it. Where the
+    // child is dead already, what it has said, or how it ended, tells more than this error.
+    let _ = socket
+        .write_all(&description)
+        .and_then(|()| socket.shutdown(Shutdown::Write));
+
+    // Silence means success: the child's end closes by itself when its exec succeeds.
+    let mut failure = Vec::new();
+    let _ = socket.read_to_end(&mut failure);
+
+    if failure.is_empty() {
+        record.keep();
+        if let Some(caller) = caller {
+            caller.started(&container.id);
+        }
+    }
+
+    let code = wait(child, &signals)?;
+    container.out_of_memory = code == KILLED && cgroup.ran_out_of_memory();
+    drop(cgroup);
+    drop(cable);
+    if failure.is_empty() {
+        container.status = Status::Exited;
+        container.exit_code = Some(code);
+        // The command has done its work, and its exit code is worth more than this error.
+        if let Err(error) = record.save(&container) {
+            warn(&error);
+        }
+        return Ok(code);
+    }
+    let reason = anyhow!("{}", String::from_utf8_lossy(&failure));
+    Err(Failure { code, reason })
+}
+
+/// Waits for the end of `child`, and returns the exit code to pass on.
+fn wait(child: Pid, signals: &SignalFd) -> Result<u8> {
+    loop {
+        if let Some((_, status)) = ended(child).context("cannot wait for the command")? {
+            return Ok(exit_code(status));
+        }
+        signals::pass_on(signals, child)?;
+    }
+}
+// ANCHOR_END: run
+
+// ANCHOR: ended
+/// Which child has ended, and how, or None while it runs. (nix's waitpid does not know all signals.)
+pub fn ended(child: Pid) -> nix::Result<Option<(Pid, ExitStatus)>> {
+    let mut status = 0;
+    // SAFETY: waitpid(2) writes to `status`, and to nothing else.
+    let pid = Errno::result(unsafe { libc::waitpid(child.as_raw(), &mut status, libc::WNOHANG) })?;
+    Ok((pid != 0).then(|| (Pid::from_raw(pid), ExitStatus::from_raw(status))))
+}
+// ANCHOR_END: ended
+
+/// The command's own exit code, or 128 + N where signal N killed it: as sh(1) and Docker count.
+pub fn exit_code(status: ExitStatus) -> u8 {
+    let code = status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
+    code as u8
+}

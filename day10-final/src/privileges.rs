@@ -1,0 +1,132 @@
+//! The last thing before the command: this process gives up what the command is not to have. credentials(7).
+
+use anyhow::{Context, Result};
+use caps::{Capability, CapsHashSet};
+use clap::{Args, ValueEnum};
+use nix::errno::Errno;
+use nix::sys::prctl::{set_keepcaps, set_no_new_privs};
+use nix::unistd::{setgroups, setresgid, setresuid};
+use serde::{Deserialize, Serialize};
+
+use crate::user::User;
+use crate::{capabilities, seccomp};
+
+/// As the user types it.
+#[derive(Args)]
+pub struct Options {
+    /// Run as this user of the container's, by name or number
+    #[arg(short, long, value_name = "USER[:GROUP]")]
+    pub user: Option<String>,
+    /// Give it a capability more, as NET_ADMIN, or ALL
+    #[arg(long, value_name = "CAPABILITY", value_parser = capabilities::name)]
+    pub cap_add: Vec<String>,
+    /// Take a capability away, or ALL
+    #[arg(long, value_name = "CAPABILITY", value_parser = capabilities::name)]
+    pub cap_drop: Vec<String>,
+    /// Switch off a protection: seccomp=unconfined or no-new-privileges=false
+    #[arg(long, value_name = "OPTION", value_enum, hide_possible_values = true)]
+    pub security_opt: Vec<Opt>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Opt {
+    #[value(
+        name = "no-new-privileges",
+        alias = "no-new-privileges=true",
+        alias = "no-new-privileges:true"
+    )]
+    NoNewPrivileges,
+    #[value(name = "no-new-privileges=false", alias = "no-new-privileges:false")]
+    NewPrivileges,
+    #[value(name = "seccomp=unconfined", alias = "seccomp:unconfined")]
+    Unconfined,
+}
+
+// ANCHOR: privileges
+/// What a container may do. The default is that of earlier days, which held nothing back.
+#[derive(Default, Serialize, Deserialize)]
+pub struct Privileges {
+    user: Option<String>,
+    capabilities: Vec<Capability>,
+    /// Whether a program may have more than who executes it: by its setuid bit, say.
+    new_privileges: bool,
+    /// Whether [`seccomp`] does not look at its system calls.
+    unconfined: bool,
+}
+// ANCHOR_END: privileges
+
+impl From<Options> for Privileges {
+    fn from(options: Options) -> Self {
+        let has = |opt| options.security_opt.contains(&opt);
+        Self {
+            capabilities: capabilities::granted(&options.cap_add, &options.cap_drop),
+            new_privileges: has(Opt::NewPrivileges),
+            unconfined: has(Opt::Unconfined),
+            user: options.user,
+        }
+    }
+}
+
+impl Privileges {
+    /// Whose the command will be. To be asked inside, where the names mean something.
+    pub fn user(&self) -> Result<User> {
+        self.user.as_deref().map_or(Ok(User::root()), User::find)
+    }
+
+    // ANCHOR: drop
+    /// Leaves this process with these privileges. The order counts: each step needs what a later one takes away.
+    pub fn apply(&self, user: &User) -> Result<()> {
+        let granted: CapsHashSet = self.capabilities.iter().copied().collect();
+        // Without no_new_privs, only who has CAP_SYS_ADMIN may load a filter. We still have it.
+        if self.new_privileges {
+            self.filter(&granted)?;
+        }
+        capabilities::limit(&granted)?;
+        become_user(user)?;
+        capabilities::keep_only(&granted)?;
+        if !self.new_privileges {
+            set_no_new_privs().context("cannot rule out new privileges")?;
+            self.filter(&granted)?;
+        }
+        Ok(())
+    }
+
+    fn filter(&self, granted: &CapsHashSet) -> Result<()> {
+        match self.unconfined {
+            true => Ok(()),
+            false => seccomp::load(granted),
+        }
+    }
+    // ANCHOR_END: drop
+}
+
+// ANCHOR: become_user
+/// Groups first: once we are somebody else, we may not change them.
+fn become_user(user: &User) -> Result<()> {
+    // A change of user ids would take all capabilities away, and some are still needed.
+    set_keepcaps(true).context("cannot keep capabilities")?;
+    match setgroups(&user.groups) {
+        // An ordinary user's own id is the only one there: see setgroups in user_namespaces(7).
+        Err(Errno::EPERM) if user.groups.is_empty() => (),
+        changed => changed
+            .map_err(unmapped)
+            .context("cannot change the groups")?,
+    }
+    let (uid, gid) = (user.uid, user.gid);
+    setresgid(gid, gid, gid)
+        .map_err(unmapped)
+        .with_context(|| format!("cannot change to group {gid}"))?;
+    setresuid(uid, uid, uid)
+        .map_err(unmapped)
+        .with_context(|| format!("cannot become user {uid}"))
+}
+// ANCHOR_END: become_user
+
+fn unmapped(errno: Errno) -> anyhow::Error {
+    match errno {
+        Errno::EINVAL | Errno::EPERM => anyhow::anyhow!(
+            "this container has no user but root\nhint: install uidmap, and sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER"
+        ),
+        _ => errno.into(),
+    }
+}

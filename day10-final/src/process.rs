@@ -1,0 +1,62 @@
+//! Which process a record means: proc_pid_stat(5), random(4).
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+
+// ANCHOR: process
+/// A pid alone is worth nothing: the kernel gives it to another process later. With its start it is unique.
+#[derive(Clone, Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Process {
+    /// When it started, in clock ticks after the boot.
+    start_time: u64,
+    pub pid: i32,
+    /// Which boot that was.
+    boot_id: String,
+}
+// ANCHOR_END: process
+
+impl Process {
+    /// The process that has `pid` now, dead or alive, as long as nobody has waited for it.
+    pub fn of(pid: Pid) -> Result<Self> {
+        let (_, start_time) = state_and_start(pid.as_raw()).context("cannot find the process")?;
+        Ok(Self {
+            start_time,
+            pid: pid.as_raw(),
+            boot_id: boot_id()?,
+        })
+    }
+
+    // ANCHOR: is_alive
+    /// Whether it is still there, and not some other process that has got its pid.
+    pub fn is_alive(&self) -> bool {
+        let Some((state, start_time)) = state_and_start(self.pid) else {
+            return false;
+        };
+        // A zombie, or one that is about to be none.
+        let dead = matches!(state, 'Z' | 'X');
+        !dead && start_time == self.start_time && boot_id().is_ok_and(|id| id == self.boot_id)
+    }
+    // ANCHOR_END: is_alive
+}
+
+// ANCHOR: state_and_start
+/// Fields 3 and 22 of /proc/PID/stat. Field 2 is the program's name, which may have blanks and ')' in it.
+fn state_and_start(pid: i32) -> Option<(char, u64)> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let stat = String::from_utf8_lossy(&stat);
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let mut fields = after_name.split_whitespace();
+    let state = fields.next()?.chars().next()?;
+    Some((state, fields.nth(18)?.parse().ok()?))
+}
+// ANCHOR_END: state_and_start
+
+/// The kernel draws another one at each boot.
+fn boot_id() -> Result<String> {
+    let id =
+        fs::read_to_string("/proc/sys/kernel/random/boot_id").context("cannot read boot_id")?;
+    Ok(id.trim().to_owned())
+}

@@ -1,0 +1,85 @@
+//! `ps`: lists what there is. It only looks, and writes to no record.
+
+use std::cmp::Reverse;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::container::{Container, Status};
+use crate::failure::warn;
+use crate::{signals, store};
+
+const HEADINGS: [&str; 5] = ["CONTAINER ID", "PID", "STATUS", "ADDRESS", "COMMAND"];
+
+// ANCHOR: print
+/// Prints the running containers, or `all`, the newest first.
+pub fn print(all: bool, state: &Path) -> Result<u8> {
+    signals::end_with_the_reader()?;
+    let mut containers = Vec::new();
+    for container in store::all(state).context("cannot list containers")? {
+        match container {
+            Ok(container) => containers.push(container),
+            Err(error) => warn(&error),
+        }
+    }
+    containers.retain(|container| all || container.status == Status::Running);
+    containers.sort_by_key(|container| {
+        // The time of creation counts seconds, that of the process hundredths.
+        Reverse((container.created_at.clone(), container.process.clone()))
+    });
+    let table = table(containers.iter().map(row));
+    io::stdout()
+        .write_all(table.as_bytes())
+        .context("cannot print")?;
+    Ok(0)
+}
+// ANCHOR_END: print
+
+fn row(container: &Container) -> [String; 5] {
+    let running = container.status == Status::Running;
+    let process = container.process.as_ref().filter(|_| running);
+    let address = container.address.filter(|_| running);
+    let status = match container.exit_code {
+        Some(code) if container.out_of_memory && container.status == Status::Exited => {
+            format!("{} ({code}, out of memory)", container.status)
+        }
+        Some(code) => format!("{} ({code})", container.status),
+        None => container.status.to_string(),
+    };
+    [
+        container.id.to_string(),
+        process.map_or("-".to_owned(), |process| process.pid.to_string()),
+        status,
+        address.map_or("-".to_owned(), |address| address.to_string()),
+        printable(&container.command.join(" ")),
+    ]
+}
+
+/// A line break in an argument would break the table, an escape sequence the terminal.
+fn printable(text: &str) -> String {
+    let escape = |c: char| match c.is_control() {
+        true => c.escape_default().collect(),
+        false => c.to_string(),
+    };
+    text.chars().map(escape).collect()
+}
+
+/// Columns as wide as they need to be, and three spaces between them.
+fn table(rows: impl Iterator<Item = [String; 5]>) -> String {
+    let rows: Vec<_> = [HEADINGS.map(str::to_owned)]
+        .into_iter()
+        .chain(rows)
+        .collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let [id, pid, status, address] = [width(0), width(1), width(2), width(3)];
+    let mut table = String::new();
+    for [a, b, c, d, command] in &rows {
+        let _ = writeln!(
+            table,
+            "{a:id$}   {b:pid$}   {c:status$}   {d:address$}   {command}"
+        );
+    }
+    table
+}

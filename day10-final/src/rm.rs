@@ -1,0 +1,50 @@
+//! `rm`: forgets a container, and removes what it has written.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::Signal;
+
+use crate::cgroup;
+use crate::container::Status;
+use crate::failure::{FAILED, warn};
+use crate::pidfd::PidFd;
+use crate::store;
+use crate::store::Record;
+
+// ANCHOR: rm
+/// Removes the containers that `ids` mean: with `force` the running ones, too.
+pub fn remove(ids: &[String], force: bool, state: &Path) -> Result<u8> {
+    let mut code = 0;
+    for id in ids {
+        match one(id, force, state).with_context(|| format!("cannot remove {}", store::shown(id))) {
+            Ok(()) => drop(writeln!(io::stdout(), "{id}")),
+            Err(error) => {
+                warn(&error);
+                code = FAILED;
+            }
+        }
+    }
+    Ok(code)
+}
+
+fn one(id: &str, force: bool, state: &Path) -> Result<()> {
+    let container = store::find(state, id)?;
+    if let Some(process) = container
+        .process
+        .filter(|_| container.status == Status::Running)
+        && let Some(process) = PidFd::of(&process)?
+    {
+        if !force {
+            bail!("it is running\nhint: tiny-docker rm -f {id}");
+        }
+        process.signal(Signal::SIGKILL)?;
+        process.ends_before(None)?;
+    }
+    // Its run is at the record until all that belongs to it is gone.
+    let record = Record::open(state, &container.id)?;
+    cgroup::remove_abandoned(state);
+    record.remove()
+}
+// ANCHOR_END: rm

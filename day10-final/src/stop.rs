@@ -1,0 +1,83 @@
+//! `stop`: asks a container to end, and after a while insists. kill(2), pidfd_send_signal(2).
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use nix::sys::signal::Signal;
+
+use crate::cgroup;
+use crate::container::{Container, Status};
+use crate::failure::{FAILED, KILLED, warn};
+use crate::pidfd::PidFd;
+use crate::store;
+use crate::store::Record;
+
+/// A container that has been asked to end.
+struct Ending {
+    container: Container,
+    /// None where it had ended already.
+    process: Option<PidFd>,
+}
+
+// ANCHOR: stop
+/// Stops the containers that `ids` mean. All are asked first, so that all have the same `seconds`.
+pub fn stop(ids: &[String], seconds: u32, state: &Path) -> Result<u8> {
+    let deadline = Instant::now() + Duration::from_secs(seconds.into());
+    let asked: Vec<_> = ids.iter().map(|id| ask(id, state)).collect();
+    let mut code = 0;
+    for (id, ending) in ids.iter().zip(asked) {
+        let stopped = ending.and_then(|ending| insist(ending, deadline, state));
+        match stopped.with_context(|| format!("cannot stop {}", store::shown(id))) {
+            // Where nobody reads it: the others still have to be stopped.
+            Ok(()) => drop(writeln!(io::stdout(), "{id}")),
+            Err(error) => {
+                warn(&error);
+                code = FAILED;
+            }
+        }
+    }
+    // Where its run was killed, nobody else does it now.
+    cgroup::remove_abandoned(state);
+    Ok(code)
+}
+// ANCHOR_END: stop
+
+// ANCHOR: ask
+/// SIGTERM: the program may finish what it is at.
+fn ask(id: &str, state: &Path) -> Result<Ending> {
+    let container = store::find(state, id)?;
+    let process = match &container.process {
+        Some(process) if container.status == Status::Running => PidFd::of(process)?,
+        _ => None,
+    };
+    if let Some(process) = &process {
+        process.signal(Signal::SIGTERM)?;
+    }
+    Ok(Ending { container, process })
+}
+// ANCHOR_END: ask
+
+// ANCHOR: insist
+/// SIGKILL at the `deadline`: nothing can catch that. When PID 1 dies, the kernel kills the rest.
+fn insist(ending: Ending, deadline: Instant, state: &Path) -> Result<()> {
+    let Some(process) = ending.process else {
+        return Ok(());
+    };
+    let in_time = process.ends_before(Some(deadline))?;
+    if !in_time {
+        process.signal(Signal::SIGKILL)?;
+        process.ends_before(None)?;
+    }
+    // Its run is at the record now, and lets go when the exit code is there, or when it has been killed.
+    let record = Record::open(state, &ending.container.id)?;
+    let mut container = record.load(&ending.container.id)?;
+    container.status = Status::Stopped;
+    if !in_time {
+        // Unless it has ended by itself at the last moment.
+        container.exit_code.get_or_insert(KILLED);
+    }
+    record.save(&container)
+}
+// ANCHOR_END: insist

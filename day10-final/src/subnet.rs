@@ -1,0 +1,108 @@
+//! The addresses for containers: an IPv4 network that this host does not have yet.
+
+use std::fmt::{self, Display, Formatter};
+use std::fs;
+use std::net::Ipv4Addr;
+use std::str::FromStr;
+
+use anyhow::{Context, Result};
+
+/// What to recommend where ours is taken: RFC 1918 leaves them to everybody.
+const OTHERS: [&str; 3] = ["10.123.0.0/24", "172.30.0.0/24", "192.168.210.0/24"];
+
+/// As 10.10.0.0/24: what all its addresses have in common, and how many bits that is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Subnet {
+    network: u32,
+    mask: u32,
+}
+
+impl FromStr for Subnet {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = text.split_once('/').and_then(|(network, bits)| {
+            let network = network.parse().map(Ipv4Addr::to_bits).ok()?;
+            Some((network, bits.parse::<u32>().ok()?))
+        });
+        let (network, bits) = parsed.ok_or("it is not of the form 10.10.0.0/24")?;
+        if !(16..=29).contains(&bits) {
+            return Err("it has to be from /16 to /29".to_owned());
+        }
+        let mask = u32::MAX << (32 - bits);
+        let subnet = Self {
+            network: network & mask,
+            mask,
+        };
+        match network == subnet.network {
+            true => Ok(subnet),
+            false => Err(format!("its first address makes it {subnet}")),
+        }
+    }
+}
+
+impl Display for Subnet {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        write!(f, "{}", self.with_bits(0))
+    }
+}
+
+impl Subnet {
+    /// Its address `number`. The first is the bridge's, and the containers' go from 2 to [`last`](Self::last).
+    pub fn address(self, number: u32) -> Ipv4Addr {
+        Ipv4Addr::from_bits(self.network + number)
+    }
+
+    /// The same as ip(8) wants it: 10.10.0.2/24.
+    pub fn with_bits(self, number: u32) -> String {
+        format!("{}/{}", self.address(number), self.mask.count_ones())
+    }
+
+    /// The one after it is for broadcasts.
+    pub fn last(self) -> u32 {
+        !self.mask - 1
+    }
+
+    /// The network of `device`, if it has one.
+    pub fn of(device: &str) -> Result<Option<Self>> {
+        let mut routes = routes()?.into_iter();
+        Ok(routes
+            .find(|(name, _)| name == device)
+            .map(|(_, subnet)| subnet))
+    }
+
+    // ANCHOR: taken
+    /// The device, other than `ours`, by which this host reaches some of its addresses, and which network that is.
+    pub fn taken(self, ours: &str) -> Result<Option<(String, Self)>> {
+        let overlaps = |route: &Self| {
+            let mask = self.mask & route.mask;
+            route.mask != 0 && self.network & mask == route.network & mask
+        };
+        let mut routes = routes()?.into_iter();
+        Ok(routes.find(|(device, route)| device != ours && overlaps(route)))
+    }
+    // ANCHOR_END: taken
+
+    /// One that is not taken.
+    pub fn another(ours: &str) -> Option<Self> {
+        let mut others = OTHERS.iter().flat_map(|text| text.parse::<Self>());
+        others.find(|other| matches!(other.taken(ours), Ok(None)))
+    }
+}
+
+/// Which device leads to which network. /proc/net/route: proc_pid_net(5).
+fn routes() -> Result<Vec<(String, Subnet)>> {
+    let table = fs::read_to_string("/proc/net/route").context("cannot read the routes")?;
+    let route = |line: &str| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        // Hexadecimal, and in the order of bytes that the network has.
+        let number = |field: usize| {
+            u32::from_str_radix(fields.get(field)?, 16)
+                .ok()
+                .map(u32::to_be)
+        };
+        let (network, mask) = (number(1)?, number(7)?);
+        Some((fields[0].to_owned(), Subnet { network, mask }))
+    };
+    Ok(table.lines().skip(1).filter_map(route).collect())
+}

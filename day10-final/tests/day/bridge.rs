@@ -1,0 +1,797 @@
+//! `--net bridge`.
+
+use std::fs::{self, Permissions};
+use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use insta::assert_snapshot;
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, geteuid, getpgid};
+use tempfile::TempDir;
+
+use crate::internet;
+use crate::need_namespaces;
+use crate::support::{
+    Detached, Running, Seen, as_ordinary_user, host, leave_to, processes_with, records, see, skip,
+    state, tiny_docker, wait_until, without_ids,
+};
+
+/// Returns from a test, aloud, for all but root.
+macro_rules! need_bridge {
+    () => {
+        need_namespaces!();
+        if !geteuid().is_root() {
+            return leave_to("root, to change the host's network");
+        }
+    };
+}
+
+/// Returns from a test, aloud, where one of the programs is not installed.
+macro_rules! need {
+    ($($program:literal),*) => {
+        $(if !is_installed($program) { return skip($program); })*
+    };
+}
+
+fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap();
+    std::env::split_paths(&path).any(|directory| directory.join(program).exists())
+}
+
+/// What the container reads from a TCP service at `address`, as NAME/PORT.
+fn read_from(address: &str) -> String {
+    format!("exec 3<>/dev/tcp/{address} && cat <&3")
+}
+
+/// Runs the line in a container.
+fn run(line: &str) -> Seen {
+    see(&["run", "bash", "-c", line])
+}
+
+/// What there is on the host of what belongs to our network.
+fn ours_on_the_host() -> String {
+    let links = host("ip -oneline link show | grep -o ' td0[^:@ ]*' || true");
+    let rules = match is_installed("nft") {
+        true => host("nft list ruleset | grep -e tiny-docker -e td0 -e TINY || true"),
+        false => String::new(),
+    };
+    links + &rules
+}
+
+fn forwards() -> String {
+    host("cat /proc/sys/net/ipv4/ip_forward").trim().to_owned()
+}
+
+fn wait_until_nothing_is_left() {
+    wait_until("nothing left on the host", || ours_on_the_host().is_empty());
+}
+
+/// A server on port 80 of a container.
+fn server() -> Detached {
+    server_with(Path::new(&std::env::var_os("PATH").unwrap()))
+}
+
+/// The same, where the runtime has this PATH.
+fn server_with(path: &Path) -> Detached {
+    // 2 is AF_INET, 1 is SOCK_STREAM; the address is any.
+    let serve = r#"socket(S, 2, 1, 0); bind(S, pack("S n x12", 2, 80)) or die $!; listen(S, 9);
+        $| = 1; print "ready\n"; while (accept(C, S)) { print C "served\n"; close C }"#;
+    let mut run = tiny_docker(&["run", "-d", "perl", "-e", serve]);
+    let id = run.env("PATH", path).output().unwrap().stdout;
+    let server = Detached {
+        id: String::from_utf8(id).unwrap().trim().to_owned(),
+    };
+    wait_until("the server", || {
+        see(&["logs", &server.id]).stdout == "ready\n"
+    });
+    server
+}
+
+/// What there has to be where there is no nft.
+const IPTABLES: [&str; 4] = ["ip", "nsenter", "iptables", "iptables-restore"];
+
+fn address(container: &Detached) -> String {
+    container.record()["address"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_default_network_works_on_a_host_that_never_had_it() {
+    need_bridge!();
+    assert_eq!(ours_on_the_host(), "");
+    let seen = see(&[
+        "run",
+        "sh",
+        "-c",
+        "ip -4 -oneline address show eth0; ip route",
+    ]);
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+    assert!(seen.stdout.contains(" 10.10.0.2/24 "), "{}", seen.stdout);
+    assert!(
+        seen.stdout.contains("default via 10.10.0.1 dev eth0"),
+        "{}",
+        seen.stdout
+    );
+}
+
+#[test]
+fn a_container_reaches_the_gateway_its_neighbour_and_the_outside() {
+    need_bridge!();
+    need!("nft", "perl");
+    internet::connect();
+    let gateway = run("exec 3<>/dev/tcp/10.10.0.1/1");
+    assert!(
+        gateway.stderr.contains("Connection refused"),
+        "{}",
+        gateway.stderr
+    );
+    let server = server();
+    assert_eq!(
+        run(&read_from(&format!("{}/80", address(&server)))).stdout,
+        "served\n"
+    );
+    // The outside sees the host. (That has a route for the rest of the world, too, as most have.)
+    host("ip route add default via 192.0.2.2");
+    let outside = run(&read_from("192.0.2.2/8000"));
+    assert_eq!(outside.stdout, "hello 192.0.2.1\n", "{}", outside.stderr);
+}
+
+#[test]
+fn only_answers_come_in_from_the_outside() {
+    need_bridge!();
+    need!("nft", "iptables", "perl");
+    let outside = internet::connect();
+    host(&format!(
+        "{outside} ip route add 10.10.0.0/24 via 192.0.2.1"
+    ));
+    for tools in [&["ip", "nsenter", "nft"][..], &IPTABLES] {
+        let path = only(tools);
+        let server = server_with(path.path());
+        let read = read_from(&format!("{}/80", address(&server)));
+        assert_eq!(host(&format!("bash -c '{read}'")), "served\n");
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{outside} timeout 2 bash -c '{read}'")]);
+        let seen: Seen = command.output().unwrap().into();
+        assert_eq!((seen.code, seen.stdout.as_str()), (Some(124), ""));
+        see(&["stop", "-t", "0", &server.id]);
+        wait_until_nothing_is_left();
+    }
+}
+
+/// In a mount namespace of this test, `/etc/resolv.conf` says this.
+fn with_resolv_conf(text: &str) {
+    let file = state().join("resolv.conf");
+    fs::write(&file, text).unwrap();
+    unshare(CloneFlags::CLONE_NEWNS).unwrap();
+    let (flags, nothing) = (MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>);
+    mount(nothing, "/", nothing, flags, nothing).unwrap();
+    mount(
+        Some(&file),
+        "/etc/resolv.conf",
+        nothing,
+        MsFlags::MS_BIND,
+        nothing,
+    )
+    .unwrap();
+}
+
+#[test]
+fn names_are_looked_up_at_the_hosts_server() {
+    need_bridge!();
+    need!("nft");
+    internet::connect();
+    with_resolv_conf("search test\nnameserver 192.0.2.2\n");
+    let seen = run(&read_from("internet.test/8000"));
+    assert_eq!(seen.stdout, "hello 192.0.2.1\n", "{}", seen.stderr);
+    assert_eq!(
+        run("getent hosts internet").stdout,
+        "192.0.2.2       internet.test\n"
+    );
+    assert_eq!(run("getent hosts nobody.test").code, Some(2));
+    // Its own name is in /etc/hosts, and localhost too.
+    let own = run("getent hosts $HOSTNAME").stdout;
+    assert!(
+        own.starts_with("10.10.0.") && own.ends_with(" tiny-container\n"),
+        "{own}"
+    );
+    assert!(run("getent hosts localhost").stdout.contains("localhost"));
+}
+
+#[test]
+fn a_server_on_the_hosts_loopback_is_left_out() {
+    need_bridge!();
+    with_resolv_conf("nameserver 127.0.0.53\nnameserver ::1\noptions edns0\n");
+    let seen = see(&["run", "--net", "host", "cat", "/etc/resolv.conf"]);
+    assert_eq!(seen.stdout, fs::read_to_string("/etc/resolv.conf").unwrap());
+    mount(
+        Some("tmpfs"),
+        "/run",
+        Some("tmpfs"),
+        MsFlags::empty(),
+        None::<&str>,
+    )
+    .unwrap();
+    let seen = run("cat /etc/resolv.conf");
+    assert_eq!(seen.stdout, "");
+    assert_snapshot!(seen.stderr, @"tiny-docker: no DNS server of this host can be reached from a container");
+    fs::create_dir_all("/run/systemd/resolve").unwrap();
+    fs::write("/run/systemd/resolve/resolv.conf", "nameserver 192.0.2.7\n").unwrap();
+    let seen = run("cat /etc/resolv.conf");
+    assert_eq!(
+        (seen.stdout.as_str(), seen.stderr.as_str()),
+        ("nameserver 192.0.2.7\n", "")
+    );
+}
+
+#[test]
+fn hosts_and_hostname_are_the_containers() {
+    need_bridge!();
+    let seen = see(&[
+        "run",
+        "--hostname",
+        "web",
+        "cat",
+        "/etc/hosts",
+        "/etc/hostname",
+    ]);
+    assert_snapshot!(seen.stdout, @"
+    127.0.0.1	localhost
+    ::1	localhost
+    10.10.0.2	web
+    web
+    ");
+    let seen = see(&[
+        "run",
+        "--net",
+        "host",
+        "--hostname",
+        "web",
+        "cat",
+        "/etc/hostname",
+        "/etc/hosts",
+    ]);
+    assert_eq!(
+        seen.stdout,
+        format!("web\n{}", fs::read_to_string("/etc/hosts").unwrap())
+    );
+}
+
+/// A copy of the default rootfs.
+fn rootfs() -> TempDir {
+    let copy = TempDir::new().unwrap();
+    let from = state().join("rootfs/default/.");
+    host(&format!(
+        "cp -a {} {}",
+        from.display(),
+        copy.path().display()
+    ));
+    copy
+}
+
+#[test]
+fn the_files_of_the_rootfs_stay_as_they_are() {
+    need_bridge!();
+    let rootfs = rootfs();
+    let etc = rootfs.path().join("etc");
+    fs::write(etc.join("hosts"), "192.0.2.9 original\n").unwrap();
+    let outside = TempDir::new().unwrap();
+    let target = outside.path().join("resolv.conf");
+    fs::write(&target, "outside\n").unwrap();
+    let _ = fs::remove_file(etc.join("resolv.conf")); // left by other containers
+    symlink(&target, etc.join("resolv.conf")).unwrap();
+    let rootfs_option = format!("--rootfs={}", rootfs.path().display());
+    let seen = see(&[
+        "run",
+        &rootfs_option,
+        "sh",
+        "-c",
+        "echo x >>/etc/hosts; echo x >/etc/resolv.conf; cat /etc/resolv.conf /etc/hosts",
+    ]);
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+    assert!(seen.stdout.starts_with("x\n127.0.0.1\t"), "{}", seen.stdout);
+    assert_eq!(
+        fs::read_to_string(etc.join("hosts")).unwrap(),
+        "192.0.2.9 original\n"
+    );
+    assert_eq!(fs::read_to_string(target).unwrap(), "outside\n");
+}
+
+#[test]
+fn a_rootfs_that_has_no_etc_goes_without() {
+    need_bridge!();
+    let rootfs = rootfs();
+    fs::remove_dir_all(rootfs.path().join("etc")).unwrap();
+    fs::write(rootfs.path().join("etc"), "no directory").unwrap();
+    let option = format!("--rootfs={}", rootfs.path().display());
+    let seen = see(&["run", &option, "true"]);
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn ps_shows_the_address_while_it_is_the_containers() {
+    need_bridge!();
+    let container = Detached::start(&["sleep", "1000"]);
+    assert!(see(&["ps"]).stdout.contains("   10.10.0.2   "));
+    assert_snapshot!(without_ids(&see(&["ps"]).stdout), @"
+    CONTAINER ID   PID   STATUS   ADDRESS   COMMAND
+    ID   PID   running   ADDRESS   sleep 1000
+    ");
+    see(&["stop", "-t", "0", &container.id]);
+    assert_snapshot!(without_ids(&see(&["ps", "-a"]).stdout), @"
+    CONTAINER ID   PID   STATUS   ADDRESS   COMMAND
+    ID   -   stopped (137)   -   sleep 1000
+    ");
+}
+
+#[test]
+fn two_hundred_and_fifty_three_have_different_addresses() {
+    need_bridge!();
+    let start = |_| Running::start(&mut tiny_docker(&["run", "-d", "sleep", "1000"]));
+    let starting: Vec<_> = (0..253).map(start).collect();
+    let mut containers = Vec::new();
+    for caller in starting {
+        let mut caller = caller;
+        let output = std::io::read_to_string(caller.0.stdout.take().unwrap()).unwrap();
+        assert_eq!(caller.0.wait().unwrap().code(), Some(0));
+        containers.push(Detached {
+            id: output.trim().to_owned(),
+        });
+    }
+    let mut addresses: Vec<_> = containers.iter().map(address).collect();
+    addresses.sort();
+    addresses.dedup();
+    assert_eq!(addresses.len(), 253);
+    let seen = see(&["run", "true"]);
+    assert_eq!(seen.code, Some(125));
+    assert_snapshot!(seen.stderr, @"
+    tiny-docker: cannot use --net bridge: all addresses of 10.10.0.0/24 are in use
+    hint: tiny-docker ps
+    ");
+    let ids: Vec<_> = containers
+        .iter()
+        .map(|container| container.id.as_str())
+        .collect();
+    assert_eq!(
+        see(&[&["stop", "-t", "0"], &ids[..]].concat()).code,
+        Some(0)
+    );
+    wait_until_nothing_is_left();
+}
+
+#[test]
+fn an_address_comes_back_however_its_container_ends() {
+    need_bridge!();
+    let start = || Detached::start(&["--subnet", "10.20.0.0/29", "sleep", "1000"]);
+    let mut containers: Vec<_> = (0..5).map(|_| start()).collect();
+    let full = see(&["run", "--subnet", "10.20.0.0/29", "true"]);
+    assert!(
+        full.stderr
+            .contains("all addresses of 10.20.0.0/29 are in use"),
+        "{}",
+        full.stderr
+    );
+    let end = |number: i32, container: &Detached| {
+        let pid = Pid::from_raw(container.pid());
+        match number {
+            0 => assert_eq!(see(&["stop", "-t", "0", &container.id]).code, Some(0)),
+            1 => kill(pid, Signal::SIGKILL).unwrap(),
+            _ => {
+                kill(Pid::from_raw(container.supervisor()), Signal::SIGKILL).unwrap();
+                kill(pid, Signal::SIGKILL).unwrap();
+            }
+        }
+    };
+    for number in 0..3 {
+        let container = containers.remove(0);
+        let freed = address(&container);
+        end(number, &container);
+        wait_until("its end", || !container.is_running());
+        let next = start();
+        assert_eq!(address(&next), freed);
+        containers.push(next);
+    }
+}
+
+#[test]
+fn nothing_is_left_when_the_last_one_is_gone() {
+    need_bridge!();
+    need!("nft");
+    host(
+        "nft add table ip others; nft add chain ip others c; nft add rule ip others c counter accept",
+    );
+    for forwarded in ["0", "1"] {
+        host(&format!("echo {forwarded} >/proc/sys/net/ipv4/ip_forward"));
+        let rules = host("nft list ruleset");
+        let container = Detached::start(&["sleep", "1000"]);
+        assert_eq!(see(&["run", "no-such-command"]).code, Some(127));
+        assert_eq!(forwards(), "1");
+        assert_ne!(ours_on_the_host(), "");
+        // That another one has ended does not matter to this one.
+        std::thread::sleep(Duration::from_millis(1500));
+        host("ip link show td0; nft list table ip tiny-docker");
+        see(&["stop", "-t", "0", &container.id]);
+        wait_until_nothing_is_left();
+        wait_until("forwarding as before", || forwards() == forwarded);
+        assert_eq!(host("nft list ruleset"), rules);
+    }
+}
+
+#[test]
+fn what_a_killed_run_has_left_goes_with_the_next_command() {
+    need_bridge!();
+    let mut run = Running::start(&mut tiny_docker(&["run", "sleep", "1000"]));
+    wait_until("it running", || see(&["ps"]).stdout.contains("sleep 1000"));
+    run.0.kill().unwrap();
+    run.0.wait().unwrap();
+    let cables = || host("ip -oneline link show | grep -c ' td0-' || true");
+    wait_until("the cable gone", || cables().trim() == "0");
+    assert_ne!(ours_on_the_host(), "");
+    see(&["ps"]);
+    wait_until_nothing_is_left();
+}
+
+/// A directory for PATH, with nothing but these programs in it.
+fn only(programs: &[&str]) -> TempDir {
+    let path = TempDir::new().unwrap();
+    for program in programs {
+        let from = host(&format!("command -v {program}"));
+        symlink(from.trim(), path.path().join(program)).unwrap();
+    }
+    path
+}
+
+fn run_with_path(path: &Path, line: &str) -> Seen {
+    let mut command = tiny_docker(&["run", "bash", "-c", line]);
+    command.env("PATH", path).output().unwrap().into()
+}
+
+#[test]
+fn a_host_that_drops_what_it_forwards_lets_ours_pass() {
+    need_bridge!();
+    need!("nft", "iptables");
+    internet::connect();
+    let read = read_from("192.0.2.2/8000");
+    host("iptables -P FORWARD DROP; iptables -A FORWARD -j REJECT");
+    let before = host("iptables -S FORWARD");
+    for tools in [&["ip", "nsenter", "nft"][..], &IPTABLES] {
+        let path = only(tools);
+        for _ in 0..2 {
+            let seen = run_with_path(path.path(), &read);
+            assert_eq!(
+                seen.stdout, "hello 192.0.2.1\n",
+                "{tools:?}: {}",
+                seen.stderr
+            );
+        }
+        // Once, however many containers come.
+        let rules = host("iptables -S FORWARD").lines().count() - before.lines().count();
+        assert_eq!(rules, if tools == IPTABLES { 1 } else { 2 });
+        wait_until_nothing_is_left();
+        assert_eq!(host("iptables -S FORWARD"), before);
+    }
+    host("iptables -P FORWARD ACCEPT; iptables -F");
+    let chain = "add chain inet mine forward { type filter hook forward priority 0; policy drop; }";
+    host(&format!(
+        "nft add table inet mine; nft '{chain}'; nft add rule inet mine forward drop"
+    ));
+    let seen = run(&read);
+    assert_eq!(seen.stdout, "hello 192.0.2.1\n", "{}", seen.stderr);
+    wait_until_nothing_is_left();
+}
+
+/// nft does not see these rules.
+#[test]
+fn an_iptables_of_the_old_kind_lets_ours_pass_too() {
+    need_bridge!();
+    need!("nft", "iptables-legacy");
+    internet::connect();
+    let set = Command::new("iptables-legacy")
+        .args(["-P", "FORWARD", "DROP"])
+        .output()
+        .unwrap();
+    if !set.status.success() {
+        return skip("a kernel with the old iptables");
+    }
+    let seen = run(&read_from("192.0.2.2/8000"));
+    assert_eq!(seen.stdout, "hello 192.0.2.1\n", "{}", seen.stderr);
+    wait_until("only theirs left", || {
+        host("iptables-legacy -S") == "-P INPUT ACCEPT\n-P FORWARD DROP\n-P OUTPUT ACCEPT\n"
+    });
+    wait_until_nothing_is_left();
+}
+
+/// As firewalld does.
+#[test]
+fn a_table_that_its_owner_locks_costs_a_warning() {
+    need_bridge!();
+    need!("nft");
+    internet::connect();
+    let mut nft = Command::new("nft");
+    let mut owner = Running::start(nft.arg("-i").stdin(Stdio::piped()));
+    let table = "add table inet owned { flags owner; }\n\
+        add chain inet owned f { type filter hook forward priority 0; policy accept; }\n";
+    owner
+        .0
+        .stdin
+        .as_mut()
+        .unwrap()
+        .write_all(table.as_bytes())
+        .unwrap();
+    wait_until("the table", || host("nft list tables").contains("owned"));
+    wait_until("the chain", || {
+        host("nft list chains").contains("hook forward")
+    });
+    let seen = run(&read_from("192.0.2.2/8000"));
+    assert_eq!(seen.stdout, "hello 192.0.2.1\n");
+    assert!(
+        seen.stderr
+            .starts_with("tiny-docker: inet owned f may keep containers from the outside: nft: "),
+        "{}",
+        seen.stderr
+    );
+}
+
+#[test]
+fn a_device_with_the_bridges_name_is_left_alone() {
+    need_bridge!();
+    host("ip link add td0 type bridge");
+    let seen = see(&["run", "true"]);
+    assert_eq!(seen.code, Some(125));
+    assert_snapshot!(seen.stderr, @"tiny-docker: cannot use --net bridge: td0 is not one of ours");
+    see(&["ps"]);
+    std::thread::sleep(Duration::from_millis(1500));
+    host("ip link show td0");
+}
+
+#[test]
+fn where_forwarding_cannot_be_switched_on_there_is_no_way_out() {
+    need_bridge!();
+    unshare(CloneFlags::CLONE_NEWNS).unwrap();
+    let (flags, nothing) = (MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>);
+    mount(nothing, "/", nothing, flags, nothing).unwrap();
+    let (bind, read_only) = (
+        MsFlags::MS_BIND,
+        MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY,
+    );
+    mount(Some("/proc/sys"), "/proc/sys", nothing, bind, nothing).unwrap();
+    mount(nothing, "/proc/sys", nothing, read_only, nothing).unwrap();
+    let seen = run("exec 3<>/dev/tcp/10.10.0.1/1");
+    assert!(
+        seen.stderr.contains("Connection refused"),
+        "{}",
+        seen.stderr
+    );
+    assert_snapshot!(seen.stderr.lines().next().unwrap(), @"tiny-docker: containers have no way out: cannot switch on ip_forward: Read-only file system (os error 30)");
+    wait_until_nothing_is_left();
+}
+
+#[test]
+fn rules_that_are_loaded_anew_do_not_shut_the_way_out() {
+    need_bridge!();
+    need!("nft");
+    internet::connect();
+    let _container = Detached::start(&["sleep", "1000"]);
+    host("nft flush ruleset; echo 0 >/proc/sys/net/ipv4/ip_forward");
+    let seen = run(&read_from("192.0.2.2/8000"));
+    assert_eq!(seen.stdout, "hello 192.0.2.1\n", "{}", seen.stderr);
+}
+
+/// A directory for PATH, in which `program` does this.
+fn with_a_broken(program: &str, script: &str) -> TempDir {
+    let mut others = vec!["sh", "ip", "nsenter", "nft", "iptables", "grep"];
+    others.retain(|other| *other != program && is_installed(other));
+    let path = only(&others);
+    let real = host(&format!("command -v {program}"));
+    let file = path.path().join(program);
+    let text = format!("#!/bin/sh\nreal={real}\n{script}\n");
+    fs::write(&file, text).unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+#[test]
+fn where_a_program_of_the_host_fails_its_reason_is_told_and_nothing_is_left() {
+    need_bridge!();
+    need!("nft");
+    let failed = |path: &TempDir| {
+        let seen = run_with_path(path.path(), "true");
+        assert_eq!(seen.code, Some(125));
+        assert!(records().is_empty());
+        wait_until_nothing_is_left();
+        seen.stderr
+    };
+    // It makes the bridge, and no cable.
+    let path = with_a_broken(
+        "ip",
+        r#"case $1 in -batch) grep -v netns | $real "$@"; echo broken >&2; exit 1;; esac; exec $real "$@""#,
+    );
+    assert_snapshot!(failed(&path), @r#"
+    tiny-docker: cannot use --net bridge: ip: Cannot find device "td0-2"
+    hint: --net isolated does without
+    "#);
+    let path = with_a_broken("nsenter", "echo broken >&2; exit 1");
+    assert_snapshot!(failed(&path), @"tiny-docker: cannot use --net bridge: nsenter: broken");
+}
+
+#[test]
+fn a_cable_that_somebody_holds_on_to_is_removed() {
+    need_bridge!();
+    let container = Detached::start(&["sleep", "1000"]);
+    let mut nsenter = Command::new("nsenter");
+    nsenter.args([
+        &format!("--net=/proc/{}/ns/net", container.pid()),
+        "sleep",
+        "1000",
+    ]);
+    let _inside = Running::start(&mut nsenter);
+    see(&["stop", "-t", "0", &container.id]);
+    wait_until_nothing_is_left();
+}
+
+#[test]
+fn an_address_comes_with_the_same_mac_each_time() {
+    need_bridge!();
+    let line = "ip -oneline link show eth0 | grep -o 'ether [^ ]*'";
+    assert_eq!(run(line).stdout, "ether 02:42:0a:0a:00:02\n");
+    wait_until_nothing_is_left();
+    assert_eq!(run(line).stdout, "ether 02:42:0a:0a:00:02\n");
+}
+
+#[test]
+fn the_tidying_up_holds_nothing_of_its_caller() {
+    need_bridge!();
+    run("true");
+    let ours = |pid: &i32| {
+        let network = fs::read_link(format!("/proc/{pid}/ns/net"));
+        network.is_ok_and(|network| network == fs::read_link("/proc/thread-self/ns/net").unwrap())
+    };
+    let pid = processes_with("tidy-up").into_iter().find(ours).unwrap();
+    let link = |name: &str| fs::read_link(format!("/proc/{pid}/{name}")).unwrap();
+    for fd in ["fd/0", "fd/1", "fd/2"] {
+        assert_eq!(link(fd), Path::new("/dev/null"));
+    }
+    assert_eq!(link("cwd"), Path::new("/"));
+    // A Ctrl-C is not for it.
+    assert_eq!(getpgid(Some(Pid::from_raw(pid))).unwrap().as_raw(), pid);
+}
+
+#[test]
+fn without_nft_and_iptables_there_is_no_way_out() {
+    need_bridge!();
+    let path = only(&["ip", "nsenter"]);
+    let seen = run_with_path(path.path(), "exec 3<>/dev/tcp/10.10.0.1/1");
+    assert!(
+        seen.stderr.contains("Connection refused"),
+        "{}",
+        seen.stderr
+    );
+    let warning: Vec<_> = seen.stderr.lines().take(2).collect();
+    assert_snapshot!(warning.join("\n"), @"
+    tiny-docker: containers have no way out: neither nft nor iptables is in PATH
+    hint: install nftables
+    ");
+}
+
+#[test]
+fn without_ip_there_is_no_bridge() {
+    need_bridge!();
+    let path = only(&["nsenter"]);
+    let seen = run_with_path(path.path(), "true");
+    assert_eq!(seen.code, Some(125));
+    assert_snapshot!(seen.stderr, @"
+    tiny-docker: cannot use --net bridge: ip is not in PATH
+    hint: --net isolated does without
+    ");
+    assert!(records().is_empty());
+}
+
+#[test]
+fn a_network_that_the_host_has_already_is_refused() {
+    need_bridge!();
+    host("ip link add up0 type veth peer name up1; ip link set up0 up");
+    let refused = |network: &str| {
+        host(&format!("ip addr add {network} dev up0"));
+        let seen = see(&["run", "true"]);
+        assert_eq!(seen.code, Some(125));
+        host(&format!("ip addr del {network} dev up0"));
+        seen.stderr
+    };
+    assert_snapshot!(refused("10.10.0.0/24"), @"
+    tiny-docker: cannot use --net bridge: 10.10.0.0/24 is taken: up0 leads to 10.10.0.0/24
+    hint: TINY_DOCKER_SUBNET=10.123.0.0/24
+    ");
+    assert_snapshot!(refused("10.10.0.77/16"), @"
+    tiny-docker: cannot use --net bridge: 10.10.0.0/24 is taken: up0 leads to 10.10.0.0/16
+    hint: TINY_DOCKER_SUBNET=10.123.0.0/24
+    ");
+    assert_snapshot!(refused("10.10.0.129/25"), @"
+    tiny-docker: cannot use --net bridge: 10.10.0.0/24 is taken: up0 leads to 10.10.0.128/25
+    hint: TINY_DOCKER_SUBNET=10.123.0.0/24
+    ");
+    assert_snapshot!(refused("10.123.0.1/8"), @"
+    tiny-docker: cannot use --net bridge: 10.10.0.0/24 is taken: up0 leads to 10.0.0.0/8
+    hint: TINY_DOCKER_SUBNET=172.30.0.0/24
+    ");
+    assert_eq!(ours_on_the_host(), "");
+    assert!(records().is_empty());
+
+    host("ip addr add 10.10.0.77/24 dev up0");
+    let mut another = tiny_docker(&["run", "ip", "-4", "-oneline", "address", "show", "eth0"]);
+    let seen: Seen = another
+        .env("TINY_DOCKER_SUBNET", "10.11.0.0/16")
+        .output()
+        .unwrap()
+        .into();
+    assert!(
+        seen.stdout.contains(" 10.11.0.2/16 "),
+        "{}{}",
+        seen.stdout,
+        seen.stderr
+    );
+    // One after the other is no problem, at once they are.
+    let _container = Detached::start(&["--subnet", "10.12.0.0/24", "sleep", "1000"]);
+    let seen = see(&["run", "--subnet", "10.13.0.0/24", "true"]);
+    assert_eq!(seen.code, Some(125));
+    assert_snapshot!(seen.stderr, @"
+    tiny-docker: cannot use --net bridge: td0 is in use, and not for 10.13.0.0/24
+    hint: ip route show dev td0
+    ");
+}
+
+#[test]
+fn a_subnet_that_cannot_be_is_refused() {
+    let refused = |subnet| {
+        let seen = see(&["run", "--subnet", subnet, "true"]);
+        assert_eq!((seen.code, seen.stdout.as_str()), (Some(2), ""));
+        seen.stderr.lines().next().unwrap().to_owned() + "\n"
+    };
+    let subnets = [
+        "",
+        "10.10.0.0",
+        "10.10.0.5/24",
+        "10.10.0.0/30",
+        "10.0.0.0/8",
+        "300.1.1.0/24",
+        "::/24",
+    ];
+    assert_snapshot!(subnets.map(refused).concat(), @"
+    error: invalid value '' for '--subnet <NETWORK>': it is not of the form 10.10.0.0/24
+    error: invalid value '10.10.0.0' for '--subnet <NETWORK>': it is not of the form 10.10.0.0/24
+    error: invalid value '10.10.0.5/24' for '--subnet <NETWORK>': its first address makes it 10.10.0.0/24
+    error: invalid value '10.10.0.0/30' for '--subnet <NETWORK>': it has to be from /16 to /29
+    error: invalid value '10.0.0.0/8' for '--subnet <NETWORK>': it has to be from /16 to /29
+    error: invalid value '300.1.1.0/24' for '--subnet <NETWORK>': it is not of the form 10.10.0.0/24
+    error: invalid value '::/24' for '--subnet <NETWORK>': it is not of the form 10.10.0.0/24
+    ");
+}
+
+#[test]
+fn an_ordinary_user_has_no_bridge() {
+    need_namespaces!();
+    let home = TempDir::new().unwrap();
+    let see = |arguments: &[&str]| -> Seen {
+        as_ordinary_user(home.path(), arguments)
+            .env("HOME", home.path())
+            .output()
+            .unwrap()
+            .into()
+    };
+    assert_eq!(see(&["run", "true"]).code, Some(0));
+    let seen = see(&["run", "--net", "bridge", "true"]);
+    assert_eq!(seen.code, Some(125));
+    assert_snapshot!(seen.stderr, @"
+    tiny-docker: cannot use --net bridge: only root may change the host's network
+    hint: --net isolated, or sudo
+    ");
+    let network = see(&["run", "readlink", "/proc/self/ns/net"]).stdout;
+    let hosts = fs::read_link("/proc/thread-self/ns/net").unwrap();
+    assert_ne!(network.trim(), hosts.to_str().unwrap());
+    assert_eq!(
+        see(&["run", "ip", "-brief", "link"]).stdout.lines().count(),
+        1
+    );
+}

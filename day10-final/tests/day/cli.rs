@@ -1,0 +1,220 @@
+//! Typing `run`, and asking for help.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::os::fd::OwnedFd;
+
+use crate::need_namespaces;
+use crate::support::{Running, see, shell, tiny_docker};
+use insta::assert_snapshot;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+#[test]
+fn run_prints_what_the_command_prints() {
+    need_namespaces!();
+    let seen = see(&["run", "echo", "hello"]);
+    assert_eq!((seen.code, seen.stdout.as_str()), (Some(0), "hello\n"));
+    assert_eq!(seen.stderr, "");
+}
+
+#[test]
+fn options_of_the_command_are_the_commands() {
+    need_namespaces!();
+    let seen = see(&["run", "echo", "--help", "-x", "--", "--hostname"]);
+    assert_eq!(seen.stdout, "--help -x -- --hostname\n");
+}
+
+#[test]
+fn the_command_reads_stdin() {
+    need_namespaces!();
+    assert_eq!(shell("echo hello | $TD run cat").stdout, "hello\n");
+}
+
+#[test]
+fn the_commands_exit_code_is_passed_on() {
+    need_namespaces!();
+    for code in [0, 1, 7, 255] {
+        let exit = format!("exit {code}");
+        assert_eq!(see(&["run", "sh", "-c", &exit]).code, Some(code));
+    }
+}
+
+#[test]
+fn a_command_that_is_not_found_exits_127() {
+    need_namespaces!();
+    let seen = see(&["run", "no-such-command"]);
+    assert_eq!(seen.code, Some(127));
+    assert_snapshot!(seen.stderr, @"tiny-docker: cannot run no-such-command: not found in PATH");
+    let seen = see(&["run", "/no/such/command"]);
+    assert_eq!(seen.code, Some(127));
+    assert_snapshot!(seen.stderr, @"tiny-docker: cannot run /no/such/command: ENOENT: No such file or directory");
+}
+
+#[test]
+fn what_is_not_executable_exits_126() {
+    need_namespaces!();
+    let seen = see(&["run", "/etc/passwd"]);
+    assert_eq!(seen.code, Some(126));
+    assert_snapshot!(seen.stderr, @"tiny-docker: cannot run /etc/passwd: EACCES: Permission denied");
+    let seen = see(&["run", "/etc"]);
+    assert_eq!(seen.code, Some(126));
+    assert_snapshot!(seen.stderr, @"tiny-docker: cannot run /etc: EACCES: Permission denied");
+}
+
+#[test]
+fn wrong_usage_exits_2() {
+    let seen = see(&["run"]);
+    assert_eq!(seen.code, Some(2));
+    assert_snapshot!(seen.stderr, @"
+    error: the following required arguments were not provided:
+      <COMMAND>...
+
+    Usage: tiny-docker run --root <DIR> <COMMAND>...
+
+    For more information, try '--help'.
+    ");
+    let seen = see(&["run", "--no-such-option", "true"]);
+    assert_eq!(seen.code, Some(2));
+    assert_snapshot!(seen.stderr, @"
+    error: unexpected argument '--no-such-option' found
+
+      tip: to pass '--no-such-option' as a value, use '-- --no-such-option'
+
+    Usage: tiny-docker run [OPTIONS] <COMMAND>...
+
+    For more information, try '--help'.
+    ");
+    assert_eq!(see(&[]).code, Some(2));
+}
+
+#[test]
+fn help_tells_what_there_is() {
+    assert_snapshot!(see(&["--help"]).stdout, @"
+    A container runtime that is small enough to read
+
+    Usage: tiny-docker [OPTIONS] <COMMAND>
+
+    Commands:
+      run   Run a command in a new container
+      ps    List containers
+      logs  Show what a container has printed
+      stop  Stop a container
+      rm    Remove a container, and what it has written
+      help  Print this message or the help of the given subcommand(s)
+
+    Options:
+          --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+      -h, --help        Print help
+      -V, --version     Print version
+    ");
+    assert_snapshot!(see(&["run", "--help"]).stdout, @"
+    Run a command in a new container
+
+    Usage: tiny-docker run [OPTIONS] <COMMAND>...
+
+    Arguments:
+      <COMMAND>...  The command and its arguments
+
+    Options:
+      -d, --detach                        Run in the background, and print the container's id
+          --root <DIR>                    Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+          --init                          Run a small PID 1 that passes signals on to the command, and reaps its orphans
+          --hostname <NAME>               Hostname inside the container [default: tiny-container]
+          --net <NET>                     What it sees of the network: bridge, isolated (also called none) or host [default: bridge for root]
+          --subnet <NETWORK>              The addresses for --net bridge [env: TINY_DOCKER_SUBNET] [default: 10.10.0.0/24]
+      -m, --memory <SIZE>                 How much memory it may use, as 128m or 1g
+          --cpus <NUMBER>                 How many CPUs it may keep busy, as 0.5 or 2
+          --pids-limit <NUMBER>           How many processes and threads it may have
+      -v, --volume <HOST:CONTAINER[:ro]>  Let it see a directory or file of the host's, with :ro only to read
+          --tmpfs <PATH>                  Give it an empty directory in memory
+          --read-only                     Let it write nowhere else
+      -u, --user <USER[:GROUP]>           Run as this user of the container's, by name or number
+          --cap-add <CAPABILITY>          Give it a capability more, as NET_ADMIN, or ALL
+          --cap-drop <CAPABILITY>         Take a capability away, or ALL
+          --security-opt <OPTION>         Switch off a protection: seccomp=unconfined or no-new-privileges=false
+          --rootfs <DIR>                  The directory that becomes the container's / [default: made of this machine's programs]
+      -h, --help                          Print help
+    ");
+    assert_snapshot!(see(&["ps", "--help"]).stdout, @"
+    List containers
+
+    Usage: tiny-docker ps [OPTIONS]
+
+    Options:
+      -a, --all         Those that have ended, too
+          --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+      -h, --help        Print help
+    ");
+    assert_snapshot!(see(&["logs", "--help"]).stdout, @"
+    Show what a container has printed
+
+    Usage: tiny-docker logs [OPTIONS] <ID>
+
+    Arguments:
+      <ID>  The container's id, or the beginning of it
+
+    Options:
+      -f, --follow      Go on until the container ends
+          --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+      -h, --help        Print help
+    ");
+    assert_snapshot!(see(&["stop", "--help"]).stdout, @"
+    Stop a container
+
+    Usage: tiny-docker stop [OPTIONS] <ID>...
+
+    Arguments:
+      <ID>...  The containers' ids, or the beginnings of them
+
+    Options:
+          --root <DIR>      Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+      -t, --time <SECONDS>  How long to wait before killing it [default: 10]
+      -h, --help            Print help
+    ");
+    assert!(see(&["--version"]).stdout.starts_with("tiny-docker "));
+}
+
+#[test]
+fn signals_to_the_runtime_reach_the_command() {
+    need_namespaces!();
+    for (signal, name) in [
+        (Signal::SIGHUP, "HUP"),
+        (Signal::SIGINT, "INT"),
+        (Signal::SIGQUIT, "QUIT"),
+        (Signal::SIGTERM, "TERM"),
+        (Signal::SIGUSR1, "USR1"),
+    ] {
+        let script = format!(
+            "trap 'echo got {name}; exit 9' {name}; echo ready; while :; do sleep 0.1; done"
+        );
+        let mut running = Running::start(&mut tiny_docker(&["run", "sh", "-c", &script]));
+        let mut output = BufReader::new(running.0.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n");
+
+        kill(Pid::from_raw(running.pid()), signal).unwrap();
+        let mut rest = String::new();
+        output.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, format!("got {name}\n"));
+        assert_eq!(running.0.wait().unwrap().code(), Some(9));
+    }
+}
+
+#[test]
+fn a_caller_that_ignores_sigchld_gets_the_exit_code() {
+    need_namespaces!();
+    let seen = shell("timeout 30 env --ignore-signal=CHLD $TD run sh -c 'exit 7'; echo $?");
+    assert_eq!(seen.stdout, "7\n");
+}
+
+#[test]
+fn a_closed_stderr_costs_the_message_and_not_the_exit_code() {
+    need_namespaces!();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = tiny_docker(&["run", "no-such-command"]);
+    let status = command.stderr(File::from(OwnedFd::from(writer))).status();
+    assert_eq!(status.unwrap().code(), Some(127));
+}

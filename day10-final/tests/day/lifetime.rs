@@ -1,0 +1,81 @@
+//! Container and runtime end together.
+
+use std::io::{BufRead, BufReader};
+use std::thread::sleep;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::need_namespaces;
+use crate::support::{Running, processes_with, see, tiny_docker, wait_until};
+
+/// A number of seconds that finds a sleep again among all the machine's processes.
+fn long_time(test: u32) -> String {
+    format!("1000.{}{test}", std::process::id())
+}
+
+/// Starts a container in which PID 1 and another process sleep for `time`.
+fn start_sleepers(time: &str) -> Running {
+    let script = format!("sleep {time} & echo ready; exec sleep {time}");
+    let mut running = Running::start(&mut tiny_docker(&["run", "sh", "-c", &script]));
+    let mut line = String::new();
+    let mut output = BufReader::new(running.0.stdout.take().unwrap());
+    output.read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    running
+}
+
+#[test]
+fn killing_the_runtime_kills_the_container() {
+    need_namespaces!();
+    let time = long_time(1);
+    let running = start_sleepers(&time);
+    kill(Pid::from_raw(running.pid()), Signal::SIGKILL).unwrap();
+    wait_until("the container die", || processes_with(&time).is_empty());
+}
+
+#[test]
+fn killing_the_runtime_while_it_starts_leaves_nothing() {
+    need_namespaces!();
+    let time = long_time(2);
+    for pause in 0..40 {
+        let mut running = Running::start(&mut tiny_docker(&["run", "sleep", &time]));
+        sleep(Duration::from_micros(100 * pause));
+        running.0.kill().unwrap();
+    }
+    wait_until("all die", || processes_with(&time).is_empty());
+}
+
+#[test]
+fn when_pid_1_ends_so_does_the_rest() {
+    need_namespaces!();
+    let time = long_time(3);
+    let script = format!("sleep {time} & exit 5");
+    assert_eq!(see(&["run", "sh", "-c", &script]).code, Some(5));
+    assert_eq!(processes_with(&time), Vec::<i32>::new());
+}
+
+#[test]
+fn a_container_killed_by_signal_n_exits_128_plus_n() {
+    need_namespaces!();
+    let time = long_time(4);
+    let mut running = start_sleepers(&time);
+    // Of the container's processes, the first was started first.
+    let processes = processes_with(&time);
+    let pid_1 = processes.iter().find(|&&pid| pid != running.pid()).unwrap();
+    kill(Pid::from_raw(*pid_1), Signal::SIGKILL).unwrap();
+    assert_eq!(running.0.wait().unwrap().code(), Some(128 + 9));
+    assert_eq!(processes_with(&time), Vec::<i32>::new());
+}
+
+#[test]
+fn fifty_containers_can_start_at_once() {
+    need_namespaces!();
+    let start =
+        |n: usize| Running::start(&mut tiny_docker(&["run", "sh", "-c", &format!("exit {n}")]));
+    let containers: Vec<_> = (0..50).map(start).collect();
+    for (n, mut container) in containers.into_iter().enumerate() {
+        assert_eq!(container.0.wait().unwrap().code(), Some(n as i32));
+    }
+}

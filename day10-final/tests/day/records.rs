@@ -1,0 +1,234 @@
+//! What is kept about a container, and what happens where that is not as we have left it.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use insta::assert_snapshot;
+use nix::unistd::geteuid;
+
+use crate::need_namespaces;
+use crate::support::{
+    Running, Seen, leave_to, only_record, records, see, shell, state, tiny_docker, wait_until,
+    without_ids,
+};
+
+/// What `ps -a` says, without what differs from run to run.
+fn ps_all() -> String {
+    let Seen {
+        code,
+        stdout,
+        stderr,
+    } = see(&["ps", "-a"]);
+    assert_eq!(code, Some(0));
+    let errors = stderr.replace(state().to_str().unwrap(), "STATE");
+    let mut lines: Vec<_> = errors.lines().collect();
+    for line in &mut lines {
+        // The id, as in "…/containers/0123456789ab/config.json".
+        let end = line.find("/config.json").unwrap();
+        *line = Box::leak(format!("{}ID{}", &line[..end - 12], &line[end..]).into_boxed_str());
+    }
+    lines.sort();
+    lines.join("\n") + "\n" + &without_ids(&stdout)
+}
+
+/// Changes the only record as `change` wants.
+fn change_record(change: impl FnOnce(&mut serde_json::Value)) {
+    let config = only_record().join("config.json");
+    let mut record = serde_json::from_slice(&fs::read(&config).unwrap()).unwrap();
+    change(&mut record);
+    fs::write(&config, record.to_string()).unwrap();
+}
+
+#[test]
+fn the_record_says_what_was_started() {
+    need_namespaces!();
+    see(&["run", "--hostname", "web", "sh", "-c", "exit 7"]);
+    let record = only_record();
+    assert_eq!(
+        fs::metadata(&record).unwrap().permissions().mode() & 0o777,
+        0o700
+    );
+    let id = record.file_name().unwrap().to_str().unwrap();
+    assert_eq!(id.len(), 12);
+    let text = fs::read_to_string(record.join("config.json")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(record["id"], id);
+    assert_eq!(record["command"], serde_json::json!(["sh", "-c", "exit 7"]));
+    assert_eq!(record["hostname"], "web");
+    assert_eq!(
+        record["rootfs"],
+        state().join("rootfs/default").to_str().unwrap()
+    );
+    assert_eq!(record["status"], "exited");
+    assert_eq!(record["exit_code"], 7);
+    assert!(record["pid"].as_i64().unwrap() > 1);
+    let created = record["created_at"].as_str().unwrap();
+    assert!(
+        created.len() == 20 && created.starts_with("20") && created.ends_with('Z'),
+        "{created}"
+    );
+}
+
+#[test]
+fn a_run_that_fails_leaves_no_record() {
+    need_namespaces!();
+    for arguments in [
+        &["no-such-command"][..],
+        &["/etc/passwd"],
+        &["--rootfs", "/no/such", "true"],
+    ] {
+        assert_ne!(see(&[&["run"], arguments].concat()).code, Some(0));
+    }
+    assert_eq!(records(), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn a_run_that_is_killed_while_it_starts_is_never_shown_as_running() {
+    need_namespaces!();
+    for pause in 0..40 {
+        let mut running = Running::start(&mut tiny_docker(&["run", "sleep", "1000"]));
+        std::thread::sleep(std::time::Duration::from_micros(200 * pause));
+        running.0.kill().unwrap();
+        running.0.wait().unwrap();
+    }
+    wait_until("none running", || see(&["ps"]).stdout.lines().count() == 1);
+    assert_eq!(see(&["ps", "-a"]).stderr, "");
+}
+
+#[test]
+fn a_damaged_record_costs_only_itself() {
+    need_namespaces!();
+    for _ in 0..7 {
+        see(&["run", "true"]);
+    }
+    let damaged = records();
+    let config = |n: usize| damaged[n].join("config.json");
+    fs::write(config(0), "").unwrap();
+    let half = fs::read(config(1)).unwrap();
+    fs::write(config(1), &half[..30]).unwrap();
+    fs::write(config(2), "{\"ociVersion\": \"1.0.2\"}").unwrap();
+    fs::write(config(3), [0xff; 100]).unwrap();
+    fs::remove_file(config(4)).unwrap();
+    fs::copy(config(6), config(5)).unwrap();
+    fs::create_dir(state().join("containers/not-a-container")).unwrap();
+    let said = ps_all();
+    let copied = damaged[6].file_name().unwrap().to_str().unwrap();
+    assert_snapshot!(said.replace(copied, "ANOTHER"), @"
+    tiny-docker: cannot read STATE/containers/ID/config.json: EOF while parsing a string at line 3 column 4
+    tiny-docker: cannot read STATE/containers/ID/config.json: EOF while parsing a value at line 1 column 0
+    tiny-docker: cannot read STATE/containers/ID/config.json: No such file or directory (os error 2)
+    tiny-docker: cannot read STATE/containers/ID/config.json: expected value at line 1 column 1
+    tiny-docker: cannot read STATE/containers/ID/config.json: it is about the container ANOTHER
+    tiny-docker: cannot read STATE/containers/ID/config.json: missing field `id` at line 1 column 23
+    CONTAINER ID   PID   STATUS   ADDRESS   COMMAND
+    ID   -   exited (0)   -   true
+    ");
+}
+
+#[test]
+fn what_the_user_may_not_read_is_named() {
+    need_namespaces!();
+    if geteuid().is_root() {
+        return leave_to("an ordinary user, who cannot read everything");
+    }
+    see(&["run", "true"]);
+    see(&["run", "true"]);
+    fs::set_permissions(&records()[0], Permissions::from_mode(0o000)).unwrap();
+    let said = ps_all();
+    fs::set_permissions(&records()[0], Permissions::from_mode(0o700)).unwrap();
+    assert_snapshot!(said, @"
+    tiny-docker: cannot read STATE/containers/ID/config.json: Permission denied (os error 13)
+    CONTAINER ID   PID   STATUS   ADDRESS   COMMAND
+    ID   -   exited (0)   -   true
+    ");
+
+    let containers = state().join("containers");
+    fs::set_permissions(&containers, Permissions::from_mode(0o000)).unwrap();
+    let seen = see(&["ps"]);
+    fs::set_permissions(&containers, Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(seen.code, Some(1));
+    assert_snapshot!(seen.stderr.replace(state().to_str().unwrap(), "STATE"), @"tiny-docker: cannot list containers: cannot list STATE/containers: Permission denied (os error 13)");
+}
+
+#[test]
+fn a_pid_that_belongs_to_another_process_now_is_not_the_container() {
+    need_namespaces!();
+    see(&["run", "true"]);
+    // This test is alive, and is not what the record means.
+    change_record(|record| {
+        record["status"] = "running".into();
+        record["pid"] = std::process::id().into();
+    });
+    assert_eq!(see(&["ps"]).stdout.lines().count(), 1);
+}
+
+#[test]
+fn a_zombie_does_not_run() {
+    need_namespaces!();
+    see(&["run", "true"]);
+    // Dead, and not waited for: all that is left of it is what the record names.
+    let dead = Running::start(&mut Command::new("true"));
+    let stat = || fs::read_to_string(format!("/proc/{}/stat", dead.pid())).unwrap();
+    wait_until("a zombie", || stat().contains(") Z "));
+    let start_time: u64 = stat().split_whitespace().nth(21).unwrap().parse().unwrap();
+    change_record(|record| {
+        record["status"] = "running".into();
+        record["pid"] = dead.pid().into();
+        record["start_time"] = start_time.into();
+    });
+    assert_eq!(see(&["ps"]).stdout.lines().count(), 1);
+}
+
+#[test]
+fn after_a_reboot_nothing_runs() {
+    need_namespaces!();
+    let _running = Running::start(&mut tiny_docker(&["run", "sleep", "1000"]));
+    wait_until("it running", || see(&["ps"]).stdout.lines().count() == 2);
+    change_record(|record| record["boot_id"] = "00000000-0000-4000-8000-000000000000".into());
+    assert_eq!(see(&["ps"]).stdout.lines().count(), 1);
+}
+
+#[test]
+fn a_program_with_a_name_that_looks_like_its_state_is_seen() {
+    need_namespaces!();
+    let rootfs = state().join("rootfs/default");
+    let directory = tempfile::TempDir::new_in(&rootfs).unwrap();
+    let odd = directory.path().join(") Z 1 2 (x");
+    fs::copy(rootfs.join("bin/sleep"), &odd).unwrap();
+    let inside = Path::new("/").join(odd.strip_prefix(&rootfs).unwrap());
+    let _running = Running::start(&mut tiny_docker(&["run", inside.to_str().unwrap(), "1000"]));
+    wait_until("it running", || see(&["ps"]).stdout.contains(") Z 1 2 (x"));
+}
+
+#[test]
+fn a_full_disk_is_one_clear_line_and_no_container() {
+    need_namespaces!();
+    if !geteuid().is_root() {
+        return leave_to("root, to mount a small file system");
+    }
+    // In a mount namespace of the test's own.
+    let script =
+        "mkdir $ROOT/small && mount -t tmpfs -o size=64k tmpfs $ROOT/small && cd $ROOT/small
+        export TINY_DOCKER_ROOT=$ROOT/small
+        $TD run --rootfs $ROOT/rootfs/default sh -c 'exit 3'; echo $?
+        cat /dev/zero >fill 2>/dev/null
+        $TD run --rootfs $ROOT/rootfs/default echo never; echo $?
+        $TD ps -a | wc -l; ls -A containers | wc -l
+        rm fill; $TD run --rootfs $ROOT/rootfs/default sh -c 'exit 4'; echo $?";
+    let line = format!(
+        "ROOT={} unshare --mount --propagation private sh -c \"{}\"",
+        state().display(),
+        script.replace('$', "\\$")
+    );
+    let seen = shell(&line);
+    assert_eq!(seen.stdout, "3\n125\n2\n1\n4\n", "{}", seen.stderr);
+    assert_eq!(seen.stderr.lines().count(), 1, "{}", seen.stderr);
+    assert!(
+        seen.stderr
+            .ends_with("No space left on device (os error 28)\n"),
+        "{}",
+        seen.stderr
+    );
+}

@@ -1,0 +1,342 @@
+//! What `stop` does, and what it does not.
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use insta::assert_snapshot;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::need_namespaces;
+use crate::support::{
+    Detached, Running, only_record, processes_with, see, shell, tiny_docker, wait_until,
+};
+
+/// Ends of SIGTERM with exit code 5, once it has said "ready".
+const POLITE: &str = "trap 'echo bye; exit 5' TERM; echo ready; while :; do sleep 0.05; done";
+
+fn start_polite() -> Detached {
+    let container = Detached::start(&["sh", "-c", POLITE]);
+    wait_until("it ready", || {
+        see(&["logs", &container.id]).stdout == "ready\n"
+    });
+    container
+}
+
+#[test]
+fn stop_lets_the_program_finish() {
+    need_namespaces!();
+    let container = start_polite();
+    let seen = see(&["stop", &container.id[..6]]);
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+    // Docker, too, prints what was typed.
+    assert_eq!(seen.stdout, format!("{}\n", &container.id[..6]));
+    assert_eq!(see(&["logs", &container.id]).stdout, "ready\nbye\n");
+    assert!(
+        container.listed().starts_with("- stopped (5) "),
+        "{}",
+        container.listed()
+    );
+}
+
+#[test]
+fn stop_kills_what_does_not_end_and_all_that_belongs_to_it() {
+    need_namespaces!();
+    let time = format!("1000.{}7", std::process::id());
+    let container = Detached::start(&[
+        "sh",
+        "-c",
+        &format!("sleep {time} & sleep {time} & sleep {time}"),
+    ]);
+    wait_until("all three", || {
+        processes_with(&format!("sleep\0{time}")).len() == 3
+    });
+    assert_eq!(see(&["stop", "-t", "0", &container.id]).code, Some(0));
+    assert_eq!(processes_with(&time), Vec::<i32>::new());
+    assert!(container.listed().starts_with("- stopped (137) "));
+}
+
+#[test]
+fn the_default_is_ten_seconds() {
+    need_namespaces!();
+    let container = Detached::start(&["sleep", "1000"]);
+    let start = Instant::now();
+    see(&["stop", &container.id]);
+    assert!(start.elapsed() >= Duration::from_secs(10));
+}
+
+#[test]
+fn several_share_the_wait_and_a_wrong_one_is_named() {
+    need_namespaces!();
+    let containers: Vec<_> = (0..5)
+        .map(|_| Detached::start(&["sleep", "1000"]))
+        .collect();
+    let mut arguments = vec!["stop", "-t", "2", "nope"];
+    arguments.extend(containers.iter().map(|container| container.id.as_str()));
+    let start = Instant::now();
+    let seen = see(&arguments);
+    // One after the other they would take ten.
+    assert!(start.elapsed() < Duration::from_secs(9));
+    assert_eq!(seen.code, Some(1));
+    assert_eq!(seen.stdout.lines().count(), 5);
+    assert_snapshot!(seen.stderr, @"tiny-docker: cannot stop nope: no such container: ids have up to 12 digits, 0 to 9 and a to f");
+    assert!(
+        containers
+            .iter()
+            .all(|container| container.record()["status"] == "stopped")
+    );
+}
+
+#[test]
+fn every_wrong_id_gets_its_message() {
+    need_namespaces!();
+    let long = "f".repeat(5000);
+    let mut messages = String::new();
+    for id in ["", "../x", &long, "ffffffffffff"] {
+        let seen = see(&["stop", id]);
+        assert_eq!((seen.code, seen.stdout.as_str()), (Some(1), ""));
+        messages += &seen.stderr;
+    }
+    assert_snapshot!(messages, @"
+    tiny-docker: cannot stop '': the id is empty
+    tiny-docker: cannot stop ../x: no such container: ids have up to 12 digits, 0 to 9 and a to f
+    tiny-docker: cannot stop ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff…: no such container: ids have up to 12 digits, 0 to 9 and a to f
+    tiny-docker: cannot stop ffffffffffff: no such container
+    hint: tiny-docker ps -a
+    ");
+    let mut messages = String::new();
+    for arguments in [
+        &["stop"][..],
+        &["stop", "-t", "soon", "abc"],
+        &["stop", "-t", "-1", "abc"],
+    ] {
+        let seen = see(arguments);
+        assert_eq!(seen.code, Some(2));
+        messages += seen.stderr.lines().next().unwrap();
+        messages += "\n";
+    }
+    assert_snapshot!(messages, @"
+    error: the following required arguments were not provided:
+    error: invalid value 'soon' for '--time <SECONDS>': invalid digit found in string
+    error: unexpected argument '-1' found
+    ");
+}
+
+#[test]
+fn what_has_ended_stays_as_it_is() {
+    need_namespaces!();
+    let container = Detached::start(&["sh", "-c", "exit 3"]);
+    container.wait_for_its_end();
+    let before = container.record();
+    let seen = see(&["stop", &container.id]);
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+    assert_eq!(container.record(), before);
+}
+
+#[test]
+fn a_container_in_the_foreground_can_be_stopped_too() {
+    need_namespaces!();
+    let mut running = Running::start(&mut tiny_docker(&["run", "--init", "sleep", "1000"]));
+    wait_until("it listed", || see(&["ps"]).stdout.lines().count() == 2);
+    let record = only_record();
+    // It may be listed a moment before its command runs.
+    wait_until("its end", || {
+        see(&[
+            "stop",
+            "-t",
+            "1",
+            record.file_name().unwrap().to_str().unwrap(),
+        ]);
+        running.0.try_wait().unwrap().is_some()
+    });
+    let code = running.0.wait().unwrap().code().unwrap();
+    assert!([137, 143].contains(&code));
+    assert!(
+        see(&["ps", "-a"])
+            .stdout
+            .contains(&format!("stopped ({code})"))
+    );
+}
+
+#[test]
+fn two_stops_at_once_both_succeed() {
+    need_namespaces!();
+    for time in ["0", "1"] {
+        let container = Detached::start(&["sleep", "1000"]);
+        let stop = || Running::start(&mut tiny_docker(&["stop", "-t", time, &container.id]));
+        let stops: Vec<_> = (0..5).map(|_| stop()).collect();
+        for mut stop in stops {
+            assert_eq!(stop.0.wait().unwrap().code(), Some(0));
+        }
+        assert_eq!(container.listed(), "- stopped (137) sleep 1000");
+    }
+}
+
+#[test]
+fn stopping_one_that_is_just_ending_succeeds() {
+    need_namespaces!();
+    for pause in 0..20 {
+        let container = Detached::start(&["sh", "-c", "sleep 0.02; exit 8"]);
+        std::thread::sleep(Duration::from_millis(10 + pause));
+        let seen = see(&["stop", &container.id]);
+        assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+        container.wait_for_its_end();
+        assert_eq!(container.record()["exit_code"], 8);
+        assert!(["exited", "stopped"].contains(&container.record()["status"].as_str().unwrap()));
+    }
+}
+
+#[test]
+fn a_stop_that_is_killed_leaves_a_container_that_can_be_stopped() {
+    need_namespaces!();
+    let container = Detached::start(&["sleep", "1000"]);
+    let mut stop = Running::start(&mut tiny_docker(&["stop", &container.id]));
+    std::thread::sleep(Duration::from_millis(50));
+    stop.0.kill().unwrap();
+    stop.0.wait().unwrap();
+    assert!(container.is_running());
+    assert_eq!(see(&["stop", "-t", "0", &container.id]).code, Some(0));
+    assert_eq!(container.listed(), "- stopped (137) sleep 1000");
+}
+
+#[test]
+fn without_its_supervisor_a_container_can_be_stopped() {
+    need_namespaces!();
+    let container = start_polite();
+    kill(Pid::from_raw(container.supervisor()), Signal::SIGKILL).unwrap();
+    assert!(container.is_running());
+    assert_eq!(see(&["stop", &container.id]).code, Some(0));
+    // Nobody has waited for it, so nobody knows its exit code.
+    assert!(
+        container.listed().starts_with("- stopped sh "),
+        "{}",
+        container.listed()
+    );
+    assert_eq!(see(&["logs", &container.id]).stdout, "ready\nbye\n");
+
+    let container = Detached::start(&["sleep", "1000"]);
+    kill(Pid::from_raw(container.supervisor()), Signal::SIGKILL).unwrap();
+    assert_eq!(see(&["stop", "-t", "0", &container.id]).code, Some(0));
+    assert_eq!(container.listed(), "- stopped (137) sleep 1000");
+}
+
+#[test]
+fn another_process_with_the_same_pid_is_never_signalled() {
+    need_namespaces!();
+    let container = Detached::start(&["true"]);
+    container.wait_for_its_end();
+    // The kernel counts in hundredths of a second.
+    std::thread::sleep(Duration::from_millis(50));
+    let mut other = Running(Command::new("sleep").arg("1000").spawn().unwrap());
+    let config = container.log().with_file_name("config.json");
+    let mut record = container.record();
+    record["status"] = "running".into();
+    record["pid"] = other.pid().into();
+    fs::write(&config, record.to_string()).unwrap();
+    assert_eq!(see(&["stop", "-t", "0", &container.id]).code, Some(0));
+    assert!(other.0.try_wait().unwrap().is_none());
+    // Nor one from before a reboot.
+    let stat = fs::read_to_string(format!("/proc/{}/stat", other.pid())).unwrap();
+    let start: u64 = stat
+        .rsplit_once(')')
+        .unwrap()
+        .1
+        .split_whitespace()
+        .nth(19)
+        .unwrap()
+        .parse()
+        .unwrap();
+    record["start_time"] = start.into();
+    let boot_id = record["boot_id"].take();
+    record["boot_id"] = "00000000-0000-4000-8000-000000000000".into();
+    fs::write(&config, record.to_string()).unwrap();
+    assert_eq!(see(&["stop", "-t", "0", &container.id]).code, Some(0));
+    assert!(other.0.try_wait().unwrap().is_none());
+    // With all three right it is: the two refusals above were no accident.
+    record["boot_id"] = boot_id;
+    fs::write(&config, record.to_string()).unwrap();
+    let seen = Running::start(&mut tiny_docker(&["stop", "-t", "0", &container.id]));
+    wait_until("it ended", || other.0.try_wait().unwrap().is_some());
+    drop(seen);
+}
+
+#[test]
+fn what_a_later_day_has_written_stays() {
+    need_namespaces!();
+    let container = Detached::start(&["sleep", "1000"]);
+    let config = container.log().with_file_name("config.json");
+    let mut record = container.record();
+    record["memory"] = serde_json::json!({"limit": 128});
+    fs::write(&config, record.to_string()).unwrap();
+    // The supervisor writes what it knows: it must be out of the way.
+    kill(Pid::from_raw(container.supervisor()), Signal::SIGKILL).unwrap();
+    see(&["stop", "-t", "0", &container.id]);
+    assert_eq!(container.record()["status"], "stopped");
+    assert_eq!(container.record()["memory"]["limit"], 128);
+}
+
+#[test]
+fn a_record_of_an_earlier_day_can_be_stopped() {
+    need_namespaces!();
+    let container = Detached::start(&["sleep", "1000"]);
+    kill(Pid::from_raw(container.supervisor()), Signal::SIGKILL).unwrap();
+    let config = container.log().with_file_name("config.json");
+    let mut record = container.record();
+    for field in ["init", "log"] {
+        record.as_object_mut().unwrap().remove(field).unwrap();
+    }
+    fs::write(&config, record.to_string()).unwrap();
+    fs::remove_file(config.with_file_name("lock")).unwrap();
+    assert_eq!(see(&["stop", "-t", "0", &container.id]).code, Some(0));
+    assert_eq!(container.record()["status"], "stopped");
+}
+
+#[test]
+fn a_damaged_record_does_not_keep_others_from_being_stopped() {
+    need_namespaces!();
+    let container = Detached::start(&["sleep", "1000"]);
+    let damaged = Detached::start(&["true"]);
+    damaged.wait_for_its_end();
+    fs::write(damaged.log().with_file_name("config.json"), "").unwrap();
+    let seen = see(&["stop", "-t", "0", &damaged.id, &container.id]);
+    assert_eq!(seen.code, Some(1));
+    assert_eq!(seen.stdout, format!("{}\n", container.id));
+    assert_eq!(seen.stderr.lines().count(), 1);
+    assert!(seen.stderr.starts_with(&format!(
+        "tiny-docker: cannot stop {}: cannot read ",
+        damaged.id
+    )));
+    assert_eq!(container.listed(), "- stopped (137) sleep 1000");
+}
+
+#[test]
+fn a_closed_pipe_does_not_matter() {
+    need_namespaces!();
+    let container = start_polite();
+    let seen = shell(&format!("$TD stop {} | true", container.id));
+    assert_eq!(seen.stderr, "");
+    assert!(!container.is_running());
+}
+
+#[test]
+fn where_nobody_reads_the_ids_all_are_stopped() {
+    need_namespaces!();
+    let containers: Vec<_> = (0..3)
+        .map(|_| Detached::start(&["sleep", "1000"]))
+        .collect();
+    let ids: Vec<_> = containers
+        .iter()
+        .map(|container| container.id.as_str())
+        .collect();
+    let seen = shell(&format!(
+        "($TD stop -t 1 {}; echo $? >&2) | true",
+        ids.join(" ")
+    ));
+    wait_until("all stopped", || {
+        containers
+            .iter()
+            .all(|container| container.record()["status"] == "stopped")
+    });
+    assert_eq!(seen.stderr, "0\n");
+}

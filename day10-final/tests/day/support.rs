@@ -1,0 +1,421 @@
+//! What the tests share: typing commands as a user would, and looking at what comes back.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{chown, symlink};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{AccessFlags, Pid, access, geteuid};
+use tempfile::TempDir;
+
+/// The program under test.
+pub const TINY_DOCKER: &str = env!("CARGO_BIN_EXE_tiny-docker");
+
+/// What a user sees of a finished command.
+pub struct Seen {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl From<Output> for Seen {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// `tiny-docker ARGUMENTS…`, with nothing to read, still to be started.
+pub fn tiny_docker(arguments: &[&str]) -> Command {
+    let mut command = Command::new(TINY_DOCKER);
+    command.args(arguments).stdin(Stdio::null());
+    command.env("TINY_DOCKER_ROOT", state());
+    command
+}
+
+/// Runs `tiny-docker ARGUMENTS…` to its end.
+pub fn see(arguments: &[&str]) -> Seen {
+    tiny_docker(arguments).output().unwrap().into()
+}
+
+/// Runs a line of shell in which `$TD` is the program under test.
+pub fn shell(line: &str) -> Seen {
+    let mut sh = Command::new("sh");
+    sh.args(["-c", line]).env("TD", TINY_DOCKER);
+    sh.env("TINY_DOCKER_ROOT", state());
+    sh.stdin(Stdio::null()).output().unwrap().into()
+}
+
+/// The state directory of this test: empty, but for the default rootfs that all tests share.
+pub fn state() -> PathBuf {
+    // Each test has a thread of its own, and its directory goes with it.
+    thread_local! {
+        static OWN: Own = Own(TempDir::new().unwrap());
+    }
+    own_network();
+    OWN.with(|Own(own)| {
+        let rootfs = own.path().join("rootfs");
+        if !rootfs.exists() {
+            symlink(prepared().join("rootfs"), rootfs).unwrap();
+        }
+        own.path().to_owned()
+    })
+}
+
+/// Root's containers change the network of their host: for each test that is a namespace of its own.
+///
+/// What this thread starts from now on is in it.
+pub fn own_network() {
+    thread_local! {
+        static UNSHARED: () = {
+            unshare(CloneFlags::CLONE_NEWNET).unwrap();
+            host("ip link set lo up");
+        };
+    }
+    if geteuid().is_root() && can_have_namespaces() {
+        UNSHARED.with(|()| ());
+    }
+}
+
+/// Runs `command` on this test's host, and returns what it prints.
+pub fn host(command: &str) -> String {
+    let output = Command::new("sh").args(["-c", command]).output().unwrap();
+    let Seen {
+        code,
+        stdout,
+        stderr,
+    } = output.into();
+    assert_eq!(code, Some(0), "{command}: {stderr}");
+    stdout
+}
+
+/// Goes away for good: where a supervisor is still writing, again.
+struct Own(TempDir);
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        let own = self.0.path();
+        wait_until("the directory removed", || {
+            fs::remove_dir_all(own).is_ok() || !own.exists()
+        });
+    }
+}
+
+/// A state directory with the default rootfs, which takes a while to build.
+fn prepared() -> &'static Path {
+    static STATE: OnceLock<PathBuf> = OnceLock::new();
+    STATE.get_or_init(|| {
+        let name = format!("{}-{}", env!("CARGO_PKG_NAME"), geteuid());
+        let state = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let changed = |file: &Path| fs::metadata(file).and_then(|metadata| metadata.modified());
+        // What another build of the program has left is not what this one would build.
+        let left = changed(&state.join("rootfs/default"));
+        if left.is_ok_and(|built| built < changed(Path::new(TINY_DOCKER)).unwrap()) {
+            fs::remove_dir_all(&state).unwrap();
+        }
+        // Built now, so that no test sees the message about it.
+        let mut run = Command::new(TINY_DOCKER);
+        run.args(["run", "--net", "isolated", "true"])
+            .env("TINY_DOCKER_ROOT", &state);
+        run.output().unwrap();
+        state
+    })
+}
+
+/// `tiny-docker ARGUMENTS…` as a user who is not root, with nothing of the environment but PATH.
+///
+/// `home` is made theirs. What they cannot reach where it was built, they get a copy of.
+pub fn as_ordinary_user(home: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(TINY_DOCKER);
+    if geteuid().is_root() {
+        const NOBODY: u32 = 65534;
+        let copy = home.join("tiny-docker");
+        if !copy.exists() {
+            // Not by fs::copy: a file cannot be executed (ETXTBSY) while the fork of another test has it open.
+            let mut cp = Command::new("cp");
+            assert!(cp.arg(TINY_DOCKER).arg(&copy).status().unwrap().success());
+        }
+        chown(home, Some(NOBODY), Some(NOBODY)).unwrap();
+        command = Command::new(copy);
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    command.args(arguments).stdin(Stdio::null()).env_clear();
+    command.env("PATH", std::env::var_os("PATH").unwrap());
+    command
+}
+
+/// A child that is killed where a test ends early.
+pub struct Running(pub Child);
+
+impl Running {
+    pub fn start(command: &mut Command) -> Self {
+        Self(command.stdout(Stdio::piped()).spawn().unwrap())
+    }
+
+    pub fn pid(&self) -> i32 {
+        self.0.id() as i32
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Waits until `condition` holds. The limit is wide: some machines are slow.
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "never saw {what}"
+        );
+        sleep(Duration::from_millis(5));
+    }
+}
+
+/// Says that this machine cannot run a test: aloud, although the test passes.
+///
+/// With `TINY_DOCKER_REQUIRE=all`, no test may be skipped.
+pub fn skip(needed: &str) {
+    let required = std::env::var_os("TINY_DOCKER_REQUIRE").is_some_and(|tests| tests == "all");
+    assert!(!required, "needs {needed}");
+    // Not eprintln: the test harness would hide it.
+    let _ = writeln!(std::io::stderr(), "skipped: needs {needed}");
+}
+
+/// Says that a test is for another user: no lack of this machine, if it runs as that one, too.
+pub fn leave_to(user: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: needs {user}");
+}
+
+/// Whether this machine lets us have namespaces at all: many containers do not.
+pub fn can_have_namespaces() -> bool {
+    let mut unshare = Command::new("unshare");
+    if !geteuid().is_root() {
+        unshare.args(["--user", "--map-root-user"]);
+    }
+    // Root's containers are connected by ip.
+    unshare.args([
+        "--pid",
+        "--uts",
+        "--net",
+        "--mount-proc",
+        "--fork",
+        "ip",
+        "link",
+    ]);
+    unshare.output().is_ok_and(|output| output.status.success())
+}
+
+/// Returns from a test, aloud, on a machine that allows no namespaces.
+#[macro_export]
+macro_rules! need_namespaces {
+    () => {
+        if !$crate::support::can_have_namespaces() {
+            return $crate::support::skip("namespaces");
+        }
+        $crate::support::own_network();
+    };
+}
+
+/// Whether this user may make groups that limit `controller`: below their own group, or one above that.
+fn may_limit(controller: &str) -> bool {
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap();
+    let own = groups.lines().find_map(|line| line.strip_prefix("0::/"));
+    let v2 = Path::new("/sys/fs/cgroup").join(own.unwrap_or_default());
+    let limits_it = |group: &&Path| {
+        let controllers = fs::read_to_string(group.join("cgroup.controllers")).unwrap_or_default();
+        controllers.split_whitespace().any(|has| has == controller)
+    };
+    let may_change = |group: &Path| access(&group.join("cgroup.procs"), AccessFlags::W_OK).is_ok();
+    let v1 = Path::new("/sys/fs/cgroup").join(controller);
+    may_change(&v1) || v2.ancestors().filter(limits_it).any(may_change)
+}
+
+/// Whether this user may have groups with limits.
+pub fn can_have_cgroups() -> bool {
+    ["memory", "cpu", "pids"].into_iter().all(may_limit)
+}
+
+/// Returns from a test, aloud, where this user may have no groups with limits.
+#[macro_export]
+macro_rules! need_cgroups {
+    () => {
+        $crate::need_namespaces!();
+        if !$crate::support::can_have_cgroups() {
+            return $crate::support::skip("cgroups that this user may change");
+        }
+    };
+}
+
+/// Whether the memory controller is one of version 2 here.
+pub fn has_cgroup_v2() -> bool {
+    fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").is_ok_and(|all| all.contains("memory"))
+}
+
+/// The groups of the container `id`, wherever there are any on this machine.
+pub fn groups(id: &str) -> Vec<PathBuf> {
+    let find = Command::new("find")
+        .args(["/sys/fs/cgroup", "-name", id])
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&find.stdout)
+        .lines()
+        .map(PathBuf::from)
+        .collect()
+}
+
+/// The processes of the whole machine that have `word` in their command line.
+pub fn processes_with(word: &str) -> Vec<i32> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let Ok(pid) = entry.file_name().to_string_lossy().parse() else {
+            continue;
+        };
+        let command_line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        if String::from_utf8_lossy(&command_line).contains(word) {
+            found.push(pid);
+        }
+    }
+    found
+}
+
+/// The records in this test's state directory, by their ids.
+pub fn records() -> Vec<PathBuf> {
+    let entries = fs::read_dir(state().join("containers"));
+    let entries = entries.into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
+}
+
+/// The record of the only container in this test's state directory.
+pub fn only_record() -> PathBuf {
+    let records = records();
+    assert_eq!(records.len(), 1, "{records:?}");
+    records[0].clone()
+}
+
+/// `text` with ID for each id, PID for each number after one, and ADDRESS for each address, all columns kept apart by three spaces.
+pub fn without_ids(text: &str) -> String {
+    let is_id = |word: &str| word.len() == 12 && word.bytes().all(|b| b.is_ascii_hexdigit());
+    let mut lines = String::new();
+    for line in text.lines() {
+        let mut words: Vec<_> = line.split("   ").map(str::trim).collect();
+        words.retain(|word| !word.is_empty());
+        if is_id(words[0]) {
+            words[0] = "ID";
+            if words[1].parse::<u32>().is_ok() {
+                words[1] = "PID";
+            }
+            if words[3].starts_with("10.10.0.") {
+                words[3] = "ADDRESS";
+            }
+        }
+        lines += &words.join("   ");
+        lines += "\n";
+    }
+    lines
+}
+
+/// A container in the background, killed where a test ends early.
+pub struct Detached {
+    pub id: String,
+}
+
+impl Detached {
+    /// `tiny-docker run -d ARGUMENTS…`
+    pub fn start(arguments: &[&str]) -> Self {
+        let seen = see(&[&["run", "-d"], arguments].concat());
+        assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+        let id = seen.stdout.trim().to_owned();
+        assert_eq!(id.len(), 12, "{}", seen.stdout);
+        Self { id }
+    }
+
+    /// What the record says.
+    pub fn record(&self) -> serde_json::Value {
+        let config = state()
+            .join("containers")
+            .join(&self.id)
+            .join("config.json");
+        serde_json::from_slice(&fs::read(config).unwrap()).unwrap()
+    }
+
+    /// Its PID 1, as the host sees it.
+    pub fn pid(&self) -> i32 {
+        self.record()["pid"].as_i64().unwrap() as i32
+    }
+
+    /// What it has written, as the host sees it.
+    pub fn layer(&self) -> PathBuf {
+        self.log().with_file_name("layer/upper")
+    }
+
+    pub fn log(&self) -> PathBuf {
+        state()
+            .join("containers")
+            .join(&self.id)
+            .join("container.log")
+    }
+
+    /// The process that waits for it: the parent of its PID 1.
+    pub fn supervisor(&self) -> i32 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        let (_, after_name) = stat.rsplit_once(')').unwrap();
+        after_name
+            .split_whitespace()
+            .nth(1)
+            .unwrap()
+            .parse()
+            .unwrap()
+    }
+
+    /// The line of `ps -a` about it, without its address, and with one blank between the columns.
+    pub fn listed(&self) -> String {
+        let table = see(&["ps", "-a"]).stdout;
+        let line = table.lines().find(|line| line.starts_with(&self.id));
+        let columns = line.unwrap().split("   ").map(str::trim);
+        let mut columns: Vec<_> = columns.filter(|column| !column.is_empty()).collect();
+        columns.remove(3);
+        columns[1..].join(" ")
+    }
+
+    /// What the file of its group says that has one of these names, the first in version 2, the other in version 1.
+    pub fn in_its_group(&self, v2: &str, v1: &str) -> Option<String> {
+        let groups = groups(&self.id);
+        let mut files = groups
+            .iter()
+            .flat_map(|group| [group.join(v2), group.join(v1)]);
+        files
+            .find_map(|file| fs::read_to_string(file).ok())
+            .map(|text| text.trim().to_owned())
+    }
+
+    pub fn is_running(&self) -> bool {
+        see(&["ps"]).stdout.contains(&self.id)
+    }
+
+    pub fn wait_for_its_end(&self) {
+        wait_until("its exit code", || !self.record()["exit_code"].is_null());
+    }
+}
+
+impl Drop for Detached {
+    fn drop(&mut self) {
+        if self.is_running() {
+            let _ = kill(Pid::from_raw(self.pid()), Signal::SIGKILL);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! At a real terminal, as a user sits at one.
+
+use std::iter;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rexpect::session::{PtySession, spawn_command};
+
+use crate::need_namespaces;
+use crate::support::{TINY_DOCKER, see, skip, state};
+
+/// A terminal in which `script` runs: shell, with `$TD` for the program under test.
+fn terminal(script: &str) -> PtySession {
+    let mut sh = Command::new("sh");
+    sh.args(["-c", script]).env("TD", TINY_DOCKER);
+    sh.env("TINY_DOCKER_ROOT", state());
+    spawn_command(sh, Some(60_000)).unwrap()
+}
+
+/// Presses Ctrl and `key`, and once more where that is lost: on a busy machine, a shell may be between two jobs.
+fn press_until_prompt(user: &mut PtySession, key: char) {
+    let mut seen = String::new();
+    for _ in 0..20 {
+        user.send_control(key).unwrap();
+        let press = Instant::now();
+        while press.elapsed() < Duration::from_secs(3) {
+            seen.extend(iter::from_fn(|| user.try_read()));
+            if seen.contains("# ") {
+                return;
+            }
+            sleep(Duration::from_millis(10));
+        }
+    }
+    panic!("no prompt after Ctrl-{key}, but {seen:?}");
+}
+
+/// Sits in front of `shell` in a container, as a user would.
+fn try_out(shell: &str) {
+    let mut user = terminal(&format!("$TD run {shell}; echo exit code $?"));
+    user.exp_string("# ").unwrap();
+    user.send_line("echo $((20 + 22)) $0").unwrap();
+    let said = user.exp_string("42").unwrap();
+    assert!(
+        !said.contains("job control") && !said.contains("tty"),
+        "{said}"
+    );
+
+    // Ctrl-C ends what runs in the foreground, and neither the shell nor the runtime. What says that it
+    // has started is in the foreground by then.
+    user.send_line("sh -c 'echo started; sleep 1000'").unwrap();
+    user.exp_string("started\r\n").unwrap();
+    press_until_prompt(&mut user, 'c');
+    // Ctrl-Z stops it, fg goes on.
+    user.send_line("sh -c 'echo again; sleep 1; echo done'")
+        .unwrap();
+    user.exp_string("again\r\n").unwrap();
+    press_until_prompt(&mut user, 'z');
+    user.send_line("fg").unwrap();
+    user.exp_string("done\r\n").unwrap();
+    user.exp_string("# ").unwrap();
+
+    user.send_line("exit 3").unwrap();
+    let said = user.exp_string("exit code 3").unwrap();
+    assert!(!said.contains("tty"), "{said}");
+}
+
+#[test]
+fn sh_has_job_control_and_passes_its_exit_code_on() {
+    need_namespaces!();
+    try_out("sh");
+}
+
+#[test]
+fn bash_has_job_control_and_passes_its_exit_code_on() {
+    need_namespaces!();
+    try_out("bash --norc");
+}
+
+#[test]
+fn afterwards_the_terminal_is_as_it_was() {
+    need_namespaces!();
+    let mut user = terminal(
+        "before=$(stty -g); $TD run sh -c 'stty raw -echo; exit 4'; echo code $?
+         test \"$before\" = \"$(stty -g)\" && echo same settings
+         read word && echo got $word",
+    );
+    user.exp_string("code 4").unwrap();
+    user.exp_string("same settings").unwrap();
+    // Reading is for the foreground only: the shell has it back.
+    user.send_line("something").unwrap();
+    user.exp_string("got something").unwrap();
+}
+
+#[test]
+fn where_the_output_goes_into_a_pipe_the_pipe_keeps_the_terminal() {
+    need_namespaces!();
+    let mut user = terminal(
+        "$TD run sh -c 'echo from inside; sleep 0.2' | (read a; read b </dev/tty; echo $a $b)",
+    );
+    user.send_line("from the keyboard").unwrap();
+    user.exp_string("from inside from the keyboard").unwrap();
+}
+
+#[test]
+fn ctrl_c_reaches_the_command_once() {
+    need_namespaces!();
+    if see(&["run", "perl", "-e", "1"]).code != Some(0) {
+        return skip("perl");
+    }
+    // Unlike a shell, perl counts signals that come one right after another.
+    let script =
+        "$| = 1; $SIG{INT} = sub { print qq(caught\\n) }; print qq(ready\\n); sleep 1 for 1..3";
+    for pipe in ["", "| (trap '' INT; cat)", "</dev/null"] {
+        let mut user = terminal(&format!(
+            "trap : INT; $TD run perl -e '{script}' {pipe}; echo over"
+        ));
+        user.exp_string("ready").unwrap();
+        user.send_control('c').unwrap();
+        let said = user.exp_string("over").unwrap();
+        assert_eq!(said.matches("caught").count(), 1, "{pipe}: {said}");
+    }
+}
