@@ -12,9 +12,9 @@ use nix::net::if_::{if_nameindex, if_nametoindex};
 use nix::unistd::{Pid, geteuid};
 
 use crate::failure::warn;
-use crate::firewall;
 use crate::host::{has, type_into};
 use crate::subnet::Subnet;
+use crate::{firewall, spoofing};
 
 const BRIDGE: &str = "td0";
 
@@ -97,7 +97,7 @@ impl Drop for Cable {
 }
 
 /// Reuse of an address comes with the same one of these: what others remember about it stays true.
-fn mac(address: Ipv4Addr) -> String {
+pub fn mac(address: Ipv4Addr) -> String {
     let [a, b, c, d] = address.octets();
     format!("02:42:{a:02x}:{b:02x}:{c:02x}:{d:02x}") // 02: given by software, not by a maker
 }
@@ -125,8 +125,9 @@ fn bridge(subnet: Subnet) -> Result<String> {
     let forwards = fs::read_to_string(FORWARDING).context("cannot read ip_forward")?;
     let forwards = forwards.trim();
     let (mac, address) = (mac(subnet.address(1)), subnet.with_bits(1));
+    // 0x4000: LLDP, to 01:80:c2:00:00:0e, is to be like all other frames. By default, it comes around the guard.
     Ok(format!(
-        "link add {BRIDGE} address {mac} type bridge
+        "link add {BRIDGE} address {mac} type bridge group_fwd_mask 0x4000
         addr add {address} dev {BRIDGE}
         link set {BRIDGE} up alias {ALIAS}-{forwards}"
     ))
@@ -136,7 +137,8 @@ fn bridge(subnet: Subnet) -> Result<String> {
 // ANCHOR: open_way_out
 /// For each container anew: somebody may have loaded the host's own rules and settings again.
 fn open_way_out(subnet: Subnet) -> Result<()> {
-    firewall::open(BRIDGE, subnet)?;
+    let rules = spoofing::forbid(BRIDGE, subnet, &cables()?);
+    firewall::open(BRIDGE, subnet, rules)?;
     let forwards = fs::read_to_string(FORWARDING).context("cannot read ip_forward")?;
     if forwards.trim() == "0" {
         fs::write(FORWARDING, "1").context("cannot switch on ip_forward")?;
@@ -231,6 +233,7 @@ fn remove() -> Result<()> {
     let link = type_into(&format!("ip link show {BRIDGE}"), "")?;
     ensure!(link.contains(ALIAS), "{BRIDGE} is not one of ours");
     firewall::close();
+    spoofing::permit();
     if link.contains(&format!("{ALIAS}-0")) {
         // Where it could not be switched on, this cannot be done either.
         let _ = fs::write(FORWARDING, "0");

@@ -28,7 +28,6 @@ fn become_container(socket: &UnixStream) -> Result<Infallible, Failure> {
 
     cgroup::enter(&container.cgroup)?;
     namespaces::hide_cgroups()?;
-    namespaces::keep_mounts_private()?;
     sethostname(&container.hostname).context("cannot set the hostname")?;
     if let Some(log) = &container.log {
         detach::write_to(log)?;

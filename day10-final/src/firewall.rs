@@ -17,10 +17,10 @@ const OURS: &str = "ip tiny-docker ";
 // ANCHOR: open
 /// Lets the containers in `subnet`, behind `bridge`, talk to the outside. From there, only answers come in.
 ///
-/// What is there already stays as it is.
-pub fn open(bridge: &str, subnet: Subnet) -> Result<()> {
+/// What is there already, by the `rules` that nft has listed, stays as it is.
+pub fn open(bridge: &str, subnet: Subnet, rules: Result<String>) -> Result<()> {
     match tools().into_iter().find(|tool| has(tool)) {
-        Some("nft") => open_with_nft(bridge, subnet),
+        Some("nft") => open_with_nft(bridge, subnet, &rules?),
         Some(iptables) => open_with_iptables(iptables, bridge, subnet),
         None => bail!("neither nft nor iptables is in PATH\nhint: install nftables"),
     }
@@ -40,9 +40,8 @@ fn tools() -> [&'static str; 3] {
 /// A table of our own, and in each chain of others that sees forwarded packets, two rules at its beginning.
 ///
 /// A packet goes through all those chains, and passes if none drops it: "accept" is for one chain only.
-fn open_with_nft(bridge: &str, subnet: Subnet) -> Result<()> {
-    let list = run("nft list ruleset")?;
-    let there = in_chains(&list);
+fn open_with_nft(bridge: &str, subnet: Subnet, rules: &str) -> Result<()> {
+    let there = in_chains(rules);
     if !there.iter().any(|(chain, _)| chain.starts_with(OURS)) {
         type_into("nft -f -", &our_table(bridge, subnet))?;
     }

@@ -3,46 +3,55 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
-use nix::mount::{MsFlags, mount};
+use nix::mount::MsFlags;
 use nix::sys::stat::Mode;
 
 use crate::failure::warn;
-use crate::mounts::bind;
+use crate::mounts::{bind, restrict};
+
+/// In the layer's directory: what differs from the root filesystem, and what overlayfs needs to work.
+const PARTS: [&str; 2] = ["upper", "work"];
+
+/// Makes the layer's `directory`: on the host, while the child is still starting.
+pub fn create(directory: &Path) -> Result<()> {
+    fs::create_dir(directory)
+        .and_then(|()| {
+            PARTS
+                .into_iter()
+                .try_for_each(|part| fs::create_dir(directory.join(part)))
+        })
+        .with_context(|| format!("cannot create {}", directory.display()))
+}
 
 // ANCHOR: mount
-/// Mounts `rootfs` with a layer on top that is kept in `directory`, and returns where.
+/// Covers the `layer`'s directory with `rootfs` as that layer changes it.
 ///
 /// A file that the container changes is copied up before; what it removes is only marked as removed.
-pub fn mount_over(rootfs: &Path, directory: &Path, rootless: bool) -> Result<PathBuf> {
-    let [upper, work, merged] = ["upper", "work", "merged"].map(|name| directory.join(name));
-    for directory in [&upper, &work, &merged] {
-        fs::create_dir_all(directory)
-            .with_context(|| format!("cannot create {}", directory.display()))?;
-    }
-    match overlay(rootfs, [&upper, &work, &merged], rootless) {
-        Ok(()) => (),
+pub fn mount(rootfs: &Path, layer: &Path, rootless: bool) -> Result<()> {
+    match overlay(rootfs, layer, rootless) {
         Err(error) if error.is::<Errno>() => {
             let reason = "copying the root filesystem, since there is no overlayfs for it here";
             warn(&error.context(reason));
-            copy(rootfs, &merged)?;
+            let copy = layer.join(PARTS[0]);
+            copy_to(&copy, rootfs)?;
             // pivot_root(2) wants a mount point.
-            bind(&merged, &merged).context("cannot mount the copy")?;
+            bind(copy, layer).context("cannot mount the copy")?;
+            restrict(layer, MsFlags::MS_NODEV).context("cannot mount the copy")
         }
-        Err(error) => return Err(error),
+        mounted => mounted,
     }
-    Ok(merged)
 }
 
-/// Devices in it would be open to whoever can make them. Those that are there for all are in /dev.
-fn overlay(lower: &Path, [upper, work, merged]: [&Path; 3], rootless: bool) -> Result<()> {
+fn overlay(rootfs: &Path, layer: &Path, rootless: bool) -> Result<()> {
+    let [upper, work] = PARTS.map(|part| layer.join(part));
     // By descriptors: in a path, a comma or a colon would mean something else.
-    let [lower, upper, work] = [directory(lower)?, directory(upper)?, directory(work)?];
+    let [lower, upper, work] = [directory(rootfs)?, directory(&upper)?, directory(&work)?];
     let path = |fd: &OwnedFd| format!("/proc/self/fd/{}", fd.as_raw_fd());
     let (lower, upper, work) = (path(&lower), path(&upper), path(&work));
     let mut options = format!("lowerdir={lower},upperdir={upper},workdir={work}");
@@ -50,14 +59,17 @@ fn overlay(lower: &Path, [upper, work, merged]: [&Path; 3], rootless: bool) -> R
         // Its notes go to attributes that ordinary users may set.
         options += ",userxattr";
     }
+    // Without "volatile", the kernel writes all of the host's filesystem to the disk when the container ends.
+    let volatile = options.clone() + ",volatile";
+    let mounted = mount_overlay(layer, &volatile);
+    // Before Linux 5.10 there is no such option.
+    Ok(mounted.or_else(|_| mount_overlay(layer, &options))?)
+}
+
+/// Devices in it would be open to whoever can make them. Those that are there for all are in /dev.
+fn mount_overlay(here: &Path, options: &str) -> nix::Result<()> {
     let overlay = Some("overlay");
-    Ok(mount(
-        overlay,
-        merged,
-        overlay,
-        MsFlags::MS_NODEV,
-        Some(options.as_str()),
-    )?)
+    nix::mount::mount(overlay, here, overlay, MsFlags::MS_NODEV, Some(options))
 }
 // ANCHOR_END: mount
 
@@ -68,7 +80,7 @@ fn directory(path: &Path) -> Result<OwnedFd> {
         .map_err(|errno| anyhow!("cannot make {} the root directory: {errno}", path.display()))
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
+fn copy_to(to: &Path, from: &Path) -> Result<()> {
     let mut cp = Command::new("cp");
     cp.args([OsStr::new("-a"), OsStr::new("--"), from.join(".").as_ref()]);
     let output = cp.arg(to).output().context("cannot run cp")?;

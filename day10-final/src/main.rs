@@ -35,6 +35,7 @@ mod rm;
 mod rootfs;
 mod seccomp;
 mod signals;
+mod spoofing;
 mod state;
 mod stop;
 mod store;
@@ -70,11 +71,11 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Result<u8, Failure> {
-    // A run that was killed could not do it.
-    if let Ok(state) = state::directory(cli.root.clone()) {
-        cgroup::remove_abandoned(&state);
-    }
+    // A run that was killed could not do it. (Another one does while it waits.)
     if !matches!(cli.command, Command::Run(_) | Command::TidyUp { .. }) {
+        if let Ok(state) = state::directory(cli.root.clone()) {
+            cgroup::remove_abandoned(&state);
+        }
         bridge::tidy_up_abandoned();
     }
     match cli.command {

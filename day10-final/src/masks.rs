@@ -60,12 +60,12 @@ pub fn mount_sys() -> Result<()> {
 // ANCHOR: cover
 /// Covers what is not to be seen, and makes read-only what is not to be changed.
 pub fn cover() -> Result<()> {
-    for path in HIDDEN {
-        hide(path).with_context(|| format!("cannot hide {path}"))?;
-    }
     let cpus = (0..).map(|n| format!("/sys/devices/system/cpu/cpu{n}"));
-    for cpu in cpus.take_while(|cpu| Path::new(cpu).exists()) {
-        hide(&format!("{cpu}/thermal_throttle")).with_context(|| format!("cannot hide {cpu}"))?;
+    let cpus = cpus.take_while(|cpu| Path::new(cpu).exists());
+    let per_cpu = cpus.map(|cpu| cpu + "/thermal_throttle");
+    let mut empty = None;
+    for path in HIDDEN.into_iter().map(str::to_owned).chain(per_cpu) {
+        hide(&path, &mut empty).with_context(|| format!("cannot hide {path}"))?;
     }
     for path in READ_ONLY
         .into_iter()
@@ -79,14 +79,20 @@ pub fn cover() -> Result<()> {
 }
 
 /// A directory by an empty one, anything else by /dev/null, if it is that (CVE-2025-31133).
-fn hide(path: &str) -> Result<()> {
+///
+/// The first `empty` directory will do for the others.
+fn hide(path: &str, empty: &mut Option<String>) -> Result<()> {
     let Ok(found) = fs::metadata(path) else {
         return Ok(());
     };
-    if found.is_dir() {
-        return mount_new("tmpfs", path, DATA | MsFlags::MS_RDONLY, "size=0");
+    if !found.is_dir() {
+        ensure!(is_null(&stat("/dev/null")?), "/dev/null is another device");
+        return Ok(bind("/dev/null", path)?);
     }
-    ensure!(is_null(&stat("/dev/null")?), "/dev/null is another device");
-    Ok(bind("/dev/null", path)?)
+    if let Some(empty) = empty {
+        return Ok(bind(empty, path)?);
+    }
+    *empty = Some(path.to_owned());
+    mount_new("tmpfs", path, DATA | MsFlags::MS_RDONLY, "nr_inodes=1")
 }
 // ANCHOR_END: cover

@@ -1,7 +1,6 @@
 //! What the other files need to mount something: mount(2), mount_setattr(2).
 
 use std::fs::{self, File};
-use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::{ffi::CStr, ffi::CString, mem};
@@ -42,7 +41,7 @@ pub fn restrict_all(here: impl AsRef<Path>, flags: MsFlags) -> Result<()> {
 
 fn add(here: &Path, how: i32, flags: MsFlags) -> Result<()> {
     let path = CString::new(here.as_os_str().as_bytes())?;
-    match mount_setattr(libc::AT_FDCWD, &path, how, flags) {
+    match mount_setattr(&path, how, flags) {
         // Before Linux 5.12 it can be done for one mount, all of whose flags must be named.
         Err(Errno::ENOSYS) => {
             let has = MsFlags::from_bits_truncate(statvfs(here)?.flags().bits());
@@ -60,21 +59,15 @@ fn add(here: &Path, how: i32, flags: MsFlags) -> Result<()> {
     }
 }
 
-/// The same for a mount that has a descriptor, and perhaps no path.
-pub fn read_only(mount: &impl AsFd) -> nix::Result<()> {
-    let fd = mount.as_fd().as_raw_fd();
-    mount_setattr(fd, c"", libc::AT_EMPTY_PATH, MsFlags::MS_RDONLY)
-}
-
-fn mount_setattr(fd: RawFd, path: &CStr, how: i32, flags: MsFlags) -> nix::Result<()> {
+fn mount_setattr(path: &CStr, how: i32, flags: MsFlags) -> nix::Result<()> {
     // SAFETY: mount_attr is made of numbers, for which zero is a value.
     let mut attributes: libc::mount_attr = unsafe { mem::zeroed() };
     // The flags that are used here have the same values in both calls.
     attributes.attr_set = flags.bits();
     let size = size_of::<libc::mount_attr>();
-    let call = libc::SYS_mount_setattr;
+    let (call, here) = (libc::SYS_mount_setattr, libc::AT_FDCWD);
     // SAFETY: mount_setattr(2) reads a path that ends with a NUL, and a mount_attr.
-    let set = unsafe { libc::syscall(call, fd, path.as_ptr(), how, &attributes, size) };
+    let set = unsafe { libc::syscall(call, here, path.as_ptr(), how, &attributes, size) };
     Errno::result(set).map(drop)
 }
 // ANCHOR_END: restrict

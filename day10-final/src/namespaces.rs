@@ -76,6 +76,7 @@ fn start_again(socket: &UnixStream, rootless: bool, own_group: bool) -> Result<I
     if rootless {
         idmap::keep_capabilities()?;
     }
+    keep_mounts_private()?;
     let program = binary::protected()?;
     keep_as(SOCKET, socket).context("cannot keep the socket")?;
     let (arguments, environment) = ([c"tiny-docker", c"child"], [c""; 0]);
@@ -108,7 +109,7 @@ pub fn childs_socket() -> Result<UnixStream> {
 /// Cuts the mounts off from the host's: mount_namespaces(7).
 ///
 /// A new mount namespace is a copy, but on most hosts one that still forwards what is mounted in it.
-pub fn keep_mounts_private() -> Result<()> {
+fn keep_mounts_private() -> Result<()> {
     let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(None::<&str>, "/", None::<&str>, flags, None::<&str>)
         .context("cannot make the mounts private")

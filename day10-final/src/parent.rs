@@ -23,7 +23,7 @@ use crate::network::Net;
 use crate::process::Process;
 use crate::store::Record;
 use crate::terminal::Terminal;
-use crate::{etc, idmap, namespaces, signals};
+use crate::{cgroup, etc, idmap, layer, namespaces, signals};
 
 // ANCHOR: run
 /// Runs the command to its end, and returns the exit code to pass on.
@@ -34,7 +34,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     umask(Mode::from_bits_truncate(0o022));
     let subnet = options.subnet;
     let mut container = Container::new(options, state)?;
-    let mut record = Record::create(state, &container)?;
+    let mut record = Record::create(state, &container.id)?;
     let cgroup = Cgroup::create(&container.limits, &container.id)?;
     container.cgroup.clone_from(&cgroup.0);
     let description = serde_json::to_vec(&container).context("cannot describe the container")?;
@@ -51,10 +51,11 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
         .then(|| Cable::plug(child, subnet).context("cannot use --net bridge"))
         .transpose()?;
     container.address = cable.as_ref().map(|cable| cable.address);
+    record.save(&container)?;
     if let Some(etc) = &container.etc {
         etc::write(etc, &container.hostname, container.address)?;
     }
-    record.save(&container)?;
+    layer::create(&container.layer)?;
     if let Some(terminal) = &terminal {
         terminal.lend(child)?;
     }
@@ -76,6 +77,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
         }
     }
 
+    cgroup::remove_abandoned(state);
     let code = wait(child, &signals)?;
     container.out_of_memory = code == KILLED && cgroup.ran_out_of_memory();
     drop(cgroup);

@@ -22,10 +22,10 @@ const COVERED_HINT: &str = "hint: most containers cover some; start this one wit
 pub fn enter(container: &Container) -> Result<()> {
     let rootfs = &container.rootfs;
     let rootless = is_rootless();
-    let root = layer::mount_over(rootfs, &container.layer, rootless)?;
+    layer::mount(rootfs, &container.layer, rootless)?;
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let host = open("/", flags, Mode::empty()).context("cannot open /")?;
-    chdir(&root).context("cannot enter the new root directory")?;
+    chdir(&container.layer).context("cannot enter the new root directory")?;
     pivot_root(".", ".").context("cannot change the root of the mounts")?;
     fchdir(&host).context("cannot go back")?;
 

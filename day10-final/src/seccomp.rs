@@ -5,7 +5,7 @@ use std::mem::offset_of;
 use anyhow::{Context, Result};
 use caps::{Capability, CapsHashSet};
 use libc::{BPF_ABS, BPF_JEQ, BPF_JGE, BPF_JGT, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W};
-use libc::{seccomp_data, sock_filter};
+use libc::{c_long, seccomp_data, sock_filter};
 use nix::errno::Errno;
 
 use crate::syscalls::{
@@ -54,13 +54,25 @@ fn filter(capabilities: &CapsHashSet) -> Vec<sock_filter> {
     if !open(&[Capability::CAP_SYS_ADMIN]) {
         filter.extend(check_clone());
     }
-    for (by, calls) in REFUSED {
-        for call in calls.iter().filter(|_| !open(by)) {
-            filter.extend(when(BPF_JEQ, *call as u32, &[REFUSE]));
+    let refused = REFUSED.iter().filter(|(by, _)| !open(by));
+    let mut refused: Vec<_> = refused.flat_map(|(_, calls)| *calls).collect();
+    refused.sort();
+    filter.extend(search(&refused));
+    filter
+}
+
+/// Refuses the calls with these numbers, which are in order, and allows all others.
+///
+/// In a few steps: when the filter is loaded, the kernel tries it on every number there is.
+fn search(refused: &[&c_long]) -> Vec<sock_filter> {
+    match refused {
+        [] => vec![ALLOW],
+        [one] => when_else(BPF_JEQ, **one, &[REFUSE], &[ALLOW]),
+        more => {
+            let (smaller, larger) = more.split_at(more.len() / 2);
+            when_else(BPF_JGE, *larger[0], &search(larger), &search(smaller))
         }
     }
-    filter.push(ALLOW);
-    filter
 }
 // ANCHOR_END: filter
 
@@ -122,6 +134,15 @@ const fn load_argument(index: usize) -> sock_filter {
 /// Goes on with `then` if the word is equal to the `value` (BPF_JEQ), greater (BPF_JGT), … or else past it.
 fn when(test: u32, value: u32, then: &[sock_filter]) -> Vec<sock_filter> {
     [&[jump(test, value, 0, then.len())], then].concat()
+}
+
+fn when_else(
+    test: u32,
+    value: c_long,
+    then: &[sock_filter],
+    other: &[sock_filter],
+) -> Vec<sock_filter> {
+    [&when(test, value as u32, then), other].concat()
 }
 
 /// Skips as many of the next instructions: one number if the test holds, the other if not.

@@ -71,7 +71,7 @@ fn insist(ending: Ending, deadline: Instant, state: &Path) -> Result<()> {
         process.ends_before(None)?;
     }
     // Its run is at the record now, and lets go when the exit code is there, or when it has been killed.
-    let record = Record::open(state, &ending.container.id)?;
+    let mut record = Record::open(state, &ending.container.id)?;
     let mut container = record.load(&ending.container.id)?;
     container.status = Status::Stopped;
     if !in_time {

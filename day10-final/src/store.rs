@@ -23,12 +23,13 @@ pub struct Record {
 
 impl Record {
     // ANCHOR: create
-    /// Makes room for a new container. Goes away again when dropped, unless it is [kept](Self::keep).
-    pub fn create(state: &Path, container: &Container) -> Result<Self> {
+    /// Makes room for a new container, under a name that nobody looks at until it is [saved](Self::save).
+    ///
+    /// Goes away again when dropped, unless it is [kept](Self::keep).
+    pub fn create(state: &Path, id: &Id) -> Result<Self> {
         let containers = state.join("containers");
         create_private(&containers)?;
-        let directory = containers.join(container.id.to_string());
-        // Under its own name it is complete from the first moment: others may be reading.
+        let directory = containers.join(id.to_string());
         let mut record = Self {
             directory: unfinished(&directory),
             kept: false,
@@ -37,16 +38,13 @@ impl Record {
         let created = DirBuilder::new().mode(0o700).create(&record.directory);
         created.with_context(|| format!("cannot create {}", record.directory.display()))?;
         record.lock()?;
-        record.save(container)?;
-        fs::rename(&record.directory, &directory).context("cannot name the record")?;
-        record.directory = directory;
         Ok(record)
     }
     // ANCHOR_END: create
 
     // ANCHOR: save
     /// Writes `container` to the record: all of it or, where that fails, nothing.
-    pub fn save(&self, container: &Container) -> Result<()> {
+    pub fn save(&mut self, container: &Container) -> Result<()> {
         let text =
             serde_json::to_string_pretty(container).context("cannot describe the container")?;
         let config = self.directory.join("config.json");
@@ -55,7 +53,12 @@ impl Record {
         if saved.is_err() {
             let _ = fs::remove_file(&new);
         }
-        saved.with_context(|| format!("cannot save {}", config.display()))
+        saved.with_context(|| format!("cannot save {}", config.display()))?;
+        // Under its own name it is complete from the first moment: others may be reading.
+        let directory = self.directory.with_file_name(container.id.to_string());
+        fs::rename(&self.directory, &directory).context("cannot name the record")?;
+        self.directory = directory;
+        Ok(())
     }
     // ANCHOR_END: save
 

@@ -38,13 +38,13 @@ macro_rules! need {
     };
 }
 
-fn is_installed(program: &str) -> bool {
+pub fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap();
     std::env::split_paths(&path).any(|directory| directory.join(program).exists())
 }
 
 /// What the container reads from a TCP service at `address`, as NAME/PORT.
-fn read_from(address: &str) -> String {
+pub fn read_from(address: &str) -> String {
     format!("exec 3<>/dev/tcp/{address} && cat <&3")
 }
 
@@ -67,7 +67,7 @@ fn forwards() -> String {
     host("cat /proc/sys/net/ipv4/ip_forward").trim().to_owned()
 }
 
-fn wait_until_nothing_is_left() {
+pub fn wait_until_nothing_is_left() {
     wait_until("nothing left on the host", || ours_on_the_host().is_empty());
 }
 
@@ -93,7 +93,7 @@ fn server_with(path: &Path) -> Detached {
 }
 
 /// What there has to be where there is no nft.
-const IPTABLES: [&str; 4] = ["ip", "nsenter", "iptables", "iptables-restore"];
+pub const IPTABLES: [&str; 4] = ["ip", "nsenter", "iptables", "iptables-restore"];
 
 fn address(container: &Detached) -> String {
     container.record()["address"].as_str().unwrap().to_owned()
@@ -435,7 +435,7 @@ fn what_a_killed_run_has_left_goes_with_the_next_command() {
 }
 
 /// A directory for PATH, with nothing but these programs in it.
-fn only(programs: &[&str]) -> TempDir {
+pub fn only(programs: &[&str]) -> TempDir {
     let path = TempDir::new().unwrap();
     for program in programs {
         let from = host(&format!("command -v {program}"));
@@ -444,7 +444,7 @@ fn only(programs: &[&str]) -> TempDir {
     path
 }
 
-fn run_with_path(path: &Path, line: &str) -> Seen {
+pub fn run_with_path(path: &Path, line: &str) -> Seen {
     let mut command = tiny_docker(&["run", "bash", "-c", line]);
     command.env("PATH", path).output().unwrap().into()
 }
@@ -581,7 +581,7 @@ fn rules_that_are_loaded_anew_do_not_shut_the_way_out() {
 }
 
 /// A directory for PATH, in which `program` does this.
-fn with_a_broken(program: &str, script: &str) -> TempDir {
+pub fn with_a_broken(program: &str, script: &str) -> TempDir {
     let mut others = vec!["sh", "ip", "nsenter", "nft", "iptables", "grep"];
     others.retain(|other| *other != program && is_installed(other));
     let path = only(&others);

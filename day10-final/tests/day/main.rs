@@ -15,6 +15,7 @@ mod ps;
 mod records;
 mod rootfs;
 mod seccomp;
+mod spoofing;
 mod state;
 mod stop;
 mod stress;
