@@ -9,7 +9,7 @@ use nix::unistd::sethostname;
 
 use crate::container::Container;
 use crate::failure::Failure;
-use crate::{cgroup, command, detach, init, namespaces, network, rootfs};
+use crate::{cgroup, command, detach, init, namespaces, network, pty, rootfs};
 
 // ANCHOR: child
 /// Returns only where something failed. The parent reads why from the socket, and tells the user.
@@ -29,12 +29,15 @@ fn become_container(socket: &UnixStream) -> Result<Infallible, Failure> {
     cgroup::enter(&container.cgroup)?;
     namespaces::hide_cgroups()?;
     sethostname(&container.hostname).context("cannot set the hostname")?;
-    if let Some(log) = &container.log {
-        detach::write_to(log)?;
+    if let Some(log) = container.log.as_ref().filter(|_| !container.tty) {
+        detach::write_to(log, container.interactive)?;
     }
     network::enter(container.net)?;
     rootfs::enter(&container)?;
     let user = container.privileges.user()?;
+    if container.tty {
+        pty::open(socket, user.uid)?;
+    }
     container.privileges.apply(&user)?;
     if container.log.is_none() {
         namespaces::tie_to_runtime(socket)?;

@@ -76,6 +76,12 @@ pub struct RunOptions {
     /// Run a small PID 1 that passes signals on to the command, and reaps its orphans
     #[arg(long)]
     pub init: bool,
+    /// Keep stdin open, in the background too
+    #[arg(short, long)]
+    pub interactive: bool,
+    /// Give it a terminal of its own
+    #[arg(short, long)]
+    pub tty: bool,
     /// Hostname inside the container
     #[arg(long, value_name = "NAME", value_parser = hostname, default_value = "tiny-container")]
     pub hostname: String,

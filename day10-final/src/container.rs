@@ -42,6 +42,12 @@ pub struct Container {
     /// Whether its PID 1 is [`crate::init`], and the command the first child of that.
     #[serde(default)]
     pub init: bool,
+    /// Whether its stdin stays open: see [`crate::detach`] and [`crate::relay`].
+    #[serde(default)]
+    pub interactive: bool,
+    /// Whether it has a terminal of its own: see [`crate::pty`].
+    #[serde(default)]
+    pub tty: bool,
     #[serde(default)]
     pub limits: Limits,
     /// The directories of its group: see [`crate::cgroup`].
@@ -120,6 +126,8 @@ impl Container {
             exit_code: None,
             log,
             init: options.init,
+            interactive: options.interactive,
+            tty: options.tty,
             limits: options.limits,
             cgroup: Vec::new(),
             out_of_memory: false,

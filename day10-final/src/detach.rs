@@ -31,6 +31,8 @@ pub fn run(options: RunOptions, state: &Path) -> Result<u8, Failure> {
             drop(news);
             // No terminal can hang up on it, or send it a Ctrl-C.
             setsid().context("cannot leave the session")?;
+            // Held until the container has ended.
+            let _typing = keep_stdin_open(options.interactive && !options.tty)?;
             let (pipe, null) = (caller, null()?);
             parent::run(options, state, Some(Caller { pipe, null }))
         }
@@ -66,22 +68,42 @@ impl Caller {
     // ANCHOR_END: started
 }
 
+// ANCHOR: keep_stdin_open
+/// For `run -di`: the container reads from a pipe to which nobody writes, and which has no end while this is held.
+fn keep_stdin_open(keep: bool) -> Result<Option<PipeWriter>> {
+    if !keep {
+        return Ok(None);
+    }
+    let (reader, writer) = io::pipe().context("cannot create a pipe for stdin")?;
+    dup2_stdin(&reader).context("cannot keep stdin open")?;
+    Ok(Some(writer))
+}
+// ANCHOR_END: keep_stdin_open
+
 // ANCHOR: write_to
-/// In the child: nothing to read, and all that is written goes to the file `log`, byte for byte.
-pub fn write_to(log: &Path) -> Result<()> {
+/// In the child: all that is written goes to the file `log`, byte for byte, and there is nothing to read, unless
+/// `interactive`.
+pub fn write_to(log: &Path, interactive: bool) -> Result<()> {
     // A container in the background outlives its supervisor: others can still stop it.
     set_pdeathsig(None).context("cannot untie the container from the runtime")?;
     // Or a `kill 0` inside would reach the supervisor.
     setsid().context("cannot create a session")?;
+    let log = open(log)?;
+    if !interactive {
+        dup2_stdin(null()?).context("cannot close stdin")?;
+    }
+    dup2_stdout(&log).context("cannot write stdout to the log")?;
+    dup2_stderr(&log).context("cannot write stderr to the log")
+}
+// ANCHOR_END: write_to
+
+/// Opens a container's `log`, to be written.
+pub fn open(log: &Path) -> Result<File> {
     // O_APPEND: each write goes to the end, whoever else has the file open.
     let mut options = OpenOptions::new();
     let file = options.create(true).append(true).mode(0o600).open(log);
-    let file = file.with_context(|| format!("cannot open {}", log.display()))?;
-    dup2_stdin(null()?).context("cannot close stdin")?;
-    dup2_stdout(&file).context("cannot write stdout to the log")?;
-    dup2_stderr(&file).context("cannot write stderr to the log")
+    file.with_context(|| format!("cannot open {}", log.display()))
 }
-// ANCHOR_END: write_to
 
 fn null() -> Result<File> {
     let mut options = OpenOptions::new();

@@ -31,6 +31,7 @@ pub fn print(id: &str, follow: bool, state: &Path) -> Result<u8> {
         .with_context(cannot)?;
     let printed = match running(&container).with_context(cannot)?.filter(|_| follow) {
         Some(process) => follow_to_the_end(&mut log, path, &process),
+        None if follow => copy_to_the_end(&mut log),
         None => copy(&mut log),
     };
     printed.with_context(cannot)?;
@@ -62,12 +63,8 @@ fn follow_to_the_end(log: &mut File, path: &Path, container: &PidFd) -> Result<(
         // Asks for nothing, and hears of an error: a pipe that has lost its reader.
         PollFd::new(stdout.as_fd(), PollFlags::empty()),
     ];
-    let mut ended = false;
     loop {
         copy(log)?;
-        if ended {
-            return Ok(());
-        }
         match poll(&mut watched, PollTimeout::NONE) {
             Err(Errno::EINTR) => continue,
             polled => polled.context("cannot wait")?,
@@ -80,11 +77,19 @@ fn follow_to_the_end(log: &mut File, path: &Path, container: &PidFd) -> Result<(
             // They say no more than that there is something. EAGAIN: no longer.
             let _ = inotify.read_events();
         }
-        // All of the container's processes are gone, so one more look shows its last line.
-        ended = end;
+        if end {
+            return copy_to_the_end(log);
+        }
     }
 }
 // ANCHOR_END: follow
+
+/// All of the container's processes are gone, so one more look shows its last line. With -t that passes through the
+/// supervisor, which keeps the log locked until it is written: flock(2).
+fn copy_to_the_end(log: &mut File) -> Result<()> {
+    log.lock_shared().context("cannot wait for its last line")?;
+    copy(log)
+}
 
 /// Prints the rest of `log`.
 fn copy(log: &mut File) -> Result<()> {

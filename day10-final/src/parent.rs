@@ -1,6 +1,6 @@
 //! The host's side of `run`: starts the child, and waits for it.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
@@ -21,15 +21,18 @@ use crate::detach::Caller;
 use crate::failure::{Failure, KILLED, warn};
 use crate::network::Net;
 use crate::process::Process;
+use crate::relay::Relay;
 use crate::store::Record;
+use crate::subnet::Subnet;
 use crate::terminal::Terminal;
-use crate::{cgroup, etc, idmap, layer, namespaces, signals};
+use crate::{cgroup, etc, idmap, layer, namespaces, pty, signals};
 
 // ANCHOR: run
 /// Runs the command to its end, and returns the exit code to pass on.
 ///
 /// A `caller` is told when it has started.
 pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<u8, Failure> {
+    pty::check_stdin(&options)?;
     // The caller's mask would decide who may read what the container creates. This one is Docker's, too.
     umask(Mode::from_bits_truncate(0o022));
     let subnet = options.subnet;
@@ -39,23 +42,10 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     container.cgroup.clone_from(&cgroup.0);
     let description = serde_json::to_vec(&container).context("cannot describe the container")?;
     let signals = signals::hold()?;
-    let terminal = Terminal::ours();
+    let terminal = (!container.tty).then(Terminal::ours).flatten();
     let (mut socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;
     let child = namespaces::spawn_child(childs_end, terminal.is_some(), container.net)?;
-    if !geteuid().is_root() {
-        idmap::map(child)?;
-    }
-    container.process = Some(Process::of(child)?);
-    container.status = Status::Running;
-    let cable = (container.net == Net::Bridge)
-        .then(|| Cable::plug(child, subnet).context("cannot use --net bridge"))
-        .transpose()?;
-    container.address = cable.as_ref().map(|cable| cable.address);
-    record.save(&container)?;
-    if let Some(etc) = &container.etc {
-        etc::write(etc, &container.hostname, container.address)?;
-    }
-    layer::create(&container.layer)?;
+    let cable = prepare(&mut container, child, subnet, &mut record)?;
     if let Some(terminal) = &terminal {
         terminal.lend(child)?;
     }
@@ -67,8 +57,9 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
         .and_then(|()| socket.shutdown(Shutdown::Write));
 
     // Silence means success: the child's end closes by itself when its exec succeeds.
-    let mut failure = Vec::new();
-    let _ = socket.read_to_end(&mut failure);
+    let (failure, terminals_end) = pty::receive(&socket);
+    let relay = terminals_end.map(|end| Relay::new(end, &container));
+    let relay = relay.transpose()?;
 
     if failure.is_empty() {
         record.keep();
@@ -78,7 +69,10 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     }
 
     cgroup::remove_abandoned(state);
-    let code = wait(child, &signals)?;
+    let code = match relay.filter(|_| failure.is_empty()) {
+        Some(relay) => relay.run(child, &signals)?,
+        None => wait(child, &signals)?,
+    };
     container.out_of_memory = code == KILLED && cgroup.ran_out_of_memory();
     drop(cgroup);
     drop(cable);
@@ -93,6 +87,30 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     }
     let reason = anyhow!("{}", String::from_utf8_lossy(&failure));
     Err(Failure { code, reason })
+}
+
+/// Does what only the host can, while the `child` starts. As long as the cable lives, it is plugged in.
+fn prepare(
+    container: &mut Container,
+    child: Pid,
+    subnet: Subnet,
+    record: &mut Record,
+) -> Result<Option<Cable>> {
+    if !geteuid().is_root() {
+        idmap::map(child)?;
+    }
+    container.process = Some(Process::of(child)?);
+    container.status = Status::Running;
+    let cable = (container.net == Net::Bridge)
+        .then(|| Cable::plug(child, subnet).context("cannot use --net bridge"))
+        .transpose()?;
+    container.address = cable.as_ref().map(|cable| cable.address);
+    record.save(container)?;
+    if let Some(etc) = &container.etc {
+        etc::write(etc, &container.hostname, container.address)?;
+    }
+    layer::create(&container.layer)?;
+    Ok(cable)
 }
 
 /// Waits for the end of `child`, and returns the exit code to pass on.

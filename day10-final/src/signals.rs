@@ -8,13 +8,14 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
 
 /// What is passed on to the command.
-const PASSED_ON: [Signal; 6] = [
+const PASSED_ON: [Signal; 7] = [
     Signal::SIGHUP,
     Signal::SIGINT,
     Signal::SIGQUIT,
     Signal::SIGUSR1,
     Signal::SIGUSR2,
     Signal::SIGTERM,
+    Signal::SIGWINCH,
 ];
 
 // ANCHOR: hold
@@ -46,15 +47,24 @@ pub fn end_with_the_reader() -> Result<()> {
 // ANCHOR: pass_on
 /// Waits for the next signal, and passes it on to `child` unless it is about the child.
 pub fn pass_on(signals: &SignalFd, child: Pid) -> Result<()> {
-    let Some(info) = signals.read_signal().context("cannot read a signal")? else {
-        return Ok(());
-    };
-    let signal = Signal::try_from(info.ssi_signo as i32).context("cannot read a signal")?;
+    let (signal, from_keyboard) = next(signals)?;
     // Ctrl-C comes from the kernel, to every process in the terminal's foreground: the command has had it.
-    let from_keyboard = info.ssi_code == libc::SI_KERNEL;
     if signal != Signal::SIGCHLD && !from_keyboard {
-        kill(child, signal).with_context(|| format!("cannot pass {signal} on"))?;
+        send(signal, child)?;
     }
     Ok(())
+}
+
+/// Waits for the next signal, and tells whether it comes from the kernel: where it is not SIGCHLD, from a terminal.
+pub fn next(signals: &SignalFd) -> Result<(Signal, bool)> {
+    let info = signals.read_signal().context("cannot read a signal")?;
+    let info = info.context("cannot read a signal")?;
+    let signal = Signal::try_from(info.ssi_signo as i32).context("cannot read a signal")?;
+    Ok((signal, info.ssi_code == libc::SI_KERNEL))
+}
+
+/// Sends `signal` to `child`.
+pub fn send(signal: Signal, child: Pid) -> Result<()> {
+    kill(child, signal).with_context(|| format!("cannot pass {signal} on"))
 }
 // ANCHOR_END: pass_on

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 
 use anyhow::{Context, Result};
 use nix::sys::signal::{SigSet, Signal};
-use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
+use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
 
 /// The terminal of an interactive run. Given back, as it was, when this is dropped.
@@ -41,3 +41,28 @@ impl Drop for Terminal {
         let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &self.settings);
     }
 }
+
+// ANCHOR: raw
+/// The caller's terminal, while it hands on each key as it is, Ctrl-C, too. Dropped, it is as it was.
+pub struct Raw {
+    before: Termios,
+}
+
+impl Raw {
+    pub fn stdin() -> Result<Self> {
+        let before = tcgetattr(io::stdin()).context("cannot look at the terminal's settings")?;
+        let mut raw = before.clone();
+        cfmakeraw(&mut raw);
+        tcsetattr(io::stdin(), SetArg::TCSADRAIN, &raw).context("cannot set the terminal")?;
+        Ok(Self { before })
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        // As above.
+        let _ = SigSet::from(Signal::SIGTTOU).thread_block();
+        let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &self.before);
+    }
+}
+// ANCHOR_END: raw

@@ -120,6 +120,8 @@ fn help_tells_what_there_is() {
       -d, --detach                        Run in the background, and print the container's id
           --root <DIR>                    Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
           --init                          Run a small PID 1 that passes signals on to the command, and reaps its orphans
+      -i, --interactive                   Keep stdin open, in the background too
+      -t, --tty                           Give it a terminal of its own
           --hostname <NAME>               Hostname inside the container [default: tiny-container]
           --net <NET>                     What it sees of the network: bridge, isolated (also called none) or host [default: bridge for root]
           --subnet <NETWORK>              The addresses for --net bridge [env: TINY_DOCKER_SUBNET] [default: 10.10.0.0/24]

@@ -12,6 +12,7 @@ mod logs;
 mod namespaces;
 mod network;
 mod ps;
+mod pty;
 mod records;
 mod rootfs;
 mod seccomp;

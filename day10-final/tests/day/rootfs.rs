@@ -116,6 +116,8 @@ fn the_mounts_are_those_of_docker() {
     /dev/mqueue mqueue rw,nosuid,nodev,noexec
     /sys sysfs ro,nosuid,nodev,noexec
     /proc proc rw,nosuid,nodev,noexec
+    /proc/acpi tmpfs ro,nosuid,nodev,noexec
+    /sys/firmware tmpfs ro,nosuid,nodev,noexec
     /proc/bus proc ro,nosuid,nodev,noexec
     /proc/fs proc ro,nosuid,nodev,noexec
     /proc/irq proc ro,nosuid,nodev,noexec

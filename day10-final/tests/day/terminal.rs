@@ -11,7 +11,7 @@ use crate::need_namespaces;
 use crate::support::{TINY_DOCKER, see, skip, state};
 
 /// A terminal in which `script` runs: shell, with `$TD` for the program under test.
-fn terminal(script: &str) -> PtySession {
+pub fn terminal(script: &str) -> PtySession {
     let mut sh = Command::new("sh");
     sh.args(["-c", script]).env("TD", TINY_DOCKER);
     sh.env("TINY_DOCKER_ROOT", state());
@@ -36,7 +36,7 @@ fn press_until_prompt(user: &mut PtySession, key: char) {
 }
 
 /// Sits in front of `shell` in a container, as a user would.
-fn try_out(shell: &str) {
+pub fn try_out(shell: &str) {
     let mut user = terminal(&format!("$TD run {shell}; echo exit code $?"));
     user.exp_string("# ").unwrap();
     user.send_line("echo $((20 + 22)) $0").unwrap();

@@ -1,0 +1,69 @@
+//! Bytes on their way from one file to another. read(2), write(2), poll(2).
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Write};
+use std::ops::Range;
+use std::os::fd::AsFd;
+
+use nix::poll::{PollFd, PollFlags};
+
+/// What a pipe that can be written to takes without making us wait, and a terminal gives at once: pipe(7).
+const BUFFER: usize = 4096;
+
+// ANCHOR: lane
+/// One of the two ways. Either it waits for something to read, or for a place to write it to.
+pub struct Lane {
+    pub from: File,
+    to: File,
+    buffer: [u8; BUFFER],
+    /// Which part of the buffer is still to be written.
+    rest: Range<usize>,
+}
+
+impl Lane {
+    pub fn new(from: File, to: File) -> Self {
+        Self {
+            from,
+            to,
+            buffer: [0; BUFFER],
+            rest: 0..0,
+        }
+    }
+
+    /// Whether it waits to write.
+    pub fn is_full(&self) -> bool {
+        !self.rest.is_empty()
+    }
+
+    /// Drops what cannot be written.
+    pub fn forget(&mut self) {
+        self.rest = 0..0;
+    }
+
+    /// What it waits for.
+    pub fn next(&self) -> PollFd<'_> {
+        match self.is_full() {
+            false => PollFd::new(self.from.as_fd(), PollFlags::POLLIN),
+            true => PollFd::new(self.to.as_fd(), PollFlags::POLLOUT),
+        }
+    }
+
+    /// Reads or writes, and tells whether there was anything to do. The end of what can be read is an error.
+    pub fn step(&mut self) -> io::Result<bool> {
+        let done = if self.is_full() {
+            let written = self.to.write(&self.buffer[self.rest.clone()]);
+            written.map(|length| self.rest.start += length)
+        } else {
+            match self.from.read(&mut self.buffer) {
+                Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
+                read => read.map(|length| self.rest = 0..length),
+            }
+        };
+        match done.map_err(|error| (error.kind(), error)) {
+            Ok(()) => Ok(true),
+            Err((ErrorKind::WouldBlock | ErrorKind::Interrupted, _)) => Ok(false),
+            Err((_, error)) => Err(error),
+        }
+    }
+}
+// ANCHOR_END: lane
