@@ -104,7 +104,7 @@ impl Display for Status {
 
 impl Container {
     /// The container that the user has asked for.
-    pub fn new(options: RunOptions, state: &Path) -> Result<Self> {
+    pub fn new(mut options: RunOptions, state: &Path) -> Result<Self> {
         let rootfs = match options.rootfs {
             Some(directory) => path::absolute(directory).context("cannot use that --rootfs")?,
             None => default_rootfs::find(state)?,

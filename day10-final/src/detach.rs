@@ -86,8 +86,6 @@ fn keep_stdin_open(keep: bool) -> Result<Option<PipeWriter>> {
 pub fn write_to(log: &Path, interactive: bool) -> Result<()> {
     // A container in the background outlives its supervisor: others can still stop it.
     set_pdeathsig(None).context("cannot untie the container from the runtime")?;
-    // Or a `kill 0` inside would reach the supervisor.
-    setsid().context("cannot create a session")?;
     let log = open(log)?;
     if !interactive {
         dup2_stdin(null()?).context("cannot close stdin")?;

@@ -5,10 +5,10 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use nix::errno::Errno;
 use nix::mount::MsFlags;
-use nix::sys::stat::{FileStat, fstat, major, minor};
+use nix::sys::stat::{FileStat, SFlag, fstat, major, minor};
 
 use crate::mounts::{DATA, bind, mount_new, restrict};
 
@@ -51,7 +51,7 @@ pub fn mount(rootless: bool) -> Result<()> {
     let options = format!("newinstance,ptmxmode=0666,mode=0620{tty}");
     mount_new("devpts", "/dev/pts", DATA - MsFlags::MS_NODEV, &options)?;
     mount_new("mqueue", "/dev/mqueue", DATA, "")?;
-    reopen_null().context("cannot open /dev/null")
+    check_stdio()
 }
 // ANCHOR_END: mount_dev
 
@@ -62,16 +62,22 @@ pub fn is_null(file: &FileStat) -> bool {
 }
 // ANCHOR_END: is_null
 
-/// stdin, stdout or stderr may be the host's /dev/null, node included.
-fn reopen_null() -> Result<()> {
+/// stdin, stdout and stderr are the caller's. They may be the host's /dev/null, node included; and a directory would be
+/// a way out.
+fn check_stdio() -> Result<()> {
     for fd in 0..=2 {
         // SAFETY: used here alone, and no longer than it is open. Where it is not, fstat fails.
-        let there = fstat(unsafe { BorrowedFd::borrow_raw(fd) });
-        if there.is_ok_and(|there| is_null(&there)) {
-            let null = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .open("/dev/null")?;
+        let Ok(there) = fstat(unsafe { BorrowedFd::borrow_raw(fd) }) else {
+            continue;
+        };
+        let kind = SFlag::from_bits_truncate(there.st_mode) & SFlag::S_IFMT;
+        ensure!(
+            kind != SFlag::S_IFDIR,
+            "descriptor {fd} is a directory of the host's"
+        );
+        if is_null(&there) {
+            let null = OpenOptions::new().read(true).write(true).open("/dev/null");
+            let null = null.context("cannot open /dev/null")?;
             // SAFETY: dup2(2) to a descriptor that nothing in this process owns.
             Errno::result(unsafe { libc::dup2(null.as_raw_fd(), fd) })?;
         }

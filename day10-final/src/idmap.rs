@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::exit;
+use std::process::{Command, exit};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use caps::CapSet;
@@ -82,10 +82,14 @@ pub fn is_rootless() -> bool {
 // ANCHOR: remove
 /// Removes `directory`, in which files may belong to users of a container: for its root that is no obstacle.
 pub fn remove(directory: &Path) -> Result<()> {
-    let removed = fs::remove_dir_all(directory);
-    if removed.is_ok() || geteuid().is_root() {
-        return removed.with_context(|| format!("cannot remove {}", directory.display()));
+    if remove_all(directory).is_ok() {
+        return Ok(());
     }
+    ensure!(
+        !geteuid().is_root(),
+        "cannot remove {}",
+        directory.display()
+    );
     let (mut socket, mut other) = UnixStream::pair().context("cannot create a socket pair")?;
     // SAFETY: this process has one thread.
     match unsafe { fork() }.context("cannot fork")? {
@@ -97,7 +101,7 @@ pub fn remove(directory: &Path) -> Result<()> {
                     .write_all(&[0])
                     .and(other.read_exact(&mut [0]))
                     .is_ok();
-            exit((!mapped || fs::remove_dir_all(directory).is_err()).into())
+            exit((!mapped || remove_all(directory).is_err()).into())
         }
         ForkResult::Parent { child } => {
             drop(other);
@@ -113,5 +117,16 @@ pub fn remove(directory: &Path) -> Result<()> {
             mapped
         }
     }
+}
+
+fn remove_all(directory: &Path) -> Result<()> {
+    if fs::remove_dir_all(directory).is_ok() {
+        return Ok(());
+    }
+    // A container can make more directories in each other than we may have open at a time. rm(1) copes.
+    let mut rm = Command::new("rm");
+    let output = rm.arg("-rf").arg("--").arg(directory).output();
+    ensure!(output.context("cannot run rm")?.status.success());
+    Ok(())
 }
 // ANCHOR_END: remove

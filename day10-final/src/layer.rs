@@ -13,7 +13,7 @@ use nix::mount::MsFlags;
 use nix::sys::stat::Mode;
 
 use crate::failure::warn;
-use crate::mounts::{bind, restrict};
+use crate::mounts::{bind, restrict, restrict_all};
 
 /// In the layer's directory: what differs from the root filesystem, and what overlayfs needs to work.
 const PARTS: [&str; 2] = ["upper", "work"];
@@ -35,6 +35,12 @@ pub fn create(directory: &Path) -> Result<()> {
 /// A file that the container changes is copied up before; what it removes is only marked as removed.
 pub fn mount(rootfs: &Path, layer: &Path, rootless: bool) -> Result<()> {
     match overlay(rootfs, layer, rootless) {
+        Err(error) if error.is::<Errno>() && layer.starts_with(rootfs) => {
+            // As --rootfs / of an ordinary user. A copy of it would have to contain itself.
+            warn(&error.context("no layer above this root filesystem, so it is read-only"));
+            bind(rootfs, layer).context("cannot mount the root filesystem")?;
+            restrict_all(layer, MsFlags::MS_NODEV | MsFlags::MS_RDONLY)
+        }
         Err(error) if error.is::<Errno>() => {
             let reason = "copying the root filesystem, since there is no overlayfs for it here";
             warn(&error.context(reason));

@@ -14,7 +14,7 @@ use nix::sched::{CloneFlags, clone, unshare};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::sys::wait::waitpid;
-use nix::unistd::{Pid, execveat, geteuid, setpgid};
+use nix::unistd::{Pid, execveat, geteuid, setpgid, setsid};
 
 use crate::failure::RUNTIME_FAILED;
 use crate::network::Net;
@@ -30,8 +30,9 @@ const STACK: usize = 256 * 1024;
 /// Starts this program again, as `child`, in new namespaces; `socket` becomes its [`SOCKET`].
 ///
 /// Running the same binary again (/proc/self/exe) gives the child a clean start: nothing of the parent's
-/// memory, only what the socket tells it. With `own_group` it leads a process group of its own.
-pub fn spawn_child(socket: UnixStream, own_group: bool, net: Net) -> Result<Pid> {
+/// memory, only what the socket tells it. It leads a session of its own; with the caller's terminal lent to it,
+/// a process group.
+pub fn spawn_child(socket: UnixStream, lend_terminal: bool, net: Net) -> Result<Pid> {
     let mut flags = CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS;
     flags |= CloneFlags::CLONE_NEWIPC | net.namespace();
     let rootless = !geteuid().is_root();
@@ -45,7 +46,7 @@ pub fn spawn_child(socket: UnixStream, own_group: bool, net: Net) -> Result<Pid>
 
     let mut failure = None;
     let start = || {
-        let Err(error) = start_again(&socket, rootless, own_group);
+        let Err(error) = start_again(&socket, rootless, lend_terminal);
         failure = Some(error);
         isize::from(RUNTIME_FAILED)
     };
@@ -66,12 +67,15 @@ pub fn spawn_child(socket: UnixStream, own_group: bool, net: Net) -> Result<Pid>
 
 // ANCHOR: start_again
 /// Between clone and exec: system calls, and nothing that would outlive them in the parent's memory.
-fn start_again(socket: &UnixStream, rootless: bool, own_group: bool) -> Result<Infallible> {
+fn start_again(socket: &UnixStream, rootless: bool, lend_terminal: bool) -> Result<Infallible> {
     // If the runtime is killed, so is the container: PID 1, and with it all the others.
     set_pdeathsig(Signal::SIGKILL).context("cannot tie the container to the runtime")?;
-    if own_group {
+    if lend_terminal {
         let myself = Pid::from_raw(0);
         setpgid(myself, myself).context("cannot create a process group")?;
+    } else {
+        // In the caller's group, a `kill 0` inside would reach the caller. In its session, /dev/tty would.
+        setsid().context("cannot create a session")?;
     }
     if rootless {
         idmap::keep_capabilities()?;

@@ -69,9 +69,12 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     }
 
     cgroup::remove_abandoned(state);
+    // A session of its own does not hear the keyboard. All in it should, as in a pipe; --init tells the command itself.
+    let group = Pid::from_raw(if container.init { 1 } else { -1 } * child.as_raw());
+    let at_keyboard = terminal.is_none().then_some(group);
     let code = match relay.filter(|_| failure.is_empty()) {
         Some(relay) => relay.run(child, &signals)?,
-        None => wait(child, &signals)?,
+        None => wait(child, &signals, at_keyboard)?,
     };
     container.out_of_memory = code == KILLED && cgroup.ran_out_of_memory();
     drop(cgroup);
@@ -114,12 +117,12 @@ fn prepare(
 }
 
 /// Waits for the end of `child`, and returns the exit code to pass on.
-fn wait(child: Pid, signals: &SignalFd) -> Result<u8> {
+fn wait(child: Pid, signals: &SignalFd, at_keyboard: Option<Pid>) -> Result<u8> {
     loop {
         if let Some((_, status)) = ended(child).context("cannot wait for the command")? {
             return Ok(exit_code(status));
         }
-        signals::pass_on(signals, child)?;
+        signals::pass_on(signals, child, at_keyboard)?;
     }
 }
 // ANCHOR_END: run

@@ -1,5 +1,7 @@
 //! The last thing before the command: this process gives up what the command is not to have. credentials(7).
 
+use std::ptr;
+
 use anyhow::{Context, Result};
 use caps::{Capability, CapsHashSet};
 use clap::{Args, ValueEnum};
@@ -81,9 +83,14 @@ impl Privileges {
         if self.new_privileges {
             self.filter(&granted)?;
         }
+        forget_keys();
         capabilities::limit(&granted)?;
         become_user(user)?;
-        capabilities::keep_only(&granted)?;
+        // An exec would take them from whoever is not root; but PID 1 with --init never execs.
+        match user.uid.is_root() {
+            true => capabilities::keep_only(&granted)?,
+            false => capabilities::keep_only(&CapsHashSet::new())?,
+        }
         if !self.new_privileges {
             set_no_new_privs().context("cannot rule out new privileges")?;
             self.filter(&granted)?;
@@ -98,6 +105,17 @@ impl Privileges {
         }
     }
     // ANCHOR_END: drop
+}
+
+/// The keys that the caller's session holds, of encrypted disks or Kerberos: session-keyring(7). The seccomp filter
+/// closes the way to them, but it can be switched off.
+fn forget_keys() {
+    let (join, anonymous) = (
+        libc::KEYCTL_JOIN_SESSION_KEYRING,
+        ptr::null::<libc::c_char>(),
+    );
+    // SAFETY: keyctl(2) takes a number, and no name. It fails where the kernel has no keys, or another filter no key calls.
+    unsafe { libc::syscall(libc::SYS_keyctl, join, anonymous) };
 }
 
 // ANCHOR: become_user

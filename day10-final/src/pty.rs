@@ -14,7 +14,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::pty::{PtyMaster, Winsize, posix_openpt, unlockpt};
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
-use nix::unistd::{Uid, dup2_stderr, dup2_stdin, dup2_stdout, fchown, setsid};
+use nix::unistd::{Uid, dup2_stderr, dup2_stdin, dup2_stdout, fchown};
 
 use crate::cli::RunOptions;
 use crate::failure::{FAILED, Failure};
@@ -51,8 +51,6 @@ pub fn open(socket: &UnixStream, owner: Uid) -> Result<()> {
     let path = format!("/proc/self/fd/{}", theirs.as_raw_fd());
     bind(path, "/dev/console").context("cannot bind /dev/console")?;
 
-    // Only the leader of a session can have a terminal of its own, and then the whole session has it.
-    setsid().context("cannot create a session")?;
     control(&theirs).context("cannot make the terminal the session's own")?;
     send(socket, &ours).context("cannot hand over the terminal")?;
     dup2_stdin(&theirs).context("cannot read the terminal")?;

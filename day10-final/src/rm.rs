@@ -43,7 +43,7 @@ fn one(id: &str, force: bool, state: &Path) -> Result<()> {
         process.ends_before(None)?;
     }
     // Its run is at the record until all that belongs to it is gone.
-    let record = Record::open(state, &container.id)?;
+    let mut record = Record::open(state, &container.id)?;
     cgroup::remove_abandoned(state);
     record.remove()
 }

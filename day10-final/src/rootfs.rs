@@ -1,13 +1,13 @@
-//! The container's own `/`: pivot_root(2), mount(2), proc(5).
+//! The container's own `/`: chroot(2), pivot_root(2), mount(2), proc(5).
 
-use std::path::Path;
+use std::fs;
 
 use anyhow::{Context, Result, anyhow};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::Mode;
-use nix::unistd::{chdir, fchdir, pivot_root};
+use nix::unistd::{chdir, chroot, fchdir, pivot_root};
 
 use crate::container::Container;
 use crate::idmap::is_rootless;
@@ -20,35 +20,41 @@ const COVERED_HINT: &str = "hint: most containers cover some; start this one wit
 // ANCHOR: enter
 /// Makes the container's rootfs, with a layer for what it writes, the root of this process's mounts.
 pub fn enter(container: &Container) -> Result<()> {
-    let rootfs = &container.rootfs;
+    let (rootfs, layer) = (&container.rootfs, &container.layer);
     let rootless = is_rootless();
-    layer::mount(rootfs, &container.layer, rootless)?;
+    layer::mount(rootfs, layer, rootless)?;
+    let etc = container.etc.as_ref().map(fs::canonicalize).transpose()?;
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let host = open("/", flags, Mode::empty()).context("cannot open /")?;
-    chdir(&container.layer).context("cannot enter the new root directory")?;
-    pivot_root(".", ".").context("cannot change the root of the mounts")?;
-    fchdir(&host).context("cannot go back")?;
+    let root = open(layer, flags, Mode::empty()).context("cannot open the new root directory")?;
 
-    // Now this process stands in two worlds. Absolute paths lead into the container, wherever its links may point.
-    // Relative ones begin where the working directory is: at the host's /.
+    // For a while this process stands in two worlds. Absolute paths lead into the container, wherever its links may
+    // point. Relative ones begin where the working directory is: at the host's /.
+    //
+    // Not by pivot_root(2) yet: it leaves the host's / mounted on the container's, and a link to /.. would lead there.
+    chdir("/").context("cannot go to /")?;
+    chroot(layer).context("cannot go to the new root directory")?;
     for point in ["/dev", "/proc", "/sys"] {
         directory(point, rootfs)?;
     }
     dev::mount(rootless)?;
     masks::mount_sys()?;
-    if let Some(etc) = &container.etc {
+    if let Some(etc) = &etc {
         etc::mount_over(etc)?;
     }
     container.volumes.mount()?;
-    // Not before: links in it lead anywhere, as /proc/self/fd/3 to an open file.
+    // Not before: links in it lead anywhere, as /proc/self/cwd.
     mount_proc().context("cannot mount /proc")?;
     masks::cover()?;
 
-    // And now only in one: nothing of the host's mounts is left that a descriptor could lead back to.
+    // chroot(2) is no wall: this is the way back. Now the mounts themselves get another root, and nothing of the
+    // host's is left among them that a path or a descriptor could lead to.
+    chroot(".").context("cannot go back to the host's root directory")?;
+    fchdir(&root).context("cannot enter the new root directory")?;
+    pivot_root(".", ".").context("cannot change the root of the mounts")?;
     umount2(".", MntFlags::MNT_DETACH).context("cannot leave the host's mounts")?;
     chdir("/").context("cannot enter the new root directory")?;
     if container.volumes.read_only {
-        restrict(Path::new("/"), MsFlags::MS_RDONLY).context("cannot make / read-only")?;
+        restrict("/", MsFlags::MS_RDONLY).context("cannot make / read-only")?;
     }
     Ok(())
 }

@@ -46,13 +46,20 @@ pub fn end_with_the_reader() -> Result<()> {
 
 // ANCHOR: pass_on
 /// Waits for the next signal, and passes it on to `child` unless it is about the child.
-pub fn pass_on(signals: &SignalFd, child: Pid) -> Result<()> {
+///
+/// Ctrl-C comes from the kernel, to every process in the terminal's foreground. `at_keyboard` are those who have to be
+/// told of it, since they are not there.
+pub fn pass_on(signals: &SignalFd, child: Pid, at_keyboard: Option<Pid>) -> Result<()> {
     let (signal, from_keyboard) = next(signals)?;
-    // Ctrl-C comes from the kernel, to every process in the terminal's foreground: the command has had it.
-    if signal != Signal::SIGCHLD && !from_keyboard {
-        send(signal, child)?;
+    let whom = if from_keyboard {
+        at_keyboard
+    } else {
+        Some(child)
+    };
+    match whom.filter(|_| signal != Signal::SIGCHLD) {
+        Some(whom) => send(signal, whom),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Waits for the next signal, and tells whether it comes from the kernel: where it is not SIGCHLD, from a terminal.

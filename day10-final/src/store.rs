@@ -92,9 +92,12 @@ impl Record {
     }
 
     /// Forgets it, with all that is kept beside it.
-    pub fn remove(mut self) -> Result<()> {
-        self.kept = false;
-        Ok(())
+    pub fn remove(&mut self) -> Result<()> {
+        // The first step decides: nobody is to find half of it.
+        let gone = unfinished(&self.directory);
+        fs::rename(&self.directory, &gone).context("cannot rename its record")?;
+        self.directory.clone_from(&gone);
+        idmap::remove(&gone)
     }
 
     /// From now on there is something to remember.
@@ -106,10 +109,7 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         if !self.kept {
-            // Out of sight first: nobody is to find half of it.
-            let gone = unfinished(&self.directory);
-            let _ = fs::rename(&self.directory, &gone);
-            let _ = idmap::remove(&gone);
+            let _ = self.remove();
         }
     }
 }

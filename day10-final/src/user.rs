@@ -1,7 +1,8 @@
 //! `-u`: a user of the container's, as its own /etc says. passwd(5), group(5).
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 
 use anyhow::{Context, Result};
 use nix::unistd::{Gid, Uid};
@@ -53,7 +54,7 @@ impl User {
         let gid = match group {
             Some(group) => id(groups.iter().find(|entry| entry.is(group)), group)
                 .with_context(|| format!("there is no group {group} in its /etc/group"))?,
-            None => field(0).and_then(|gid| gid.parse().ok()).unwrap_or(0),
+            None => field(0).and_then(|gid| number(gid)).unwrap_or(0),
         };
         let joined = |of: &&Entry| {
             let mut members = of.rest.iter().flat_map(|members| members.split(','));
@@ -75,23 +76,31 @@ impl User {
 
 impl Entry {
     fn is(&self, text: &str) -> bool {
-        self.name == text || text.parse() == Ok(self.id)
+        self.name == text || number(text) == Some(self.id)
     }
 }
 
 fn id(entry: Option<&Entry>, text: &str) -> Option<u32> {
-    entry.map(|entry| entry.id).or_else(|| text.parse().ok())
+    entry.map(|entry| entry.id).or_else(|| number(text))
+}
+
+/// A user or group id. Docker knows no more of them, and the last one, -1, would mean to setresuid(2): stay root.
+fn number(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|&id| id <= i32::MAX as u32)
 }
 
 /// Those lines of `file` that make sense. There may be no such file.
 fn entries(file: &str) -> Vec<Entry> {
     let mut text = Vec::new();
-    let _ = File::open(file).and_then(|file| file.take(MOST).read_to_end(&mut text));
+    // Should it be a FIFO, then not one that we wait for: open(2).
+    let mut options = OpenOptions::new();
+    let opened = options.read(true).custom_flags(libc::O_NONBLOCK).open(file);
+    let _ = opened.and_then(|file| file.take(MOST).read_to_end(&mut text));
     let entry = |line: &str| {
         let mut fields = line.split(':').map(str::to_owned);
         Some(Entry {
             name: fields.next()?,
-            id: fields.nth(1)?.parse().ok()?,
+            id: number(&fields.nth(1)?)?,
             rest: fields.collect(),
         })
     };

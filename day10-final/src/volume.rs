@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
 use nix::mount::MsFlags;
 use serde::{Deserialize, Serialize};
@@ -76,12 +76,15 @@ fn inside(path: &str) -> Result<PathBuf, String> {
 
 impl Volumes {
     /// As Docker does it: what the host does not have yet is an empty directory.
-    pub fn prepare(&self) -> Result<()> {
-        for Volume { host, .. } in &self.volumes {
+    ///
+    /// The host's links are followed here: later, those to absolute paths would lead into the container.
+    pub fn prepare(&mut self) -> Result<()> {
+        for Volume { host, .. } in &mut self.volumes {
+            let cannot = format!("cannot create {}", host.display());
             if !host.exists() {
-                fs::create_dir_all(host)
-                    .with_context(|| format!("cannot create {}", host.display()))?;
+                fs::create_dir_all(&host).context(cannot.clone())?;
             }
+            *host = host.canonicalize().context(cannot)?;
         }
         Ok(())
     }
@@ -114,17 +117,25 @@ impl Volume {
         let host = self.host.strip_prefix("/")?;
         ensure!(host.exists(), "there is no {}", self.host.display());
         place_for(host, &self.container)?;
-        bind(host, &self.container)?;
+        let place = destination(&self.container)?;
+        bind(host, &place)?;
         let read_only = if self.read_only {
             MsFlags::MS_RDONLY
         } else {
             MsFlags::empty()
         };
-        restrict_all(&self.container, MsFlags::MS_NODEV | read_only)
+        restrict_all(&place, MsFlags::MS_NODEV | read_only)
     }
 }
 
 fn mount_tmpfs(path: &Path) -> Result<()> {
     fs::create_dir_all(path)?;
-    mount_new("tmpfs", path, DATA, "mode=1777")
+    mount_new("tmpfs", destination(path)?, DATA, "mode=1777")
+}
+
+/// Where `path` leads in the container: a link of a hostile rootfs may lead to a place that is taken.
+fn destination(path: &Path) -> Result<PathBuf> {
+    let place = path.canonicalize()?;
+    inside(&place.to_string_lossy())
+        .map_err(|reason| anyhow!("it is a link to {}: {reason}", place.display()))
 }

@@ -8,7 +8,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::need_namespaces;
-use crate::support::{Running, processes_with, see, tiny_docker, wait_until};
+use crate::support::{Running, leave_to, processes_with, see, tiny_docker, wait_until};
+use crate::users::can_be_somebody_else;
 
 /// A number of seconds that finds a sleep again among all the machine's processes.
 fn long_time(test: u32) -> String {
@@ -17,8 +18,15 @@ fn long_time(test: u32) -> String {
 
 /// Starts a container in which PID 1 and another process sleep for `time`.
 fn start_sleepers(time: &str) -> Running {
+    start_sleepers_with(time, "")
+}
+
+/// The same with more `options` of `run`.
+fn start_sleepers_with(time: &str, options: &str) -> Running {
     let script = format!("sleep {time} & echo ready; exec sleep {time}");
-    let mut running = Running::start(&mut tiny_docker(&["run", "sh", "-c", &script]));
+    let options: Vec<_> = options.split_whitespace().collect();
+    let arguments = [&["run"], &options[..], &["sh", "-c", &script]].concat();
+    let mut running = Running::start(&mut tiny_docker(&arguments));
     let mut line = String::new();
     let mut output = BufReader::new(running.0.stdout.take().unwrap());
     output.read_line(&mut line).unwrap();
@@ -33,6 +41,25 @@ fn killing_the_runtime_kills_the_container() {
     let running = start_sleepers(&time);
     kill(Pid::from_raw(running.pid()), Signal::SIGKILL).unwrap();
     wait_until("the container die", || processes_with(&time).is_empty());
+}
+
+#[test]
+fn killing_the_runtime_kills_the_container_of_another_user_too() {
+    need_namespaces!();
+    // A change of user or capabilities lets the kernel forget who else dies with the runtime.
+    for (n, options) in ["-u 0:1", "-u nobody", "-u nobody --init", "--cap-drop ALL"]
+        .iter()
+        .enumerate()
+    {
+        if options.contains("-u") && !can_be_somebody_else() {
+            leave_to("an ordinary user with a range in /etc/subuid, or root");
+            continue;
+        }
+        let time = long_time(10 + n as u32);
+        let running = start_sleepers_with(&time, options);
+        kill(Pid::from_raw(running.pid()), Signal::SIGKILL).unwrap();
+        wait_until("the container die", || processes_with(&time).is_empty());
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What the tests share: typing commands as a user would, and looking at what comes back.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::{chown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -106,9 +106,16 @@ impl Drop for Own {
     fn drop(&mut self) {
         let own = self.0.path();
         wait_until("the directory removed", || {
-            fs::remove_dir_all(own).is_ok() || !own.exists()
+            remove(own).is_ok() || !own.exists()
         });
     }
+}
+
+/// What overlayfs leaves in a layer, not even its owner may look into.
+fn remove(state: &Path) -> io::Result<()> {
+    let mut chmod = Command::new("chmod");
+    chmod.args(["-R", "u+rwx"]).arg(state).output()?;
+    fs::remove_dir_all(state)
 }
 
 /// A state directory with the default rootfs, which takes a while to build.
@@ -121,7 +128,7 @@ fn prepared() -> &'static Path {
         // What another build of the program has left is not what this one would build.
         let left = changed(&state.join("rootfs/default"));
         if left.is_ok_and(|built| built < changed(Path::new(TINY_DOCKER)).unwrap()) {
-            fs::remove_dir_all(&state).unwrap();
+            remove(&state).unwrap();
         }
         // Built now, so that no test sees the message about it.
         let mut run = Command::new(TINY_DOCKER);

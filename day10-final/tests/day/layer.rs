@@ -1,0 +1,168 @@
+//! What a container writes is its own, and goes with it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use insta::assert_snapshot;
+use nix::unistd::{AccessFlags, access};
+use tempfile::TempDir;
+
+use crate::need_namespaces;
+use crate::support::{Detached, only_record, see, shell, skip, state};
+
+/// `run` in `rootfs`, away from the host's network.
+fn run_in(rootfs: &Path, script: &str) -> String {
+    let rootfs = rootfs.to_str().unwrap();
+    let seen = see(&[
+        "run", "--net", "isolated", "--rootfs", rootfs, "sh", "-c", script,
+    ]);
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+    seen.stdout
+}
+
+#[test]
+fn what_it_changes_and_removes_is_still_there_for_others() {
+    need_namespaces!();
+    let own = "echo mine >/etc/passwd; rm /etc/group; mkdir /new; ls /etc | grep -v host; cat /etc/passwd";
+    let seen = see(&["run", "--net", "isolated", "sh", "-c", own]);
+    assert_snapshot!(seen.stdout, @r"
+    nsswitch.conf
+    os-release
+    passwd
+    mine
+    ");
+    let seen = see(&[
+        "run",
+        "--net",
+        "isolated",
+        "sh",
+        "-c",
+        "ls -d /new; head -1 /etc/group /etc/passwd",
+    ]);
+    assert!(seen.stdout.contains("root:x:0:\n"), "{}", seen.stdout);
+    assert!(
+        seen.stdout.contains("root:x:0:0:root:/root:/bin/sh\n"),
+        "{}",
+        seen.stdout
+    );
+    assert!(!seen.stdout.contains("/new\n"), "{}", seen.stdout);
+}
+
+#[test]
+fn any_path_can_be_a_rootfs() {
+    need_namespaces!();
+    let directory = TempDir::new().unwrap();
+    for name in ["a,b", "a:b", "a\\b", "a b", "lowerdir=x", "ä"] {
+        let rootfs = directory.path().join(name);
+        let copy = shell(&format!(
+            "cp -a $TINY_DOCKER_ROOT/rootfs/default/. '{0}'; echo {1} >'{0}/name'",
+            rootfs.display(),
+            name.len()
+        ));
+        assert_eq!(copy.code, Some(0), "{}", copy.stderr);
+        assert_eq!(run_in(&rootfs, "cat /name"), format!("{}\n", name.len()));
+        fs::remove_dir_all(rootfs).unwrap();
+    }
+}
+
+#[test]
+fn the_root_directory_is_open_to_all_its_users() {
+    need_namespaces!();
+    let seen = see(&["run", "--net", "isolated", "stat", "-c", "%a %u:%g", "/"]);
+    assert_eq!(seen.stdout, "755 0:0\n");
+}
+
+#[test]
+fn a_failed_run_leaves_no_layer() {
+    need_namespaces!();
+    assert_eq!(see(&["run", "no-such-command"]).code, Some(127));
+    let left = fs::read_dir(state().join("containers")).unwrap();
+    assert_eq!(left.count(), 0);
+}
+
+#[test]
+fn where_overlayfs_cannot_be_used_it_gets_a_copy() {
+    need_namespaces!();
+    // A layer above a layer: not on an overlayfs, which the state is on here, as in most containers.
+    let script = r#"
+        mkdir lower upper work state
+        mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work$XATTR state || exit 99
+        cp -a "$TINY_DOCKER_ROOT/rootfs/default" rootfs
+        export TINY_DOCKER_ROOT=$PWD/state
+        run() { $TD run --net isolated --rootfs rootfs "$@"; }
+        run sh -c 'echo mine >/etc/passwd; rm /etc/group'; echo $?
+        run sh -c 'head -1 /etc/group; mknod /tmp/zero c 1 5 && head -c 1 /tmp/zero' 2>/dev/null
+        run --read-only touch /x"#;
+    let directory = TempDir::new().unwrap();
+    let (unshare, xattr) = match nix::unistd::geteuid().is_root() {
+        true => ("unshare --mount", ""),
+        false => ("unshare --user --map-root-user --mount", ",userxattr"),
+    };
+    let seen = shell(&format!(
+        "cd {} && XATTR={xattr} {unshare} sh -c '{}'",
+        directory.path().display(),
+        script.replace('\'', r"'\''")
+    ));
+    if seen.code == Some(99) {
+        return skip("overlayfs for this user");
+    }
+    assert_eq!(seen.stdout, "0\nroot:x:0:\n", "{}", seen.stderr);
+    let told = "tiny-docker: copying the root filesystem, since there is no overlayfs for it here: EINVAL: Invalid argument";
+    let mut lines = seen.stderr.lines().filter(|line| *line != told);
+    assert!(
+        lines.next().unwrap().contains("/x': Read-only file system"),
+        "{}",
+        seen.stderr
+    );
+    assert_eq!(seen.stderr.matches(told).count(), 2, "{}", seen.stderr);
+}
+
+#[test]
+fn its_files_are_its_users() {
+    need_namespaces!();
+    let own = Path::new("/proc/self/uid_map");
+    let range = see(&["run", "--net", "isolated", "cat", own.to_str().unwrap()]);
+    if range.stdout.lines().count() == 1 && !range.stdout.contains("4294967295") {
+        return skip("a range of ids for this user in /etc/subuid, and newuidmap");
+    }
+    let script = "mkdir -m 700 /d && touch /d/f && chown -R 33:34 /d && stat -c %u:%g /d/f";
+    let container = Detached::start(&["--net", "isolated", "sh", "-c", script]);
+    container.wait_for_its_end();
+    assert_eq!(see(&["logs", &container.id]).stdout, "33:34\n");
+    let found = fs::metadata(container.layer().join("d")).unwrap();
+    let first = range
+        .stdout
+        .split_whitespace()
+        .nth(4)
+        .map_or(1, |first| first.parse::<u32>().unwrap());
+    assert_eq!(found.uid(), first + 32);
+    // To the user that has started it, this directory is closed, and not to rm.
+    let closed = access(&container.layer().join("d"), AccessFlags::R_OK).is_err();
+    assert_eq!(closed, !nix::unistd::geteuid().is_root());
+    assert_eq!(see(&["rm", &container.id]).code, Some(0));
+    assert!(!container.layer().exists());
+}
+
+#[test]
+fn the_layer_goes_with_the_container() {
+    need_namespaces!();
+    see(&[
+        "run",
+        "--net",
+        "isolated",
+        "sh",
+        "-c",
+        "mkdir -m 0 /closed; echo x >/file",
+    ]);
+    let record = only_record();
+    assert_eq!(
+        fs::read_to_string(record.join("layer/upper/file")).unwrap(),
+        "x\n"
+    );
+    let id = record.file_name().unwrap().to_str().unwrap();
+    let seen = see(&["rm", &id[..6]]);
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+    assert_eq!(seen.stdout, format!("{}\n", &id[..6]));
+    assert_eq!(fs::read_dir(record.parent().unwrap()).unwrap().count(), 0);
+}

@@ -1,0 +1,70 @@
+//! `rm`: forgets containers.
+
+use std::time::Instant;
+
+use insta::assert_snapshot;
+
+use crate::support::{Detached, groups, processes_with, records, see};
+use crate::{need_cgroups, need_namespaces};
+
+#[test]
+fn a_running_one_is_only_removed_by_force() {
+    need_namespaces!();
+    let container =
+        Detached::start(&["--net", "isolated", "sh", "-c", "trap '' TERM; sleep 12321"]);
+    let seen = see(&["rm", &container.id]);
+    assert_eq!(seen.code, Some(1));
+    assert_snapshot!(seen.stderr.replace(&container.id, "ID"), @"
+    tiny-docker: cannot remove ID: it is running
+    hint: tiny-docker rm -f ID
+    ");
+    assert!(container.is_running());
+    let start = Instant::now();
+    let seen = see(&["rm", "-f", &container.id]);
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+    assert_eq!(seen.stdout, format!("{}\n", container.id));
+    assert!(
+        start.elapsed().as_secs() < 9,
+        "it has not been asked, but killed"
+    );
+    assert!(processes_with("sleep\x0012321").is_empty());
+    assert_eq!(records().len(), 0);
+}
+
+#[test]
+fn its_supervisor_is_gone_too() {
+    need_namespaces!();
+    let container = Detached::start(&["--net", "isolated", "sleep", "1000"]);
+    let supervisor = container.supervisor();
+    assert_eq!(see(&["rm", "--force", &container.id]).code, Some(0));
+    crate::support::wait_until("the end of the supervisor", || {
+        !std::path::Path::new(&format!("/proc/{supervisor}")).exists()
+    });
+}
+
+#[test]
+fn its_group_is_gone_too() {
+    need_cgroups!();
+    let container = Detached::start(&["--memory", "64m", "sleep", "1000"]);
+    assert!(!groups(&container.id).is_empty());
+    assert_eq!(see(&["rm", "-f", &container.id]).code, Some(0));
+    assert!(groups(&container.id).is_empty());
+}
+
+#[test]
+fn each_is_removed_and_each_error_is_told() {
+    need_namespaces!();
+    see(&["run", "--net", "isolated", "true"]);
+    let record = records().remove(0);
+    let id = record.file_name().unwrap().to_str().unwrap();
+    let seen = see(&["rm", "nope", id, id, ""]);
+    assert_eq!(seen.code, Some(1));
+    assert_eq!(seen.stdout, format!("{id}\n"));
+    assert_snapshot!(seen.stderr.replace(id, "ID"), @"
+    tiny-docker: cannot remove nope: no such container: ids have up to 12 digits, 0 to 9 and a to f
+    tiny-docker: cannot remove ID: no such container
+    hint: tiny-docker ps -a
+    tiny-docker: cannot remove '': the id is empty
+    ");
+    assert_eq!(see(&["rm"]).code, Some(2));
+}

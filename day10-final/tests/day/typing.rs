@@ -1,0 +1,97 @@
+//! Attacks on the caller through the terminal that a container shares with them.
+
+use std::process::Command;
+
+use rexpect::session::{PtySession, spawn_command};
+
+use crate::need_namespaces;
+use crate::pair::earlier;
+use crate::support::{TINY_DOCKER, skip, state};
+
+/// A terminal in which `script` runs: shell, with `$RUN` for `run` of this program, and `$ATTACK` for that.
+fn terminal(program: &str, script: &str, attack: &str) -> PtySession {
+    let mut sh = Command::new("sh");
+    sh.args(["-c", &script.replace("$RUN", "$TD run --net isolated")]);
+    sh.env("TD", program).env("TINY_DOCKER_ROOT", state());
+    sh.env("ATTACK", attack);
+    spawn_command(sh, Some(60_000)).unwrap()
+}
+
+/// What the terminal shows of it from "begin" to "end", on day 9 and today.
+fn both(script: &str, attack: &str) -> Option<[String; 2]> {
+    let earlier = earlier("day09-bridge")?;
+    let show = |program: &str| {
+        let mut terminal = terminal(program, script, attack);
+        terminal.exp_string("begin").unwrap();
+        terminal.exp_string("end").unwrap().trim().to_owned()
+    };
+    Some([show(earlier.to_str().unwrap()), show(TINY_DOCKER)])
+}
+
+/// Types a word, with its line end, into the terminal that is its stdin.
+fn type_a_word() -> String {
+    format!(
+        r#"for $c (split "", "typed\n") {{ syscall({}, 0, {}, $c) < 0 and die "$!\n" }}"#,
+        libc::SYS_ioctl,
+        libc::TIOCSTI
+    )
+}
+
+#[test]
+fn it_types_nothing_into_the_callers_terminal() {
+    need_namespaces!();
+    let setting = std::fs::read_to_string("/proc/sys/dev/tty/legacy_tiocsti");
+    if setting.is_ok_and(|setting| setting.trim() == "0") {
+        return skip("sysctl dev.tty.legacy_tiocsti=1, as before Linux 6.2");
+    }
+    // The caller's shell reads commands there. This one reads a word.
+    let script =
+        r#"stty -echo; echo begin; $RUN perl -e "$ATTACK"; read -t 2 word; echo "<$word>" end"#;
+    let script = format!("exec bash -c '{}'", script);
+    let Some([before, now]) = both(&script, &type_a_word()) else {
+        return;
+    };
+    assert_eq!(before, "<typed>");
+    assert_eq!(now, "Operation not permitted\r\n<>");
+}
+
+#[test]
+fn it_pastes_nothing_into_the_callers_console() {
+    need_namespaces!();
+    // On a virtual console TIOCLINUX would do as well. Anywhere else the kernel knows no such request.
+    let script = r#"echo begin; $RUN perl -e "$ATTACK"; echo end"#;
+    let attack = format!(
+        r#"$what = "\2"; syscall({}, 0, {}, $what) < 0 and print "$!\n""#,
+        libc::SYS_ioctl,
+        libc::TIOCLINUX
+    );
+    let Some([before, now]) = both(script, &attack) else {
+        return;
+    };
+    assert_eq!(before, "Inappropriate ioctl for device");
+    assert_eq!(now, "Operation not permitted");
+}
+
+#[test]
+fn what_was_given_no_terminal_finds_none() {
+    need_namespaces!();
+    // /dev/tty is that of the session: with it one reads what the caller types next, a password say.
+    let script = r#"echo begin; $RUN sh -c "$ATTACK" </dev/null 2>&1 | cat; echo end"#;
+    let Some([before, now]) = both(script, "echo found a terminal >/dev/tty") else {
+        return;
+    };
+    assert_eq!(before, "found a terminal");
+    assert!(now.contains("/dev/tty: No such device or address"), "{now}");
+}
+
+#[test]
+fn in_a_pipe_it_still_reads_what_is_typed_and_hears_ctrl_c() {
+    need_namespaces!();
+    let script = "$RUN sh -c 'echo ready; read word; echo got $word; sleep 1000; echo on' | cat";
+    let mut user = terminal(TINY_DOCKER, script, "");
+    user.exp_string("ready").unwrap();
+    user.send_line("something").unwrap();
+    user.exp_string("got something").unwrap();
+    user.send_control('c').unwrap();
+    user.exp_eof().unwrap();
+}
