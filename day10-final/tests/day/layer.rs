@@ -119,6 +119,25 @@ fn where_overlayfs_cannot_be_used_it_gets_a_copy() {
 }
 
 #[test]
+fn the_hosts_own_root_can_be_its_root_filesystem() {
+    need_namespaces!();
+    let name = format!("tiny-docker-test-{}", std::process::id());
+    let script = format!("ls /etc/passwd; touch /tmp/{name} && echo a layer");
+    let seen = see(&[
+        "run", "--net", "isolated", "--rootfs", "/", "sh", "-c", &script,
+    ]);
+    assert!(!Path::new("/tmp").join(name).exists());
+    match nix::unistd::geteuid().is_root() {
+        true => assert_eq!(seen.stdout, "/etc/passwd\na layer\n", "{}", seen.stderr),
+        false => {
+            assert_eq!(seen.stdout, "/etc/passwd\n");
+            let told = "tiny-docker: no layer above this root filesystem, so it is read-only: EINVAL: Invalid argument\n";
+            assert!(seen.stderr.starts_with(told), "{}", seen.stderr);
+        }
+    }
+}
+
+#[test]
 fn its_files_are_its_users() {
     need_namespaces!();
     let own = Path::new("/proc/self/uid_map");

@@ -4,6 +4,7 @@ mod bridge;
 mod cgroups;
 mod cli;
 mod command;
+mod debian;
 mod detach;
 mod devices;
 mod escapes;
