@@ -2,6 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
@@ -75,7 +76,10 @@ pub fn mount_over() -> Result<()> {
         let target =
             fs::read_link(&place).map_or(place.clone(), |link| Path::new("/etc").join(link));
         let _ = fs::create_dir_all(target.parent().unwrap_or(&target));
-        let _ = OpenOptions::new().create(true).append(true).open(&target);
+        // Should it be a FIFO, then not one that we wait for: open(2).
+        let mut options = OpenOptions::new();
+        options.custom_flags(libc::O_NONBLOCK);
+        let _ = options.create(true).append(true).open(&target);
         match bind(name, &format!("/etc/{name}")) {
             Err(Errno::ENOENT | Errno::ENOTDIR) => (),
             mounted => mounted.with_context(|| format!("cannot mount {}", place.display()))?,

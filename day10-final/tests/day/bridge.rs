@@ -312,6 +312,19 @@ fn a_rootfs_that_has_no_etc_goes_without() {
 }
 
 #[test]
+fn a_rootfs_with_fifos_for_files_is_not_waited_for() {
+    need_bridge!();
+    let rootfs = rootfs();
+    let hosts = rootfs.path().join("etc/hosts");
+    let _ = fs::remove_file(&hosts);
+    host(&format!("mkfifo {}", hosts.display()));
+    let option = format!("--rootfs={}", rootfs.path().display());
+    let mut run = Running::start(&mut tiny_docker(&["run", &option, "true"]));
+    wait_until("its end", || run.0.try_wait().unwrap().is_some());
+    assert_eq!(run.0.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn ps_shows_the_address_while_it_is_the_containers() {
     need_bridge!();
     let container = Detached::start(&["sleep", "1000"]);
