@@ -61,7 +61,9 @@ pub fn granted(add: &[String], drop: &[String]) -> Vec<Capability> {
 pub fn limit(granted: &CapsHashSet) -> Result<()> {
     let cannot = "cannot give up capabilities";
     let bounding = caps::read(None, CapSet::Bounding).context(cannot)?;
-    for &capability in bounding.difference(granted) {
+    let mut others: Vec<_> = bounding.difference(granted).copied().collect();
+    others.sort_by_key(Capability::index);
+    for capability in others {
         caps::drop(None, CapSet::Bounding, capability).context(cannot)?;
     }
     Ok(())

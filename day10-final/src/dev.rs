@@ -62,6 +62,7 @@ pub fn is_null(file: &FileStat) -> bool {
 }
 // ANCHOR_END: is_null
 
+// ANCHOR: check_stdio
 /// stdin, stdout and stderr are the caller's. They may be the host's /dev/null, node included; and a directory would be
 /// a way out.
 fn check_stdio() -> Result<()> {
@@ -84,3 +85,4 @@ fn check_stdio() -> Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: check_stdio

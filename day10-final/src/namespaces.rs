@@ -126,7 +126,7 @@ pub fn hide_cgroups() -> Result<()> {
 }
 
 // ANCHOR: tie_to_runtime
-/// As before exec. A change of user or capabilities has undone that: PR_SET_PDEATHSIG(2const).
+/// As before exec. A change of user has undone that: PR_SET_PDEATHSIG(2const).
 pub fn tie_to_runtime(socket: &UnixStream) -> Result<()> {
     set_pdeathsig(Signal::SIGKILL).context("cannot tie the container to the runtime")?;
     // It may have been killed meanwhile. Then nobody has the socket's other end open.

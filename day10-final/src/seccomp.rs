@@ -147,6 +147,7 @@ fn when_else(
 
 /// Skips as many of the next instructions: one number if the test holds, the other if not.
 const fn jump(test: u32, value: u32, holds: usize, fails: usize) -> sock_filter {
+    assert!(holds < 256 && fails < 256, "no jump is so long");
     instruction(BPF_JMP | test | BPF_K, value, holds as u8, fails as u8)
 }
 
