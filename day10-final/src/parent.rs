@@ -37,14 +37,16 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     umask(Mode::from_bits_truncate(0o022));
     let subnet = options.subnet;
     let mut container = Container::new(options, state)?;
-    let mut record = Record::create(state, &container.id)?;
-    let cgroup = Cgroup::create(&container.limits, &container.id)?;
-    container.cgroup.clone_from(&cgroup.0);
-    let description = serde_json::to_vec(&container).context("cannot describe the container")?;
     let signals = signals::hold()?;
     let terminal = (!container.tty).then(Terminal::ours).flatten();
     let (mut socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;
     let child = namespaces::spawn_child(childs_end, terminal.is_some(), container.net)?;
+
+    // The child has only begun to start again. What follows takes no time beside that.
+    let mut record = Record::create(state, &container.id)?;
+    let cgroup = Cgroup::create(&container.limits, &container.id)?;
+    container.cgroup.clone_from(&cgroup.0);
+    let description = serde_json::to_vec(&container).context("cannot describe the container")?;
     let cable = prepare(&mut container, child, subnet, &mut record)?;
     if let Some(terminal) = &terminal {
         terminal.lend(child)?;
@@ -92,7 +94,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     Err(Failure { code, reason })
 }
 
-/// Does what only the host can, while the `child` starts. As long as the cable lives, it is plugged in.
+/// Does what only the host can. As long as the cable lives, it is plugged in.
 fn prepare(
     container: &mut Container,
     child: Pid,

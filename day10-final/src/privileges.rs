@@ -83,7 +83,9 @@ impl Privileges {
         if self.new_privileges {
             self.filter(&granted)?;
         }
-        forget_keys();
+        if self.unconfined {
+            forget_keys();
+        }
         capabilities::limit(&granted)?;
         become_user(user)?;
         // An exec would take them from whoever is not root; but PID 1 with --init never execs.
@@ -107,8 +109,8 @@ impl Privileges {
     // ANCHOR_END: drop
 }
 
-/// The keys that the caller's session holds, of encrypted disks or Kerberos: session-keyring(7). The seccomp filter
-/// closes the way to them, but it can be switched off.
+/// The keys that the caller's session holds, of encrypted disks or Kerberos: session-keyring(7). Otherwise, it is the
+/// seccomp filter that closes the way to them.
 fn forget_keys() {
     let (join, anonymous) = (
         libc::KEYCTL_JOIN_SESSION_KEYRING,

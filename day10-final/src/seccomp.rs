@@ -57,20 +57,26 @@ fn filter(capabilities: &CapsHashSet) -> Vec<sock_filter> {
     let refused = REFUSED.iter().filter(|(by, _)| !open(by));
     let mut refused: Vec<_> = refused.flat_map(|(_, calls)| *calls).collect();
     refused.sort();
-    filter.extend(search(&refused));
+    search(&refused, &mut filter);
     filter
 }
 
 /// Refuses the calls with these numbers, which are in order, and allows all others.
 ///
 /// In a few steps: when the filter is loaded, the kernel tries it on every number there is.
-fn search(refused: &[&c_long]) -> Vec<sock_filter> {
+fn search(refused: &[&c_long], filter: &mut Vec<sock_filter>) {
     match refused {
-        [] => vec![ALLOW],
-        [one] => when_else(BPF_JEQ, **one, &[REFUSE], &[ALLOW]),
+        [] => filter.push(ALLOW),
+        [one] => filter.extend([jump(BPF_JEQ, **one as u32, 0, 1), REFUSE, ALLOW]),
         more => {
             let (smaller, larger) = more.split_at(more.len() / 2);
-            when_else(BPF_JGE, *larger[0], &search(larger), &search(smaller))
+            let question = filter.len();
+            // How far "no" has to jump is only known afterwards.
+            filter.push(ALLOW);
+            search(larger, filter);
+            let larger_take = filter.len() - question - 1;
+            filter[question] = jump(BPF_JGE, *larger[0] as u32, 0, larger_take);
+            search(smaller, filter);
         }
     }
 }
@@ -134,15 +140,6 @@ const fn load_argument(index: usize) -> sock_filter {
 /// Goes on with `then` if the word is equal to the `value` (BPF_JEQ), greater (BPF_JGT), … or else past it.
 fn when(test: u32, value: u32, then: &[sock_filter]) -> Vec<sock_filter> {
     [&[jump(test, value, 0, then.len())], then].concat()
-}
-
-fn when_else(
-    test: u32,
-    value: c_long,
-    then: &[sock_filter],
-    other: &[sock_filter],
-) -> Vec<sock_filter> {
-    [&when(test, value as u32, then), other].concat()
 }
 
 /// Skips as many of the next instructions: one number if the test holds, the other if not.
