@@ -24,7 +24,7 @@ fn run_in(rootfs: &Path, script: &str) -> String {
 #[test]
 fn what_it_changes_and_removes_is_still_there_for_others() {
     need_namespaces!();
-    let own = "echo mine >/etc/passwd; rm /etc/group; mkdir /new; ls /etc | grep -v 'host\|resolv'; cat /etc/passwd";
+    let own = "echo mine >/etc/passwd; rm /etc/group; mkdir /new; ls /etc | grep -Ev 'host|resolv'; cat /etc/passwd";
     let seen = see(&["run", "--net", "isolated", "sh", "-c", own]);
     assert_snapshot!(seen.stdout, @r"
     nsswitch.conf
