@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, exit};
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use caps::CapSet;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
@@ -95,17 +95,12 @@ pub fn remove(directory: &Path) -> Result<()> {
     match unsafe { fork() }.context("cannot fork")? {
         ForkResult::Child => {
             drop(socket);
-            let unshared = unshare(CloneFlags::CLONE_NEWUSER).is_ok();
-            let mapped = unshared
-                && other
-                    .write_all(&[0])
-                    .and(other.read_exact(&mut [0]))
-                    .is_ok();
-            exit((!mapped || remove_all(directory).is_err()).into())
+            let removed = be_mapped(&mut other).and_then(|()| remove_all(directory));
+            exit(removed.is_err().into())
         }
         ForkResult::Parent { child } => {
             drop(other);
-            let ready = socket.read_exact(&mut [0]).map_err(|error| anyhow!(error));
+            let ready = socket.read_exact(&mut [0]).map_err(anyhow::Error::from);
             let mapped = ready.and_then(|()| map(child));
             if mapped.is_ok() {
                 let _ = socket.write_all(&[0]);
@@ -117,6 +112,13 @@ pub fn remove(directory: &Path) -> Result<()> {
             mapped
         }
     }
+}
+
+/// One byte says that there is a namespace, and one that comes back that it has ids.
+fn be_mapped(other_end: &mut UnixStream) -> Result<()> {
+    unshare(CloneFlags::CLONE_NEWUSER)?;
+    other_end.write_all(&[0])?;
+    Ok(other_end.read_exact(&mut [0])?)
 }
 
 fn remove_all(directory: &Path) -> Result<()> {

@@ -116,6 +116,7 @@ pub fn childs_socket() -> Result<UnixStream> {
 fn keep_mounts_private() -> Result<()> {
     let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(None::<&str>, "/", None::<&str>, flags, None::<&str>)
+        .map_err(refused)
         .context("cannot make the mounts private")
 }
 // ANCHOR_END: keep_mounts_private
