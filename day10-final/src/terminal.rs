@@ -49,6 +49,7 @@ pub struct Raw {
 }
 
 impl Raw {
+    /// From now on. From the background, the caller's shell stops us here until it is brought to the foreground.
     pub fn stdin() -> Result<Self> {
         let before = tcgetattr(io::stdin()).context("cannot look at the terminal's settings")?;
         let mut raw = before.clone();
@@ -60,7 +61,7 @@ impl Raw {
 
 impl Drop for Raw {
     fn drop(&mut self) {
-        // As above.
+        // As for the one that is lent.
         let _ = SigSet::from(Signal::SIGTTOU).thread_block();
         let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &self.before);
     }
