@@ -106,6 +106,23 @@ mount -o remount,bind,dev /
 ";
 
 #[test]
+fn a_directory_as_stdin_is_no_way_out() {
+    need_namespaces!();
+    for redirect in ["</", "</dev/null 2</"] {
+        let line = format!("$RUN cat /proc/self/fd/0/etc/hostname {redirect}");
+        let Some([before, now]) = pair("day09-bridge", &line, "") else {
+            return;
+        };
+        if redirect == "</" {
+            assert_eq!(before.code, Some(0), "{}", before.stderr);
+            let told = "tiny-docker: descriptor 0 is a directory of the host's\n";
+            assert_eq!(now.stderr, told);
+        }
+        assert_eq!(now.code, Some(125));
+    }
+}
+
+#[test]
 fn nothing_can_be_mounted_or_unmounted() {
     need_namespaces!();
     let ground = Ground::new();

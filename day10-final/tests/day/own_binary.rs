@@ -115,3 +115,28 @@ fn overwrite(program: &Path, ground: &Ground) -> (String, bool) {
     wait_until("the attack's end", || log().ends_with('\n'));
     (log(), fs::read(program).unwrap() != fs::read(copy).unwrap())
 }
+
+/// What is at the place of a program that was removed while it runs is another one.
+#[test]
+fn a_program_that_was_replaced_is_not_run_in_its_place() {
+    need_namespaces!();
+    let ground = Ground::new();
+    let copy = copy(Path::new(TINY_DOCKER), &ground);
+    let line = r#"
+        exec 5<"$COPY"; rm "$COPY"
+        # So the kernel calls it from now on.
+        printf '#!/bin/sh\necho another\n' >"$COPY (deleted)"; chmod +x "$COPY (deleted)"
+        /proc/self/fd/5 run --net isolated --init readlink /proc/1/exe
+        /proc/self/fd/5 run --net isolated --init chmod 700 /proc/1/exe"#;
+    let mut sh = Command::new("sh");
+    sh.args(["-c", line]).env("COPY", copy);
+    sh.env("TINY_DOCKER_ROOT", state()).stdin(Stdio::null());
+    let seen: Seen = sh.output().unwrap().into();
+    // It is in memory, and goes with the container, so its mode is nobody else's business.
+    assert_eq!(
+        seen.stdout, "/memfd:tiny-docker (deleted)\n",
+        "{}",
+        seen.stderr
+    );
+    assert_eq!(seen.stderr, "");
+}
