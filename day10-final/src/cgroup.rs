@@ -135,9 +135,13 @@ fn hand_down(controller: &str, parent: &Path) -> Result<()> {
             &format!("+{controller}"),
         )
     };
+    // A group that hands something down may not have processes itself: "no internal processes". With "cpu" and "pids" it may,
+    // and then never hands down "memory". The highest group, which has no type, may do all that.
+    if above.join("cgroup.type").exists() {
+        move_aside(above)?;
+    }
     let mut tries = 0;
     while let Err(error) = switch_on(above) {
-        // A group that hands something down may not have processes itself: "no internal processes".
         let busy = error
             .downcast_ref::<io::Error>()
             .is_some_and(|error| error.kind() == ErrorKind::ResourceBusy);
@@ -153,10 +157,13 @@ fn hand_down(controller: &str, parent: &Path) -> Result<()> {
 
 /// Moves the processes of `group`, this one among them, into a group below it.
 fn move_aside(group: &Path) -> Result<()> {
-    let aside = group.join("beside-tiny-docker");
-    fs::create_dir_all(&aside).with_context(|| format!("cannot create {}", aside.display()))?;
     let processes =
         fs::read_to_string(group.join("cgroup.procs")).context("cannot list processes")?;
+    if processes.is_empty() {
+        return Ok(());
+    }
+    let aside = group.join("beside-tiny-docker");
+    fs::create_dir_all(&aside).with_context(|| format!("cannot create {}", aside.display()))?;
     for process in processes.lines() {
         // It may have ended. What forks meanwhile is met the next time.
         let _ = write(&aside.join("cgroup.procs"), process);
