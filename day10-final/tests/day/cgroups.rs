@@ -485,6 +485,23 @@ impl Drop for Delegated {
     }
 }
 
+/// The kernel would hand down cpu from a group that has processes, and from then on nothing else.
+#[test]
+fn a_limit_on_cpus_does_not_rule_out_one_on_memory() {
+    need_namespaces!();
+    if !geteuid().is_root() {
+        return leave_to("root, to delegate a group");
+    }
+    if !has_cgroup_v2() {
+        return skip("cgroup v2");
+    }
+    let (group, home) = (Delegated::new(), TempDir::new().unwrap());
+    for limit in [["--cpus", "0.5"], ["--memory", "64m"]] {
+        let seen = group.see(home.path(), &[&["run"], &limit[..], &["true"]].concat());
+        assert_eq!(seen.code, Some(0), "{}", seen.stderr);
+    }
+}
+
 /// No controller is handed down yet in the delegated group, and it has a process: the run itself.
 #[test]
 fn an_ordinary_user_has_limits_in_a_delegated_group() {
