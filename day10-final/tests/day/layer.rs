@@ -161,6 +161,8 @@ fn its_files_are_its_users() {
     assert_eq!(closed, !nix::unistd::geteuid().is_root());
     assert_eq!(see(&["rm", &container.id]).code, Some(0));
     assert!(!container.layer().exists());
+    let unfinished = state().join(format!("containers/.{}", container.id));
+    assert!(!unfinished.exists());
 }
 
 #[test]
