@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, geteuid};
+use nix::unistd::{Pid, geteuid, gettid};
 use tempfile::TempDir;
 
 use crate::support::{
@@ -438,7 +438,8 @@ struct Delegated(PathBuf);
 impl Delegated {
     fn new() -> Self {
         const NOBODY: u32 = 65534;
-        let group = PathBuf::from(format!("/sys/fs/cgroup/delegated-{}", process::id()));
+        // Each test has a thread of its own.
+        let group = PathBuf::from(format!("/sys/fs/cgroup/delegated-{}", gettid()));
         fs::create_dir(&group).unwrap();
         for file in [
             "",
