@@ -9,7 +9,9 @@ use nix::unistd::sethostname;
 
 use crate::container::Container;
 use crate::failure::Failure;
-use crate::{cgroup, command, detach, init, namespaces, network, pty, rootfs};
+use crate::{
+    cgroup, command, detach, environment, init, namespaces, network, pty, rootfs, workdir,
+};
 
 // ANCHOR: child
 /// Returns only where something failed. The parent reads why from the socket, and tells the user.
@@ -38,13 +40,21 @@ fn become_container(socket: &UnixStream) -> Result<Infallible, Failure> {
     if container.tty {
         pty::open(socket, user.uid)?;
     }
+    if let Some(directory) = &container.directory {
+        workdir::create(directory)?;
+        workdir::enter(directory)?;
+    }
     container.privileges.apply(&user)?;
-    if container.log.is_none() {
-        namespaces::tie_to_runtime(socket)?;
+    match container.log {
+        // In the background it outlives its supervisor: others can still stop it.
+        Some(_) if !container.tty => namespaces::untie_from_runtime()?,
+        _ => namespaces::tie_to_runtime(socket)?,
     }
     if container.init {
         init::start()?;
     }
-    command::exec(&container, &user.home)
+    let own = &container.environment;
+    let environment = environment::complete(&container.hostname, &user.home, own);
+    command::exec(&container.command, &environment)
 }
 // ANCHOR_END: child

@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use nix::sys::signal::Signal;
 
+use crate::environment::Variables;
 use crate::limits::Limits;
+use crate::lookup::Lookup;
 use crate::network::Net;
-use crate::privileges;
 use crate::subnet::Subnet;
 use crate::volume::Volumes;
+use crate::{kill, name, privileges, workdir};
 
 /// A container runtime that is small enough to read
 #[derive(Parser)]
@@ -42,7 +45,7 @@ pub enum Command {
         /// Go on until the container ends
         #[arg(short, long)]
         follow: bool,
-        /// The container's id, or the beginning of it
+        /// The container's name or id, or the beginning of the id
         id: String,
     },
     /// Stop a container
@@ -50,7 +53,7 @@ pub enum Command {
         /// How long to wait before killing it
         #[arg(short, long, value_name = "SECONDS", default_value_t = 10)]
         time: u32,
-        /// The containers' ids, or the beginnings of them
+        /// The containers' names or ids, or the beginnings of the ids
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
@@ -59,9 +62,30 @@ pub enum Command {
         /// Kill it, if it is running
         #[arg(short, long)]
         force: bool,
-        /// The containers' ids, or the beginnings of them
+        /// The containers' names or ids, or the beginnings of the ids
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
+    },
+    /// Send a signal to a container
+    Kill {
+        /// By its name or number
+        #[arg(short, long, value_name = "SIGNAL", value_parser = kill::signal, default_value = "KILL")]
+        signal: Signal,
+        /// The containers' names or ids, or the beginnings of the ids
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+    },
+    /// Wait until containers have ended, and print their exit codes
+    Wait {
+        /// The containers' names or ids, or the beginnings of the ids
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+    },
+    /// Remove all containers that have ended, and what else nobody needs
+    Prune {
+        /// Do not ask
+        #[arg(short, long)]
+        force: bool,
     },
     /// What the end of a container leaves to be done
     #[command(hide = true)]
@@ -73,6 +97,12 @@ pub struct RunOptions {
     /// Run in the background, and print the container's id
     #[arg(short, long)]
     pub detach: bool,
+    /// What to call it [default: one that is drawn]
+    #[arg(long, value_name = "NAME", value_parser = name::check)]
+    pub name: Option<String>,
+    /// Remove it when it has ended
+    #[arg(long)]
+    pub rm: bool,
     /// Run a small PID 1 that passes signals on to the command, and reaps its orphans
     #[arg(long)]
     pub init: bool,
@@ -85,6 +115,11 @@ pub struct RunOptions {
     /// Hostname inside the container
     #[arg(long, value_name = "NAME", value_parser = hostname, default_value = "tiny-container")]
     pub hostname: String,
+    /// Where in the container the command begins; it is made, if it is not there
+    #[arg(short, long, value_name = "DIR", value_parser = workdir::check)]
+    pub workdir: Option<PathBuf>,
+    #[command(flatten)]
+    pub environment: Variables,
     /// What it sees of the network: bridge, isolated (also called none) or host [default: bridge for root]
     #[arg(long, alias = "network", value_enum, hide_possible_values = true)]
     pub net: Option<Net>,
@@ -97,6 +132,8 @@ pub struct RunOptions {
         default_value = "10.10.0.0/24"
     )]
     pub subnet: Subnet,
+    #[command(flatten)]
+    pub lookup: Lookup,
     #[command(flatten)]
     pub limits: Limits,
     #[command(flatten)]

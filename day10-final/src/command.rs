@@ -12,30 +12,21 @@ use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::unistd::execve;
 
-use crate::container::Container;
+use crate::environment;
 use crate::failure::{Failure, NOT_FOUND};
 use crate::signals::release;
 
-/// Where the container's commands are looked for, as in Docker.
-pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
 // ANCHOR: exec
-/// Replaces this process by the container's command. Returns only to say why it could not.
-pub fn exec(container: &Container, home: &str) -> Result<Infallible, Failure> {
-    let program = &container.command[0];
-    let arguments = c_strings(&container.command)?;
-    // Nothing of the caller's environment: it is the host's business, and often its secrets.
-    let environment = c_strings(&[
-        format!("PATH={PATH}"),
-        format!("HOSTNAME={}", container.hostname),
-        format!("HOME={home}"),
-        "TERM=xterm".to_owned(),
-    ])?;
+/// Replaces this process by the `command`. Returns only to say why it could not.
+pub fn exec(command: &[String], environment: &[String]) -> Result<Infallible, Failure> {
+    let program = &command[0];
+    let path = environment::value(environment, "PATH").unwrap_or_default();
+    let (arguments, environment) = (c_strings(command)?, c_strings(environment)?);
     reset_signals()?;
     close_on_exec()?;
 
     let mut failure = Failure::to_start(program, Errno::ENOENT);
-    for path in c_strings(&places(program))? {
+    for path in c_strings(&places(program, path))? {
         let Err(errno) = execve(&path, &arguments, &environment);
         match errno {
             Errno::ENOENT if Path::new(OsStr::from_bytes(path.to_bytes())).exists() => {
@@ -49,12 +40,12 @@ pub fn exec(container: &Container, home: &str) -> Result<Infallible, Failure> {
 }
 // ANCHOR_END: exec
 
-/// The files that `program` may mean: itself, or one in each directory of [`PATH`].
-fn places(program: &str) -> Vec<String> {
+/// The files that `program` may mean: itself, or one in each directory of `path`.
+fn places(program: &str, path: &str) -> Vec<String> {
     if program.contains('/') || program.is_empty() {
         return vec![program.to_owned()];
     }
-    PATH.split(':')
+    path.split(':')
         .map(|directory| format!("{directory}/{program}"))
         .collect()
 }
@@ -82,7 +73,7 @@ fn reset_signals() -> Result<()> {
 /// Lets exec close every descriptor but 0, 1 and 2: the socket, and whatever the caller's shell had open.
 ///
 /// One of the host's root directory, say, would be a way out of the container.
-fn close_on_exec() -> Result<()> {
+pub fn close_on_exec() -> Result<()> {
     let flags = libc::CLOSE_RANGE_CLOEXEC;
     // SAFETY: close_range(2) only sets flags.
     if unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, flags) } == 0 {

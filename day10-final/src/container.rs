@@ -13,7 +13,9 @@ use crate::cli::RunOptions;
 use crate::default_rootfs;
 use crate::id::Id;
 use crate::limits::Limits;
+use crate::lookup::Lookup;
 use crate::network::Net;
+use crate::pidfd::PidFd;
 use crate::privileges::Privileges;
 use crate::process::Process;
 use crate::store;
@@ -23,6 +25,9 @@ use crate::volume::Volumes;
 #[derive(Serialize, Deserialize)]
 pub struct Container {
     pub id: Id,
+    /// See [`crate::name`]. Containers of earlier days have none.
+    #[serde(default)]
+    pub name: String,
     pub hostname: String,
     /// The directory that becomes its `/`.
     pub rootfs: PathBuf,
@@ -36,6 +41,18 @@ pub struct Container {
     pub process: Option<Process>,
     /// Of its command, once that has ended: see [`crate::parent::run`].
     pub exit_code: Option<u8>,
+    /// As [`created_at`](Self::created_at). None where nobody was there to see it.
+    #[serde(default)]
+    pub finished_at: Option<String>,
+    /// Whether nothing of it stays when it has ended.
+    #[serde(default)]
+    pub remove: bool,
+    /// What [`crate::environment`] adds for its command.
+    #[serde(default)]
+    pub environment: Vec<String>,
+    /// Where its command begins, if not in `/`.
+    #[serde(default)]
+    pub directory: Option<PathBuf>,
     /// Where its output goes, in the background. In the foreground that is where it was started.
     #[serde(default)]
     pub log: Option<PathBuf>,
@@ -64,6 +81,9 @@ pub struct Container {
     /// Where its hosts, hostname and resolv.conf are, which depend on the network.
     #[serde(default)]
     pub etc: Option<PathBuf>,
+    /// What is in two of these beside what the host knows.
+    #[serde(default)]
+    pub lookup: Lookup,
     /// Where what it writes is kept: see [`crate::layer`].
     #[serde(default)]
     pub layer: PathBuf,
@@ -111,19 +131,25 @@ impl Container {
         };
         let id = Id::new()?;
         let net = Net::choose(options.net)?;
-        let etc = (net != Net::Isolated).then(|| store::etc(state, &id));
+        let has_etc = net != Net::Isolated || options.lookup.is_asked_for();
+        let etc = has_etc.then(|| store::etc(state, &id));
         let layer = store::layer(state, &id);
         options.volumes.prepare()?;
         let log = options.detach.then(|| store::log(state, &id));
         Ok(Self {
             id,
+            name: options.name.unwrap_or_default(),
             rootfs,
             hostname: options.hostname,
             command: options.command,
             status: Status::Created,
-            created_at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            created_at: now(),
             process: None,
             exit_code: None,
+            finished_at: None,
+            remove: options.rm,
+            environment: options.environment.resolve()?,
+            directory: options.workdir,
             log,
             init: options.init,
             interactive: options.interactive,
@@ -134,6 +160,7 @@ impl Container {
             net,
             address: None,
             etc,
+            lookup: options.lookup,
             layer,
             volumes: options.volumes,
             privileges: options.privileges.into(),
@@ -150,4 +177,17 @@ impl Container {
         }
     }
     // ANCHOR_END: notice_its_end
+
+    /// Its PID 1, or None where that has ended.
+    pub fn running(&self) -> Result<Option<PidFd>> {
+        match &self.process {
+            Some(process) if self.status == Status::Running => PidFd::of(process),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// To the second, as records have it.
+pub fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::command::PATH;
+use crate::environment::PATH;
 use crate::state::create_private;
 
 /// What gets copied: those of them that the host has.

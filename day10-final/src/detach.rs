@@ -6,7 +6,6 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
-use nix::sys::prctl::set_pdeathsig;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, chdir, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
 
@@ -84,8 +83,6 @@ fn keep_stdin_open(keep: bool) -> Result<Option<PipeWriter>> {
 /// In the child: all that is written goes to the file `log`, byte for byte, and there is nothing to read, unless
 /// `interactive`.
 pub fn write_to(log: &Path, interactive: bool) -> Result<()> {
-    // A container in the background outlives its supervisor: others can still stop it.
-    set_pdeathsig(None).context("cannot untie the container from the runtime")?;
     let log = open(log)?;
     if !interactive {
         dup2_stdin(null()?).context("cannot close stdin")?;

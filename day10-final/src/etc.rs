@@ -8,8 +8,11 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow};
 use nix::errno::Errno;
 
+use crate::container::Container;
 use crate::failure::warn;
+use crate::lookup::Host;
 use crate::mounts::bind;
+use crate::network::Net;
 
 const FILES: [&str; 3] = ["hosts", "hostname", "resolv.conf"];
 
@@ -19,15 +22,34 @@ const RESOLV_CONF: &str = "/etc/resolv.conf";
 const BEHIND_RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
 
 // ANCHOR: write
-/// Writes the container's files into `directory`. Without an `address` of its own, it has the host's network.
-pub fn write(directory: &Path, hostname: &str, address: Option<Ipv4Addr>) -> Result<()> {
-    let hosts = match address {
-        Some(address) => format!("127.0.0.1\tlocalhost\n::1\tlocalhost\n{address}\t{hostname}\n"),
-        None => fs::read_to_string("/etc/hosts").unwrap_or_default(),
+/// Writes the files of `container` into `directory`. The host is its `gateway`, if it has one.
+pub fn write(directory: &Path, container: &Container, gateway: Ipv4Addr) -> Result<()> {
+    let (hostname, lookup) = (&container.hostname, &container.lookup);
+    let own = "127.0.0.1\tlocalhost\n::1\tlocalhost\n";
+    let mut hosts = match (container.net, container.address) {
+        (Net::Host, _) => fs::read_to_string("/etc/hosts").unwrap_or_default(),
+        (_, Some(address)) => format!("{own}{address}\t{hostname}\n"),
+        (_, None) => own.to_owned(),
     };
-    let resolv_conf = match address {
-        Some(_) => reachable_servers(),
-        None => fs::read_to_string(RESOLV_CONF).unwrap_or_default(),
+    for Host { name, address } in &lookup.add_host {
+        let host = match container.net {
+            Net::Bridge => Some(gateway.into()),
+            Net::Host => Some(Ipv4Addr::LOCALHOST.into()),
+            Net::Isolated => None,
+        };
+        let address = address
+            .or(host)
+            .context("there is no way to the host\nhint: --net bridge")?;
+        hosts += &format!("{address}\t{name}\n");
+    }
+    let resolv_conf = match container.net {
+        _ if !lookup.dns.is_empty() => {
+            let line = |server| format!("nameserver {server}\n");
+            lookup.dns.iter().map(line).collect()
+        }
+        Net::Bridge => reachable_servers(),
+        Net::Isolated => String::new(),
+        Net::Host => fs::read_to_string(RESOLV_CONF).unwrap_or_default(),
     };
     fs::create_dir_all(directory)
         .with_context(|| format!("cannot create {}", directory.display()))?;

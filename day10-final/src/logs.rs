@@ -10,7 +10,6 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
-use crate::container::{Container, Status};
 use crate::pidfd::PidFd;
 use crate::{signals, store};
 
@@ -29,7 +28,7 @@ pub fn print(id: &str, follow: bool, state: &Path) -> Result<u8> {
     let mut log = File::open(path)
         .with_context(|| format!("cannot open {}", path.display()))
         .with_context(cannot)?;
-    let printed = match running(&container).with_context(cannot)?.filter(|_| follow) {
+    let printed = match container.running().with_context(cannot)?.filter(|_| follow) {
         Some(process) => follow_to_the_end(&mut log, path, &process),
         None if follow => copy_to_the_end(&mut log),
         None => copy(&mut log),
@@ -38,14 +37,6 @@ pub fn print(id: &str, follow: bool, state: &Path) -> Result<u8> {
     Ok(0)
 }
 // ANCHOR_END: print
-
-/// The container's PID 1, or None where that has ended.
-fn running(container: &Container) -> Result<Option<PidFd>> {
-    match &container.process {
-        Some(process) if container.status == Status::Running => PidFd::of(process),
-        _ => Ok(None),
-    }
-}
 
 // ANCHOR: follow
 /// Sleeps until the log grows, the container ends, or nobody reads any more.

@@ -11,6 +11,7 @@ mod container;
 mod default_rootfs;
 mod detach;
 mod dev;
+mod environment;
 mod etc;
 mod failure;
 mod firewall;
@@ -19,18 +20,22 @@ mod host;
 mod id;
 mod idmap;
 mod init;
+mod kill;
 mod lane;
 mod layer;
 mod limits;
 mod logs;
+mod lookup;
 mod masks;
 mod mounts;
+mod name;
 mod namespaces;
 mod network;
 mod parent;
 mod pidfd;
 mod privileges;
 mod process;
+mod prune;
 mod ps;
 mod pty;
 mod relay;
@@ -47,6 +52,8 @@ mod syscalls;
 mod terminal;
 mod user;
 mod volume;
+mod wait;
+mod workdir;
 
 use std::env;
 use std::process::ExitCode;
@@ -78,6 +85,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
     if !matches!(cli.command, Command::Run(_) | Command::TidyUp { .. }) {
         if let Ok(state) = state::directory(cli.root.clone()) {
             cgroup::remove_abandoned(&state);
+            store::remove_abandoned(&state);
         }
         bridge::tidy_up_abandoned();
     }
@@ -94,6 +102,15 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         }
         Command::Rm { force, ids } => {
             rm::remove(&ids, force, &state::directory(cli.root)?).map_err(Failure::of_a_look)
+        }
+        Command::Kill { signal, ids } => {
+            kill::kill(&ids, signal, &state::directory(cli.root)?).map_err(Failure::of_a_look)
+        }
+        Command::Wait { ids } => {
+            wait::wait(&ids, &state::directory(cli.root)?).map_err(Failure::of_a_look)
+        }
+        Command::Prune { force } => {
+            prune::prune(force, &state::directory(cli.root)?).map_err(Failure::of_a_look)
         }
         Command::TidyUp { cable } => {
             bridge::tidy_up(cable)?;

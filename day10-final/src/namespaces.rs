@@ -16,6 +16,7 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, execveat, geteuid, setpgid, setsid};
 
+use crate::command::close_on_exec;
 use crate::failure::RUNTIME_FAILED;
 use crate::network::Net;
 use crate::{binary, idmap};
@@ -82,6 +83,8 @@ fn start_again(socket: &UnixStream, rootless: bool, lend_terminal: bool) -> Resu
     }
     keep_mounts_private()?;
     let program = binary::protected()?;
+    // What the caller's shell had open could still be given a path, as /proc/self/fd/9.
+    close_on_exec()?;
     keep_as(SOCKET, socket).context("cannot keep the socket")?;
     let (arguments, environment) = ([c"tiny-docker", c"child"], [c""; 0]);
     let itself = AtFlags::AT_EMPTY_PATH;
@@ -138,6 +141,11 @@ pub fn tie_to_runtime(socket: &UnixStream) -> Result<()> {
         .is_some_and(|events| events.contains(PollFlags::POLLHUP));
     ensure!(!gone, "the runtime was killed");
     Ok(())
+}
+
+/// The other way round.
+pub fn untie_from_runtime() -> Result<()> {
+    set_pdeathsig(None).context("cannot untie the container from the runtime")
 }
 // ANCHOR_END: tie_to_runtime
 

@@ -16,7 +16,7 @@ use nix::unistd::{Pid, geteuid};
 use crate::bridge::Cable;
 use crate::cgroup::Cgroup;
 use crate::cli::RunOptions;
-use crate::container::{Container, Status};
+use crate::container::{Container, Status, now};
 use crate::detach::Caller;
 use crate::failure::{Failure, KILLED, warn};
 use crate::network::Net;
@@ -43,7 +43,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let child = namespaces::spawn_child(childs_end, terminal.is_some(), container.net)?;
 
     // The child has only begun to start again. What follows takes no time beside that.
-    let mut record = Record::create(state, &container.id)?;
+    let mut record = Record::create(state, &mut container)?;
     let cgroup = Cgroup::create(&container.limits, &container.id)?;
     container.cgroup.clone_from(&cgroup.0);
     let description = serde_json::to_vec(&container).context("cannot describe the container")?;
@@ -84,8 +84,14 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     if failure.is_empty() {
         container.status = Status::Exited;
         container.exit_code = Some(code);
+        container.finished_at = Some(now());
+        record.tell(code);
+        let noted = match container.remove {
+            true => record.remove(),
+            false => record.save(&container),
+        };
         // The command has done its work, and its exit code is worth more than this error.
-        if let Err(error) = record.save(&container) {
+        if let Err(error) = noted {
             warn(&error);
         }
         return Ok(code);
@@ -112,7 +118,7 @@ fn prepare(
     container.address = cable.as_ref().map(|cable| cable.address);
     record.save(container)?;
     if let Some(etc) = &container.etc {
-        etc::write(etc, &container.hostname, container.address)?;
+        etc::write(etc, container, subnet.address(1))?;
     }
     layer::create(&container.layer)?;
     Ok(cable)

@@ -7,9 +7,7 @@ use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
 
 use crate::cgroup;
-use crate::container::Status;
 use crate::failure::{FAILED, warn};
-use crate::pidfd::PidFd;
 use crate::store;
 use crate::store::Record;
 
@@ -31,11 +29,7 @@ pub fn remove(ids: &[String], force: bool, state: &Path) -> Result<u8> {
 
 fn one(id: &str, force: bool, state: &Path) -> Result<()> {
     let container = store::find(state, id)?;
-    if let Some(process) = container
-        .process
-        .filter(|_| container.status == Status::Running)
-        && let Some(process) = PidFd::of(&process)?
-    {
+    if let Some(process) = container.running()? {
         if !force {
             bail!("it is running\nhint: tiny-docker rm -f {id}");
         }
@@ -43,7 +37,7 @@ fn one(id: &str, force: bool, state: &Path) -> Result<()> {
         process.ends_before(None)?;
     }
     // Its run is at the record until all that belongs to it is gone.
-    let mut record = Record::open(state, &container.id)?;
+    let mut record = Record::open(state, &container)?;
     cgroup::remove_abandoned(state);
     record.remove()
 }

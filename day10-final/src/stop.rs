@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 
 use crate::cgroup;
-use crate::container::{Container, Status};
+use crate::container::{Container, Status, now};
 use crate::failure::{FAILED, KILLED, warn};
 use crate::pidfd::PidFd;
 use crate::store;
@@ -48,10 +48,7 @@ pub fn stop(ids: &[String], seconds: u32, state: &Path) -> Result<u8> {
 /// SIGTERM: the program may finish what it is at.
 fn ask(id: &str, state: &Path) -> Result<Ending> {
     let container = store::find(state, id)?;
-    let process = match &container.process {
-        Some(process) if container.status == Status::Running => PidFd::of(process)?,
-        _ => None,
-    };
+    let process = container.running()?;
     if let Some(process) = &process {
         process.signal(Signal::SIGTERM)?;
     }
@@ -71,9 +68,13 @@ fn insist(ending: Ending, deadline: Instant, state: &Path) -> Result<()> {
         process.ends_before(None)?;
     }
     // Its run is at the record now, and lets go when the exit code is there, or when it has been killed.
-    let mut record = Record::open(state, &ending.container.id)?;
-    let mut container = record.load(&ending.container.id)?;
+    let Ok(mut record) = Record::open(state, &ending.container) else {
+        // With --rm there is nothing left to be changed.
+        return Ok(());
+    };
+    let mut container = record.load()?;
     container.status = Status::Stopped;
+    container.finished_at.get_or_insert_with(now);
     if !in_time {
         // Unless it has ended by itself at the last moment.
         container.exit_code.get_or_insert(KILLED);

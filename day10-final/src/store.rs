@@ -1,6 +1,6 @@
 //! The records of the containers: containers/ID/config.json in the state directory.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -10,13 +10,20 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::container::{Container, Status};
 use crate::id::Id;
-use crate::idmap;
 use crate::state::create_private;
+use crate::{idmap, name};
+
+const NONE: &str = "no such container\nhint: tiny-docker ps -a";
 
 /// The directory of one container, in the hands of the process that waits for it: nobody else writes there.
 pub struct Record {
     directory: PathBuf,
+    state: PathBuf,
+    id: Id,
+    name: String,
     kept: bool,
+    /// Locked while the container starts.
+    starting: Option<File>,
     /// Locked while this process may write.
     _lock: Option<File>,
 }
@@ -26,19 +33,35 @@ impl Record {
     /// Makes room for a new container, under a name that nobody looks at until it is [saved](Self::save).
     ///
     /// Goes away again when dropped, unless it is [kept](Self::keep).
-    pub fn create(state: &Path, id: &Id) -> Result<Self> {
+    pub fn create(state: &Path, container: &mut Container) -> Result<Self> {
         let containers = state.join("containers");
         create_private(&containers)?;
-        let directory = containers.join(id.to_string());
-        let mut record = Self {
-            directory: unfinished(&directory),
-            kept: false,
-            _lock: None,
-        };
+        let mut record = Self::of(state, container);
+        record.directory = unfinished(&record.directory);
+        record.kept = false;
+        // Without a lock, it looks like one that somebody has left behind.
+        let all = lock(&containers)?;
         let created = DirBuilder::new().mode(0o700).create(&record.directory);
         created.with_context(|| format!("cannot create {}", record.directory.display()))?;
         record.lock()?;
+        container.name = name::reserve(state, &container.name, &container.id)?;
+        drop(all);
+        record.name.clone_from(&container.name);
+        record.starting = Some(lock(&record.directory)?);
         Ok(record)
+    }
+
+    /// That of `container`, not locked yet.
+    fn of(state: &Path, container: &Container) -> Self {
+        Self {
+            directory: directory(state, &container.id),
+            state: state.to_owned(),
+            id: container.id.clone(),
+            name: container.name.clone(),
+            kept: true,
+            starting: None,
+            _lock: None,
+        }
     }
     // ANCHOR_END: create
 
@@ -55,7 +78,7 @@ impl Record {
         }
         saved.with_context(|| format!("cannot save {}", config.display()))?;
         // Under its own name it is complete from the first moment: others may be reading.
-        let directory = self.directory.with_file_name(container.id.to_string());
+        let directory = directory(&self.state, &self.id);
         fs::rename(&self.directory, &directory).context("cannot name the record")?;
         self.directory = directory;
         Ok(())
@@ -66,12 +89,8 @@ impl Record {
     /// The record of the container `id`, as soon as nobody else has it in hands.
     ///
     /// The kernel lifts a lock when who has it ends, in any way: flock(2).
-    pub fn open(state: &Path, id: &Id) -> Result<Self> {
-        let mut record = Self {
-            directory: state.join("containers").join(id.to_string()),
-            kept: true,
-            _lock: None,
-        };
+    pub fn open(state: &Path, container: &Container) -> Result<Self> {
+        let mut record = Self::of(state, container);
         record.lock()?;
         Ok(record)
     }
@@ -79,16 +98,23 @@ impl Record {
     fn lock(&mut self) -> Result<()> {
         let file = self.directory.join("lock");
         let cannot = || format!("cannot lock {}", file.display());
-        let lock = File::create(&file).with_context(cannot)?;
+        let mut options = OpenOptions::new();
+        let lock = options.create(true).append(true).open(&file);
+        let lock = lock.with_context(cannot)?;
         lock.lock().with_context(cannot)?;
         self._lock = Some(lock);
         Ok(())
     }
     // ANCHOR_END: open
 
-    /// What it says about the container `id`, whose it is.
-    pub fn load(&self, id: &Id) -> Result<Container> {
-        load(&self.directory, id)
+    /// What it says about its container.
+    pub fn load(&self) -> Result<Container> {
+        load(&self.directory, &self.id)
+    }
+
+    /// Leaves the exit code to whoever has the lock open: the rest may be gone when they get it.
+    pub fn tell(&self, code: u8) {
+        let _ = fs::write(self.directory.join("lock"), code.to_string());
     }
 
     /// Forgets it, with all that is kept beside it.
@@ -97,12 +123,14 @@ impl Record {
         let gone = unfinished(&self.directory);
         fs::rename(&self.directory, &gone).context("cannot rename its record")?;
         self.directory.clone_from(&gone);
+        name::release(&self.state, &self.name, &self.id);
         idmap::remove(&gone)
     }
 
-    /// From now on there is something to remember.
+    /// It has started: from now on there is something to remember, and to [look into](started).
     pub fn keep(&mut self) {
         self.kept = true;
+        self.starting = None;
     }
 }
 
@@ -112,6 +140,33 @@ impl Drop for Record {
             let _ = self.remove();
         }
     }
+}
+
+/// Where the record of the container `id` is.
+fn directory(state: &Path, id: &Id) -> PathBuf {
+    state.join("containers").join(id.to_string())
+}
+
+/// Whether there is anything of the container `id`: it may be starting, or half removed.
+pub fn exists(state: &Path, id: &Id) -> bool {
+    let directory = directory(state, id);
+    unfinished(&directory).exists() || directory.exists()
+}
+
+// ANCHOR: started
+/// Waits until the container `id` has started, or has failed to: until then, its root is still the host's.
+pub fn started(state: &Path, id: &Id) -> Result<()> {
+    let directory = File::open(directory(state, id)).context("no such container")?;
+    directory.lock_shared().context("cannot wait for its start")
+}
+// ANCHOR_END: started
+
+/// Locks a `directory`, as long as the result is held.
+fn lock(directory: &Path) -> Result<File> {
+    let cannot = || format!("cannot lock {}", directory.display());
+    let file = File::open(directory).with_context(cannot)?;
+    file.lock().with_context(cannot)?;
+    Ok(file)
 }
 
 /// The name of a record that is being made or removed.
@@ -125,7 +180,7 @@ fn unfinished(directory: &Path) -> PathBuf {
 pub fn all(state: &Path) -> Result<Vec<Result<Container>>> {
     let mut found = Vec::new();
     for id in ids(state)? {
-        let directory = state.join("containers").join(id.to_string());
+        let directory = directory(state, &id);
         let container = load(&directory, &id);
         // It may have been removed since it was listed.
         if container.is_ok() || directory.exists() {
@@ -152,8 +207,7 @@ fn ids(state: &Path) -> Result<Vec<Id>> {
 
 /// Where the container `id` writes, when it is in the background.
 pub fn log(state: &Path, id: &Id) -> PathBuf {
-    let directory = state.join("containers").join(id.to_string());
-    directory.join("container.log")
+    directory(state, id).join("container.log")
 }
 
 /// Where the files for the /etc of the container `id` are.
@@ -167,18 +221,24 @@ pub fn layer(state: &Path, id: &Id) -> PathBuf {
 }
 
 // ANCHOR: find
-/// The container whose id begins with `prefix`.
-pub fn find(state: &Path, prefix: &str) -> Result<Container> {
-    ensure!(!prefix.is_empty(), "the id is empty");
-    ensure!(
-        Id::may_begin_with(prefix),
-        "no such container: ids have up to 12 digits, 0 to 9 and a to f"
-    );
-    let mut ids = ids(state)?;
-    ids.retain(|id| id.to_string().starts_with(prefix));
+/// The container that `text` means: by its id, its name, or how its id begins.
+pub fn find(state: &Path, text: &str) -> Result<Container> {
+    ensure!(!text.is_empty(), "the id is empty");
+    let whole = Id::parse(text).filter(|id| exists(state, id));
+    if let Some(id) = whole.or_else(|| name::find(state, text)) {
+        return load(&directory(state, &id), &id).or_else(|error| match exists(state, &id) {
+            true => Err(error),
+            false => bail!(NONE),
+        });
+    }
+    let mut ids = match Id::may_begin_with(text) {
+        true => ids(state)?,
+        false => Vec::new(),
+    };
+    ids.retain(|id| id.to_string().starts_with(text));
     match &ids[..] {
-        [] => bail!("no such container\nhint: tiny-docker ps -a"),
-        [id] => load(&state.join("containers").join(id.to_string()), id),
+        [] => bail!(NONE),
+        [id] => load(&directory(state, id), id),
         [one, another, ..] => bail!("{} ids begin so, as {one} and {another}", ids.len()),
     }
 }
@@ -198,10 +258,44 @@ pub fn shown(id: &str) -> String {
 
 /// Whether the container `id` has ended, and nobody is left who looks after it: its `run` was killed.
 pub fn is_abandoned(state: &Path, id: &Id) -> bool {
-    let directory = state.join("containers").join(id.to_string());
+    let directory = directory(state, id);
     let ended = load(&directory, id).is_ok_and(|container| container.status != Status::Running);
+    ended && is_let_go(&directory)
+}
+
+fn is_let_go(directory: &Path) -> bool {
     let lock = File::open(directory.join("lock"));
-    ended && lock.is_ok_and(|lock| lock.try_lock().is_ok())
+    lock.map_or(true, |lock| lock.try_lock().is_ok())
+}
+
+// ANCHOR: remove_abandoned
+/// Removes what is left of containers whose `run` or `rm` was killed in the middle, or should have removed them.
+pub fn remove_abandoned(state: &Path) {
+    let containers = state.join("containers");
+    // Nobody is to begin a record meanwhile.
+    let Ok(_all) = lock(&containers) else { return };
+    let mut found = false;
+    for entry in fs::read_dir(&containers).into_iter().flatten().flatten() {
+        let hidden = entry.file_name().to_string_lossy().starts_with('.');
+        if hidden && is_let_go(&entry.path()) {
+            let _ = idmap::remove(&entry.path());
+            found = true;
+        }
+    }
+    for container in all(state).into_iter().flatten().flatten() {
+        if container.remove && is_abandoned(state, &container.id) {
+            let _ = Record::open(state, &container).and_then(|mut record| record.remove());
+        }
+    }
+    if found {
+        name::remove_abandoned(state);
+    }
+}
+// ANCHOR_END: remove_abandoned
+
+/// The file that is locked by who may write to the record of the container `id`.
+pub fn lock_file(state: &Path, id: &Id) -> PathBuf {
+    directory(state, id).join("lock")
 }
 
 // ANCHOR: load

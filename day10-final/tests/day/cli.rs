@@ -96,12 +96,15 @@ fn help_tells_what_there_is() {
     Usage: tiny-docker [OPTIONS] <COMMAND>
 
     Commands:
-      run   Run a command in a new container
-      ps    List containers
-      logs  Show what a container has printed
-      stop  Stop a container
-      rm    Remove a container, and what it has written
-      help  Print this message or the help of the given subcommand(s)
+      run    Run a command in a new container
+      ps     List containers
+      logs   Show what a container has printed
+      stop   Stop a container
+      rm     Remove a container, and what it has written
+      kill   Send a signal to a container
+      wait   Wait until containers have ended, and print their exit codes
+      prune  Remove all containers that have ended, and what else nobody needs
+      help   Print this message or the help of the given subcommand(s)
 
     Options:
           --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
@@ -119,12 +122,19 @@ fn help_tells_what_there_is() {
     Options:
       -d, --detach                        Run in the background, and print the container's id
           --root <DIR>                    Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+          --name <NAME>                   What to call it [default: one that is drawn]
+          --rm                            Remove it when it has ended
           --init                          Run a small PID 1 that passes signals on to the command, and reaps its orphans
       -i, --interactive                   Keep stdin open, in the background too
       -t, --tty                           Give it a terminal of its own
           --hostname <NAME>               Hostname inside the container [default: tiny-container]
+      -w, --workdir <DIR>                 Where in the container the command begins; it is made, if it is not there
+      -e, --env <NAME[=VALUE]>            Give its command a variable; without a value, the one that you have
+          --env-file <FILE>               The same from a file, with a variable in each line
           --net <NET>                     What it sees of the network: bridge, isolated (also called none) or host [default: bridge for root]
           --subnet <NETWORK>              The addresses for --net bridge [env: TINY_DOCKER_SUBNET] [default: 10.10.0.0/24]
+          --add-host <NAME:ADDRESS>       A line more for its /etc/hosts; host-gateway is the address of this host
+          --dns <ADDRESS>                 A DNS server, in place of the host's
       -m, --memory <SIZE>                 How much memory it may use, as 128m or 1g
           --cpus <NUMBER>                 How many CPUs it may keep busy, as 0.5 or 2
           --pids-limit <NUMBER>           How many processes and threads it may have
@@ -154,7 +164,7 @@ fn help_tells_what_there_is() {
     Usage: tiny-docker logs [OPTIONS] <ID>
 
     Arguments:
-      <ID>  The container's id, or the beginning of it
+      <ID>  The container's name or id, or the beginning of the id
 
     Options:
       -f, --follow      Go on until the container ends
@@ -167,7 +177,7 @@ fn help_tells_what_there_is() {
     Usage: tiny-docker stop [OPTIONS] <ID>...
 
     Arguments:
-      <ID>...  The containers' ids, or the beginnings of them
+      <ID>...  The containers' names or ids, or the beginnings of the ids
 
     Options:
           --root <DIR>      Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]

@@ -61,7 +61,8 @@ fn each_is_removed_and_each_error_is_told() {
     assert_eq!(seen.code, Some(1));
     assert_eq!(seen.stdout, format!("{id}\n"));
     assert_snapshot!(seen.stderr.replace(id, "ID"), @"
-    tiny-docker: cannot remove nope: no such container: ids have up to 12 digits, 0 to 9 and a to f
+    tiny-docker: cannot remove nope: no such container
+    hint: tiny-docker ps -a
     tiny-docker: cannot remove ID: no such container
     hint: tiny-docker ps -a
     tiny-docker: cannot remove '': the id is empty

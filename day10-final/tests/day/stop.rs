@@ -80,7 +80,10 @@ fn several_share_the_wait_and_a_wrong_one_is_named() {
     assert!(start.elapsed() < Duration::from_secs(9));
     assert_eq!(seen.code, Some(1));
     assert_eq!(seen.stdout.lines().count(), 5);
-    assert_snapshot!(seen.stderr, @"tiny-docker: cannot stop nope: no such container: ids have up to 12 digits, 0 to 9 and a to f");
+    assert_snapshot!(seen.stderr, @"
+    tiny-docker: cannot stop nope: no such container
+    hint: tiny-docker ps -a
+    ");
     assert!(
         containers
             .iter()
@@ -100,8 +103,10 @@ fn every_wrong_id_gets_its_message() {
     }
     assert_snapshot!(messages, @"
     tiny-docker: cannot stop '': the id is empty
-    tiny-docker: cannot stop ../x: no such container: ids have up to 12 digits, 0 to 9 and a to f
-    tiny-docker: cannot stop ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff…: no such container: ids have up to 12 digits, 0 to 9 and a to f
+    tiny-docker: cannot stop ../x: no such container
+    hint: tiny-docker ps -a
+    tiny-docker: cannot stop ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff…: no such container
+    hint: tiny-docker ps -a
     tiny-docker: cannot stop ffffffffffff: no such container
     hint: tiny-docker ps -a
     ");

@@ -1,0 +1,50 @@
+//! `kill`: sends a signal to a container's PID 1. signal(7).
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::Signal;
+
+use crate::failure::{FAILED, warn};
+use crate::store;
+
+/// A signal as the user names it: HUP, SIGHUP, or 1.
+pub fn signal(text: &str) -> Result<Signal, String> {
+    let name = text.to_ascii_uppercase();
+    let name = format!("SIG{}", name.trim_start_matches("SIG"));
+    let number = text.parse().ok();
+    let by_number = number.and_then(|number: i32| Signal::try_from(number).ok());
+    by_number
+        .or_else(|| name.parse().ok())
+        .ok_or_else(|| "there is no such signal\nhint: kill -l".to_owned())
+}
+
+// ANCHOR: kill
+/// Sends `signal` to the containers that `ids` mean. What becomes of them is theirs to decide, but for SIGKILL.
+pub fn kill(ids: &[String], signal: Signal, state: &Path) -> Result<u8> {
+    let mut code = 0;
+    for id in ids {
+        match one(id, signal, state).with_context(|| format!("cannot kill {}", store::shown(id))) {
+            Ok(()) => drop(writeln!(io::stdout(), "{id}")),
+            Err(error) => {
+                warn(&error);
+                code = FAILED;
+            }
+        }
+    }
+    Ok(code)
+}
+
+fn one(id: &str, signal: Signal, state: &Path) -> Result<()> {
+    let container = store::find(state, id)?;
+    if signal != Signal::SIGKILL {
+        // Before, there is no command that could hear it.
+        store::started(state, &container.id)?;
+    }
+    match container.running()? {
+        Some(process) => process.signal(signal),
+        None => bail!("it is not running"),
+    }
+}
+// ANCHOR_END: kill

@@ -1,0 +1,60 @@
+//! How a container's programs find the address for a name: `--add-host`, `--dns`. hosts(5), resolv.conf(5).
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+/// As in Docker: the address by which the container reaches its host.
+const HOST: &str = "host-gateway";
+
+// ANCHOR: lookup
+#[derive(Args, Clone, Default, Serialize, Deserialize)]
+pub struct Lookup {
+    /// A line more for its /etc/hosts; host-gateway is the address of this host
+    #[arg(long, value_name = "NAME:ADDRESS")]
+    pub add_host: Vec<Host>,
+    /// A DNS server, in place of the host's
+    #[arg(long, value_name = "ADDRESS")]
+    pub dns: Vec<IpAddr>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Host {
+    pub name: String,
+    /// None is the host's: it is not known before the container has a network.
+    pub address: Option<IpAddr>,
+}
+// ANCHOR_END: lookup
+
+impl Lookup {
+    /// Whether the user has asked for something.
+    pub fn is_asked_for(&self) -> bool {
+        !self.add_host.is_empty() || !self.dns.is_empty()
+    }
+}
+
+impl FromStr for Host {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some((name, address)) = text.split_once(':') else {
+            return Err("it has to be NAME:ADDRESS".to_owned());
+        };
+        let legal = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+        if name.is_empty() || !name.chars().all(legal) {
+            return Err("in a name, only letters, digits, '-', '.' and '_' are allowed".to_owned());
+        }
+        let address = match address {
+            HOST => None,
+            _ => Some(
+                address
+                    .parse()
+                    .map_err(|_| format!("{address} is no address"))?,
+            ),
+        };
+        let name = name.to_owned();
+        Ok(Self { name, address })
+    }
+}
