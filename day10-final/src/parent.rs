@@ -82,22 +82,26 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     drop(cgroup);
     drop(cable);
     if failure.is_empty() {
-        container.status = Status::Exited;
-        container.exit_code = Some(code);
-        container.finished_at = Some(now());
-        record.tell(code);
-        let noted = match container.remove {
-            true => record.remove(),
-            false => record.save(&container),
-        };
-        // The command has done its work, and its exit code is worth more than this error.
-        if let Err(error) = noted {
-            warn(&error);
-        }
+        note_its_end(container, record, code);
         return Ok(code);
     }
     let reason = anyhow!("{}", String::from_utf8_lossy(&failure));
     Err(Failure { code, reason })
+}
+
+/// The command has done its work, and its exit code is worth more than an error here.
+fn note_its_end(mut container: Container, mut record: Record, code: u8) {
+    container.status = Status::Exited;
+    container.exit_code = Some(code);
+    container.finished_at = Some(now());
+    record.tell(code);
+    let noted = match container.remove {
+        true => record.remove(),
+        false => record.save(&container),
+    };
+    if let Err(error) = noted {
+        warn(&error);
+    }
 }
 
 /// Does what only the host can. As long as the cable lives, it is plugged in.
