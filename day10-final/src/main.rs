@@ -38,6 +38,7 @@ mod process;
 mod prune;
 mod ps;
 mod pty;
+mod record;
 mod relay;
 mod rm;
 mod rootfs;

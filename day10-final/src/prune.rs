@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::container::Status;
 use crate::failure::{FAILED, warn};
-use crate::store::Record;
+use crate::record::Record;
 use crate::{idmap, name, store};
 
 const WARNING: &str = "WARNING! This will remove all stopped containers.\n\

@@ -8,8 +8,8 @@ use nix::sys::signal::Signal;
 
 use crate::cgroup;
 use crate::failure::{FAILED, warn};
-use crate::store;
-use crate::store::Record;
+use crate::record::Record;
+use crate::store::{self, NoSuch};
 
 // ANCHOR: rm
 /// Removes the containers that `ids` mean: with `force` the running ones, too.
@@ -20,7 +20,10 @@ pub fn remove(ids: &[String], force: bool, state: &Path) -> Result<u8> {
             Ok(()) => drop(writeln!(io::stdout(), "{id}")),
             Err(error) => {
                 warn(&error);
-                code = FAILED;
+                // With force, what is not there is as it should be.
+                if !(force && error.is::<NoSuch>()) {
+                    code = FAILED;
+                }
             }
         }
     }

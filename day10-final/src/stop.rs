@@ -11,8 +11,8 @@ use crate::cgroup;
 use crate::container::{Container, Status, now};
 use crate::failure::{FAILED, KILLED, warn};
 use crate::pidfd::PidFd;
+use crate::record::Record;
 use crate::store;
-use crate::store::Record;
 
 /// A container that has been asked to end.
 struct Ending {

@@ -1,149 +1,32 @@
-//! The records of the containers: containers/ID/config.json in the state directory.
+//! The containers that there are: directories in containers/ in the state directory.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::error::Error;
+use std::fmt::{self, Display, Formatter};
+use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::process;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::container::{Container, Status};
 use crate::id::Id;
-use crate::state::create_private;
+use crate::record::Record;
 use crate::{idmap, name};
 
-const NONE: &str = "no such container\nhint: tiny-docker ps -a";
+/// There is no such container.
+#[derive(Debug)]
+pub struct NoSuch;
 
-/// The directory of one container, in the hands of the process that waits for it: nobody else writes there.
-pub struct Record {
-    directory: PathBuf,
-    state: PathBuf,
-    id: Id,
-    name: String,
-    kept: bool,
-    /// Locked while the container starts.
-    starting: Option<File>,
-    /// Locked while this process may write.
-    _lock: Option<File>,
-}
-
-impl Record {
-    // ANCHOR: create
-    /// Makes room for a new container, under a name that nobody looks at until it is [saved](Self::save).
-    ///
-    /// Goes away again when dropped, unless it is [kept](Self::keep).
-    pub fn create(state: &Path, container: &mut Container) -> Result<Self> {
-        let containers = state.join("containers");
-        create_private(&containers)?;
-        let mut record = Self::of(state, container);
-        record.directory = unfinished(&record.directory);
-        record.kept = false;
-        // Without a lock, it looks like one that somebody has left behind.
-        let all = lock(&containers)?;
-        let created = DirBuilder::new().mode(0o700).create(&record.directory);
-        created.with_context(|| format!("cannot create {}", record.directory.display()))?;
-        record.lock()?;
-        container.name = name::reserve(state, &container.name, &container.id)?;
-        drop(all);
-        record.name.clone_from(&container.name);
-        record.starting = Some(lock(&record.directory)?);
-        Ok(record)
-    }
-
-    /// That of `container`, not locked yet.
-    fn of(state: &Path, container: &Container) -> Self {
-        Self {
-            directory: directory(state, &container.id),
-            state: state.to_owned(),
-            id: container.id.clone(),
-            name: container.name.clone(),
-            kept: true,
-            starting: None,
-            _lock: None,
-        }
-    }
-    // ANCHOR_END: create
-
-    // ANCHOR: save
-    /// Writes `container` to the record: all of it or, where that fails, nothing.
-    pub fn save(&mut self, container: &Container) -> Result<()> {
-        let text =
-            serde_json::to_string_pretty(container).context("cannot describe the container")?;
-        let config = self.directory.join("config.json");
-        let new = config.with_extension(format!("json.{}", process::id()));
-        let saved = fs::write(&new, text + "\n").and_then(|()| fs::rename(&new, &config));
-        if saved.is_err() {
-            let _ = fs::remove_file(&new);
-        }
-        saved.with_context(|| format!("cannot save {}", config.display()))?;
-        // Under its own name it is complete from the first moment: others may be reading.
-        let directory = directory(&self.state, &self.id);
-        fs::rename(&self.directory, &directory).context("cannot name the record")?;
-        self.directory = directory;
-        Ok(())
-    }
-    // ANCHOR_END: save
-
-    // ANCHOR: open
-    /// The record of the container `id`, as soon as nobody else has it in hands.
-    ///
-    /// The kernel lifts a lock when who has it ends, in any way: flock(2).
-    pub fn open(state: &Path, container: &Container) -> Result<Self> {
-        let mut record = Self::of(state, container);
-        record.lock()?;
-        Ok(record)
-    }
-
-    fn lock(&mut self) -> Result<()> {
-        let file = self.directory.join("lock");
-        let cannot = || format!("cannot lock {}", file.display());
-        let mut options = OpenOptions::new();
-        let lock = options.create(true).append(true).open(&file);
-        let lock = lock.with_context(cannot)?;
-        lock.lock().with_context(cannot)?;
-        self._lock = Some(lock);
-        Ok(())
-    }
-    // ANCHOR_END: open
-
-    /// What it says about its container.
-    pub fn load(&self) -> Result<Container> {
-        load(&self.directory, &self.id)
-    }
-
-    /// Leaves the exit code to whoever has the lock open: the rest may be gone when they get it.
-    pub fn tell(&self, code: u8) {
-        let _ = fs::write(self.directory.join("lock"), code.to_string());
-    }
-
-    /// Forgets it, with all that is kept beside it.
-    pub fn remove(&mut self) -> Result<()> {
-        // The first step decides: nobody is to find half of it.
-        let gone = unfinished(&self.directory);
-        fs::rename(&self.directory, &gone).context("cannot rename its record")?;
-        self.directory.clone_from(&gone);
-        name::release(&self.state, &self.name, &self.id);
-        idmap::remove(&gone)
-    }
-
-    /// It has started: from now on there is something to remember, and to [look into](started).
-    pub fn keep(&mut self) {
-        self.kept = true;
-        self.starting = None;
+impl Display for NoSuch {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        f.write_str("no such container\nhint: tiny-docker ps -a")
     }
 }
 
-impl Drop for Record {
-    fn drop(&mut self) {
-        if !self.kept {
-            let _ = self.remove();
-        }
-    }
-}
+impl Error for NoSuch {}
 
 /// Where the record of the container `id` is.
-fn directory(state: &Path, id: &Id) -> PathBuf {
+pub fn directory(state: &Path, id: &Id) -> PathBuf {
     state.join("containers").join(id.to_string())
 }
 
@@ -162,7 +45,7 @@ pub fn started(state: &Path, id: &Id) -> Result<()> {
 // ANCHOR_END: started
 
 /// Locks a `directory`, as long as the result is held.
-fn lock(directory: &Path) -> Result<File> {
+pub fn lock(directory: &Path) -> Result<File> {
     let cannot = || format!("cannot lock {}", directory.display());
     let file = File::open(directory).with_context(cannot)?;
     file.lock().with_context(cannot)?;
@@ -170,7 +53,7 @@ fn lock(directory: &Path) -> Result<File> {
 }
 
 /// The name of a record that is being made or removed.
-fn unfinished(directory: &Path) -> PathBuf {
+pub fn unfinished(directory: &Path) -> PathBuf {
     let name = directory.file_name().unwrap_or_default().to_string_lossy();
     directory.with_file_name(format!(".{}", name.trim_start_matches('.')))
 }
@@ -228,7 +111,7 @@ pub fn find(state: &Path, text: &str) -> Result<Container> {
     if let Some(id) = whole.or_else(|| name::find(state, text)) {
         return load(&directory(state, &id), &id).or_else(|error| match exists(state, &id) {
             true => Err(error),
-            false => bail!(NONE),
+            false => bail!(NoSuch),
         });
     }
     let mut ids = match Id::may_begin_with(text) {
@@ -237,7 +120,7 @@ pub fn find(state: &Path, text: &str) -> Result<Container> {
     };
     ids.retain(|id| id.to_string().starts_with(text));
     match &ids[..] {
-        [] => bail!(NONE),
+        [] => bail!(NoSuch),
         [id] => load(&directory(state, id), id),
         [one, another, ..] => bail!("{} ids begin so, as {one} and {another}", ids.len()),
     }
@@ -300,7 +183,7 @@ pub fn lock_file(state: &Path, id: &Id) -> PathBuf {
 
 // ANCHOR: load
 /// What `directory` says about the container `id`, corrected by what the kernel says.
-fn load(directory: &Path, id: &Id) -> Result<Container> {
+pub fn load(directory: &Path, id: &Id) -> Result<Container> {
     let config = directory.join("config.json");
     let damaged = || format!("cannot read {}", config.display());
     let text = fs::read(&config).with_context(damaged)?;
