@@ -1,6 +1,6 @@
 //! A group of processes that the kernel keeps within limits: cgroups(7), and the kernel's cgroup-v2.rst.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -102,16 +102,25 @@ impl Cgroup {
 }
 
 // ANCHOR: enter
-/// In the child: takes this process in, and with it all that it starts.
+/// The files by which a process gets into the group with these `directories`: from inside, they cannot be seen.
 ///
-/// In version 1 by "tasks", which is for one thread. For that, if it is the writer itself (0), the kernel need not hold up all
+/// In version 1 "tasks", which is for one thread. For that, if it is the writer itself (0), the kernel need not hold up all
 /// the forks of the machine, as it does for another process: that may take 10 ms.
-pub fn enter(directories: &[PathBuf]) -> Result<()> {
-    for directory in directories {
+pub fn doors(directories: &[PathBuf]) -> Result<Vec<File>> {
+    let door = |directory: &PathBuf| {
         let tasks = directory.join("tasks");
         let procs = directory.join("cgroup.procs");
         let file = if tasks.exists() { tasks } else { procs };
-        write(&file, "0").context("cannot enter the cgroup")?;
+        let opened = OpenOptions::new().write(true).open(file);
+        opened.context("cannot enter the cgroup")
+    };
+    directories.iter().map(door).collect()
+}
+
+/// Takes this process in, and with it all that it starts.
+pub fn enter(doors: Vec<File>) -> Result<()> {
+    for mut door in doors {
+        door.write_all(b"0").context("cannot enter the cgroup")?;
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ fn become_container(socket: &UnixStream) -> Result<Infallible, Failure> {
     let container: Container =
         serde_json::from_reader(BufReader::new(socket)).context("cannot read what to become")?;
 
-    cgroup::enter(&container.cgroup)?;
+    cgroup::enter(cgroup::doors(&container.cgroup)?)?;
     namespaces::hide_cgroups()?;
     sethostname(&container.hostname).context("cannot set the hostname")?;
     if let Some(log) = container.log.as_ref().filter(|_| !container.tty) {
@@ -39,6 +39,7 @@ fn become_container(socket: &UnixStream) -> Result<Infallible, Failure> {
     let user = container.privileges.user()?;
     if container.tty {
         pty::open(socket, user.uid)?;
+        pty::be_console()?;
     }
     if let Some(directory) = &container.directory {
         workdir::create(directory)?;

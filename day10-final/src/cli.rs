@@ -11,7 +11,7 @@ use crate::lookup::Lookup;
 use crate::network::Net;
 use crate::subnet::Subnet;
 use crate::volume::Volumes;
-use crate::{kill, name, privileges, workdir};
+use crate::{exec, kill, name, privileges, workdir};
 
 /// A container runtime that is small enough to read
 #[derive(Parser)]
@@ -34,6 +34,8 @@ pub struct Cli {
 pub enum Command {
     /// Run a command in a new container
     Run(Box<RunOptions>),
+    /// Run a command more in a container that runs
+    Exec(Box<exec::Options>),
     /// List containers
     Ps {
         /// Those that have ended, too

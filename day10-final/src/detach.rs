@@ -9,10 +9,8 @@ use anyhow::{Context, Result, anyhow};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, chdir, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
 
-use crate::cli::RunOptions;
 use crate::failure::Failure;
 use crate::id::Id;
-use crate::parent;
 
 /// Who waits for the container to start: the other end is in the command that the user has typed.
 pub struct Caller {
@@ -21,8 +19,12 @@ pub struct Caller {
 }
 
 // ANCHOR: run
-/// Leaves the work of [`parent::run`] to a new process, the supervisor, and waits until the container has started.
-pub fn run(options: RunOptions, state: &Path) -> Result<u8, Failure> {
+/// Leaves the `work`, as that of [`crate::parent::run`], to a new process, the supervisor, and waits until the command has
+/// started.
+pub fn run(
+    keep_stdin: bool,
+    work: impl FnOnce(Caller) -> Result<u8, Failure>,
+) -> Result<u8, Failure> {
     let (mut news, caller) = io::pipe().context("cannot create a pipe")?;
     // SAFETY: this process has one thread, so the new one can go on as if it were this one.
     match unsafe { fork() }.context("cannot fork")? {
@@ -31,9 +33,9 @@ pub fn run(options: RunOptions, state: &Path) -> Result<u8, Failure> {
             // No terminal can hang up on it, or send it a Ctrl-C.
             setsid().context("cannot leave the session")?;
             // Held until the container has ended.
-            let _typing = keep_stdin_open(options.interactive && !options.tty)?;
+            let _typing = keep_stdin_open(keep_stdin)?;
             let (pipe, null) = (caller, null()?);
-            parent::run(options, state, Some(Caller { pipe, null }))
+            work(Caller { pipe, null })
         }
         ForkResult::Parent { child } => {
             drop(caller);
@@ -52,12 +54,14 @@ pub fn run(options: RunOptions, state: &Path) -> Result<u8, Failure> {
 
 impl Caller {
     // ANCHOR: started
-    /// Prints the id for the caller, and lets go of its directory, and of its terminal or pipes: it may be
+    /// Prints the id, if there is a new one, for the caller, and lets go of its directory, and of its terminal or pipes: it may be
     /// waiting for their end.
     ///
     /// Where the caller is gone, there is nobody to tell, and the container runs all the same.
-    pub fn started(mut self, id: &Id) {
-        let _ = writeln!(io::stdout(), "{id}");
+    pub fn started(mut self, id: Option<&Id>) {
+        if let Some(id) = id {
+            let _ = writeln!(io::stdout(), "{id}");
+        }
         let _ = chdir("/");
         let _ = dup2_stdin(&self.null);
         let _ = dup2_stdout(&self.null);
@@ -100,7 +104,7 @@ pub fn open(log: &Path) -> Result<File> {
     file.with_context(|| format!("cannot open {}", log.display()))
 }
 
-fn null() -> Result<File> {
+pub fn null() -> Result<File> {
     let mut options = OpenOptions::new();
     let null = options.read(true).write(true).open("/dev/null");
     null.context("cannot open /dev/null")

@@ -65,7 +65,7 @@ pub fn is_null(file: &FileStat) -> bool {
 // ANCHOR: check_stdio
 /// stdin, stdout and stderr are the caller's. They may be the host's /dev/null, node included; and a directory would be
 /// a way out.
-fn check_stdio() -> Result<()> {
+pub fn check_stdio() -> Result<()> {
     for fd in 0..=2 {
         // SAFETY: used here alone, and no longer than it is open. Where it is not, fstat fails.
         let Ok(there) = fstat(unsafe { BorrowedFd::borrow_raw(fd) }) else {

@@ -13,8 +13,10 @@ mod detach;
 mod dev;
 mod environment;
 mod etc;
+mod exec;
 mod failure;
 mod firewall;
+mod guest;
 mod hierarchy;
 mod host;
 mod id;
@@ -71,19 +73,22 @@ compile_error!("tiny-docker is made of parts of Linux: build it there, on x86_64
 
 // ANCHOR: main
 fn main() -> ExitCode {
-    // The container's side of `run` gets its orders through a socket, not from a command line.
-    let is_child = env::args_os().nth(1).is_some_and(|word| word == "child");
-    let outcome = if is_child {
-        child::main()
-    } else {
-        dispatch(Cli::parse())
+    // The container's side of `run` and `exec` gets its orders through a socket, not from a command line.
+    let role = env::args_os().nth(1);
+    let outcome = match role.as_ref().and_then(|role| role.to_str()) {
+        Some("child") => child::main(),
+        Some("guest") => guest::main(),
+        _ => dispatch(Cli::parse()),
     };
     outcome.unwrap_or_else(|failure| failure.report()).into()
 }
 
 fn dispatch(cli: Cli) -> Result<u8, Failure> {
     // A run that was killed could not do it. (Another one does while it waits.)
-    if !matches!(cli.command, Command::Run(_) | Command::TidyUp { .. }) {
+    if !matches!(
+        cli.command,
+        Command::Run(_) | Command::Exec(_) | Command::TidyUp { .. }
+    ) {
         if let Ok(state) = state::directory(cli.root.clone()) {
             cgroup::remove_abandoned(&state);
             store::remove_abandoned(&state);
@@ -92,9 +97,18 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
     }
     match cli.command {
         Command::Run(options) if options.detach => {
-            detach::run(*options, &state::directory(cli.root)?)
+            let state = state::directory(cli.root)?;
+            let keep_stdin = options.interactive && !options.tty;
+            detach::run(keep_stdin, |caller| {
+                parent::run(*options, &state, Some(caller))
+            })
         }
         Command::Run(options) => parent::run(*options, &state::directory(cli.root)?, None),
+        Command::Exec(options) if options.detach => {
+            let state = state::directory(cli.root)?;
+            detach::run(false, |caller| exec::run(*options, &state, Some(caller)))
+        }
+        Command::Exec(options) => exec::run(*options, &state::directory(cli.root)?, None),
         Command::Ps { all } => {
             ps::print(all, &state::directory(cli.root)?).map_err(Failure::of_a_look)
         }

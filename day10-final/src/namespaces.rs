@@ -1,7 +1,8 @@
 //! New namespaces for the child: clone(2), namespaces(7), user_namespaces(7).
 
 use std::convert::Infallible;
-use std::fs;
+use std::ffi::CStr;
+use std::fs::{self, File};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 
@@ -10,7 +11,7 @@ use nix::errno::Errno;
 use nix::fcntl::AtFlags;
 use nix::mount::{MsFlags, mount};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sched::{CloneFlags, clone, unshare};
+use nix::sched::{CloneFlags, clone, setns, unshare};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::sys::wait::waitpid;
@@ -19,6 +20,7 @@ use nix::unistd::{Pid, execveat, geteuid, setpgid, setsid};
 use crate::command::close_on_exec;
 use crate::failure::RUNTIME_FAILED;
 use crate::network::Net;
+use crate::process::Process;
 use crate::{binary, idmap};
 
 /// Where the child finds its end of the socket.
@@ -41,13 +43,49 @@ pub fn spawn_child(socket: UnixStream, lend_terminal: bool, net: Net) -> Result<
         // Only root may create the others. In a user namespace of its own, everybody is root.
         flags |= CloneFlags::CLONE_NEWUSER;
     }
+    spawn(flags, || {
+        if lend_terminal {
+            let myself = Pid::from_raw(0);
+            setpgid(myself, myself).context("cannot create a process group")?;
+        } else {
+            // In the caller's group, a `kill 0` inside would reach the caller. In its session, /dev/tty would.
+            setsid().context("cannot create a session")?;
+        }
+        if rootless {
+            idmap::keep_capabilities()?;
+        }
+        start_again(c"child", &socket)
+    })
+}
+// ANCHOR_END: spawn_child
+
+// ANCHOR: spawn_guest
+/// The same for a command more in the container whose PID 1 is `host`. It has no namespace yet but one for its mounts, see
+/// [`binary::protected`]. An ordinary user has the right to that one only where they are root.
+pub fn spawn_guest(socket: UnixStream, host: &Process) -> Result<Pid> {
+    let user = format!("/proc/{}/ns/user", host.pid);
+    spawn(CloneFlags::empty(), || {
+        setsid().context("cannot create a session")?;
+        if !geteuid().is_root() {
+            let user = File::open(&user).context("cannot open its user namespace")?;
+            ensure!(host.is_alive(), "it is not running");
+            setns(user, CloneFlags::CLONE_NEWUSER).context("cannot join its user namespace")?;
+        }
+        unshare(CloneFlags::CLONE_NEWNS).context("cannot create a mount namespace")?;
+        start_again(c"guest", &socket)
+    })
+}
+// ANCHOR_END: spawn_guest
+
+// ANCHOR: spawn
+/// A child in new namespaces, by `flags`, which does nothing but to `start` this program again.
+fn spawn(flags: CloneFlags, start: impl Fn() -> Result<Infallible>) -> Result<Pid> {
     // As vfork(2): until the child execs, it borrows the memory of this process, which sleeps meanwhile.
     // That saves a copy, and when clone returns, all that comes before exec is done.
-    flags |= CloneFlags::CLONE_VM | CloneFlags::CLONE_VFORK;
-
+    let flags = flags | CloneFlags::CLONE_VM | CloneFlags::CLONE_VFORK;
     let mut failure = None;
     let start = || {
-        let Err(error) = start_again(&socket, rootless, lend_terminal);
+        let Err(error) = start();
         failure = Some(error);
         isize::from(RUNTIME_FAILED)
     };
@@ -64,29 +102,19 @@ pub fn spawn_child(socket: UnixStream, lend_terminal: bool, net: Net) -> Result<
         }
     }
 }
-// ANCHOR_END: spawn_child
+// ANCHOR_END: spawn
 
 // ANCHOR: start_again
 /// Between clone and exec: system calls, and nothing that would outlive them in the parent's memory.
-fn start_again(socket: &UnixStream, rootless: bool, lend_terminal: bool) -> Result<Infallible> {
+fn start_again(role: &CStr, socket: &UnixStream) -> Result<Infallible> {
     // If the runtime is killed, so is the container: PID 1, and with it all the others.
     set_pdeathsig(Signal::SIGKILL).context("cannot tie the container to the runtime")?;
-    if lend_terminal {
-        let myself = Pid::from_raw(0);
-        setpgid(myself, myself).context("cannot create a process group")?;
-    } else {
-        // In the caller's group, a `kill 0` inside would reach the caller. In its session, /dev/tty would.
-        setsid().context("cannot create a session")?;
-    }
-    if rootless {
-        idmap::keep_capabilities()?;
-    }
     keep_mounts_private()?;
     let program = binary::protected()?;
     // What the caller's shell had open could still be given a path, as /proc/self/fd/9.
     close_on_exec()?;
     keep_as(SOCKET, socket).context("cannot keep the socket")?;
-    let (arguments, environment) = ([c"tiny-docker", c"child"], [c""; 0]);
+    let (arguments, environment) = ([c"tiny-docker", role], [c""; 0]);
     let itself = AtFlags::AT_EMPTY_PATH;
     execveat(program, c"", &arguments, &environment, itself)
         .context("cannot run this program again")

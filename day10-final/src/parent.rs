@@ -32,7 +32,7 @@ use crate::{cgroup, etc, idmap, layer, namespaces, pty, signals};
 ///
 /// A `caller` is told when it has started.
 pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<u8, Failure> {
-    pty::check_stdin(&options)?;
+    pty::check_stdin(options.interactive && options.tty && !options.detach)?;
     // The caller's mask would decide who may read what the container creates. This one is Docker's, too.
     umask(Mode::from_bits_truncate(0o022));
     let subnet = options.subnet;
@@ -60,13 +60,14 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
 
     // Silence means success: the child's end closes by itself when its exec succeeds.
     let (failure, terminals_end) = pty::receive(&socket);
-    let relay = terminals_end.map(|end| Relay::new(end, &container));
+    let relay =
+        terminals_end.map(|end| Relay::new(end, container.log.as_deref(), container.interactive));
     let relay = relay.transpose()?;
 
     if failure.is_empty() {
         record.keep();
         if let Some(caller) = caller {
-            caller.started(&container.id);
+            caller.started(Some(&container.id));
         }
     }
 
@@ -129,7 +130,7 @@ fn prepare(
 }
 
 /// Waits for the end of `child`, and returns the exit code to pass on.
-fn wait(child: Pid, signals: &SignalFd, at_keyboard: Option<Pid>) -> Result<u8> {
+pub fn wait(child: Pid, signals: &SignalFd, at_keyboard: Option<Pid>) -> Result<u8> {
     loop {
         if let Some((_, status)) = ended(child).context("cannot wait for the command")? {
             return Ok(exit_code(status));

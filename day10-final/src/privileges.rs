@@ -70,6 +70,11 @@ impl From<Options> for Privileges {
 }
 
 impl Privileges {
+    /// The same for another user of the container's.
+    pub fn of_user(&mut self, user: String) {
+        self.user = Some(user);
+    }
+
     /// Whose the command will be. To be asked inside, where the names mean something.
     pub fn user(&self) -> Result<User> {
         self.user.as_deref().map_or(Ok(User::root()), User::find)

@@ -16,13 +16,11 @@ use nix::pty::{PtyMaster, Winsize, posix_openpt, unlockpt};
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 use nix::unistd::{Uid, dup2_stderr, dup2_stdin, dup2_stdout, fchown};
 
-use crate::cli::RunOptions;
 use crate::failure::{FAILED, Failure};
 use crate::mounts::bind;
 
-/// What a pipe cannot do. In the background nobody types, so there it may be one.
-pub fn check_stdin(options: &RunOptions) -> Result<(), Failure> {
-    let typed = options.interactive && options.tty && !options.detach;
+/// What a pipe cannot do, for who is `typed` to. In the background nobody types, so there it may be one.
+pub fn check_stdin(typed: bool) -> Result<(), Failure> {
     if !typed || io::stdin().is_terminal() {
         return Ok(());
     }
@@ -46,10 +44,6 @@ pub fn open(socket: &UnixStream, owner: Uid) -> Result<()> {
     // Until here 0, 1 and 2 are the caller's. Now, since a program asks for the size when it starts.
     copy_size(&theirs)?;
     fchown(&theirs, Some(owner), None).context("cannot give the terminal to its user")?;
-    // Where an init system and a syslog expect one, as in Docker.
-    File::create("/dev/console").context("cannot create /dev/console")?;
-    let path = format!("/proc/self/fd/{}", theirs.as_raw_fd());
-    bind(path, "/dev/console").context("cannot bind /dev/console")?;
 
     control(&theirs).context("cannot make the terminal the session's own")?;
     send(socket, &ours).context("cannot hand over the terminal")?;
@@ -58,6 +52,12 @@ pub fn open(socket: &UnixStream, owner: Uid) -> Result<()> {
     dup2_stderr(&theirs).context("cannot write stderr to the terminal")
 }
 // ANCHOR_END: open
+
+/// Puts it where an init system and a syslog expect one, as in Docker.
+pub fn be_console() -> Result<()> {
+    File::create("/dev/console").context("cannot create /dev/console")?;
+    bind("/proc/self/fd/0", "/dev/console").context("cannot bind /dev/console")
+}
 
 // ANCHOR: copy_size
 /// Makes `terminal` as wide and as high as the caller's, if they have one: who uses it is told by a SIGWINCH.

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 
 use anyhow::{Context, Error, Result};
 use nix::errno::Errno;
@@ -12,7 +13,6 @@ use nix::sys::signal::Signal;
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::Pid;
 
-use crate::container::Container;
 use crate::failure::warn;
 use crate::lane::Lane;
 use crate::parent::{ended, exit_code};
@@ -35,22 +35,22 @@ pub struct Relay {
 
 impl Relay {
     /// Between `terminal`, the runtime's side of it, and what the container's user has asked for.
-    pub fn new(terminal: OwnedFd, container: &Container) -> Result<Self> {
+    pub fn new(terminal: OwnedFd, log: Option<&Path>, interactive: bool) -> Result<Self> {
         fcntl(&terminal, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
             .context("cannot make the terminal non-blocking")?;
         let terminal = File::from(terminal);
-        let typed = match &container.log {
-            None if container.interactive => Some(Lane::new(copy(io::stdin())?, copy(&terminal)?)),
+        let typed = match log {
+            None if interactive => Some(Lane::new(copy(io::stdin())?, copy(&terminal)?)),
             _ => None,
         };
-        let to = match &container.log {
+        let to = match log {
             Some(log) => locked(detach::open(log)?)?,
             None => copy(io::stdout())?,
         };
         Ok(Self {
             typed,
             printed: Some(Lane::new(terminal, to)),
-            to_log: container.log.is_some(),
+            to_log: log.is_some(),
             closed: false,
         })
     }

@@ -1,0 +1,113 @@
+//! `exec`: a command more in a container that runs. The host's side, as [`crate::parent`] is that of `run`.
+
+use std::io::Write;
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+use clap::Args;
+use nix::unistd::dup2_stdin;
+
+use crate::container::Container;
+use crate::detach::{self, Caller};
+use crate::environment::Variables;
+use crate::failure::Failure;
+use crate::parent::wait;
+use crate::relay::Relay;
+use crate::{namespaces, pty, signals, store, workdir};
+
+#[derive(Args)]
+pub struct Options {
+    /// Run in the background; what it prints is lost
+    #[arg(short, long)]
+    pub detach: bool,
+    /// Let it read your stdin
+    #[arg(short, long)]
+    pub interactive: bool,
+    /// Give it a terminal of its own
+    #[arg(short, long)]
+    pub tty: bool,
+    #[command(flatten)]
+    pub environment: Variables,
+    /// Where in the container it begins
+    #[arg(short, long, value_name = "DIR", value_parser = workdir::check)]
+    pub workdir: Option<PathBuf>,
+    /// Run as this user of the container's, by name or number
+    #[arg(short, long, value_name = "USER[:GROUP]")]
+    pub user: Option<String>,
+    /// The container's name or id, or the beginning of the id
+    pub id: String,
+    /// The command and its arguments
+    #[arg(required = true, trailing_var_arg = true)]
+    pub command: Vec<String>,
+}
+
+// ANCHOR: run
+/// Runs the command to its end, and returns the exit code to pass on. A `caller` is told when it has started.
+pub fn run(options: Options, state: &Path, caller: Option<Caller>) -> Result<u8, Failure> {
+    let typed = options.interactive && options.tty && !options.detach;
+    pty::check_stdin(typed)?;
+    if !options.interactive {
+        dup2_stdin(detach::null()?).context("cannot close stdin")?;
+    }
+    let cannot = format!("cannot execute in {}", store::shown(&options.id));
+    let container = find(&options.id, state).context(cannot.clone());
+    let guest = as_guest(container.map_err(Failure::of_a_look)?, options)?;
+
+    let signals = signals::hold()?;
+    let (mut socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;
+    let host = guest.process.as_ref().context("it has no process")?;
+    let child = namespaces::spawn_guest(childs_end, host).context(cannot.clone())?;
+    let description = serde_json::to_vec(&guest).context("cannot describe the command")?;
+    // Where the child is dead already, what it has said, or how it ended, tells more than this error.
+    let _ = socket
+        .write_all(&description)
+        .and_then(|()| socket.shutdown(Shutdown::Write));
+
+    // Silence means success, as for `run`.
+    let (failure, terminals_end) = pty::receive(&socket);
+    let relay = terminals_end.map(|end| Relay::new(end, guest.log.as_deref(), guest.interactive));
+    let relay = relay.transpose()?;
+    if let Some(caller) = caller.filter(|_| failure.is_empty()) {
+        caller.started(None);
+    }
+    let code = match relay.filter(|_| failure.is_empty()) {
+        Some(relay) => relay.run(child, &signals)?,
+        None => wait(child, &signals, Some(child))?,
+    };
+    if failure.is_empty() {
+        return Ok(code);
+    }
+    let reason = anyhow!("{}", String::from_utf8_lossy(&failure)).context(cannot);
+    Err(Failure { code, reason })
+}
+// ANCHOR_END: run
+
+/// One that has started: until then, its PID 1 has the host's root.
+fn find(id: &str, state: &Path) -> Result<Container> {
+    let found = store::find(state, id)?;
+    store::started(state, &found.id)?;
+    let container = store::find(state, id)?;
+    match container.running()? {
+        Some(_) => Ok(container),
+        None => bail!("it is not running"),
+    }
+}
+
+// ANCHOR: as_guest
+/// The `container` as the command is to find it. In all that is not asked for, it is as for its first one.
+fn as_guest(mut container: Container, options: Options) -> Result<Container> {
+    container.command = options.command;
+    container.environment.extend(options.environment.resolve()?);
+    container.directory = options.workdir.or(container.directory);
+    container.interactive = options.interactive;
+    container.tty = options.tty;
+    // As in Docker, whose log is of the container's first command only.
+    container.log = options.detach.then(|| PathBuf::from("/dev/null"));
+    if let Some(user) = options.user {
+        container.privileges.of_user(user);
+    }
+    Ok(container)
+}
+// ANCHOR_END: as_guest
