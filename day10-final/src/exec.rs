@@ -72,9 +72,10 @@ pub fn run(options: Options, state: &Path, caller: Option<Caller>) -> Result<u8,
     if let Some(caller) = caller.filter(|_| failure.is_empty()) {
         caller.started(None);
     }
-    let code = match relay.filter(|_| failure.is_empty()) {
-        Some(relay) => relay.run(child, &signals)?,
-        None => wait(child, &signals, Some(child))?,
+    let code = match relay {
+        Some(relay) if failure.is_empty() => relay.run(child, &signals)?,
+        // Without its terminal it would hear a SIGHUP, and that would be its end.
+        _held => wait(child, &signals, Some(child))?,
     };
     if failure.is_empty() {
         return Ok(code);
