@@ -89,6 +89,8 @@ pub enum Command {
         #[arg(short, long)]
         force: bool,
     },
+    /// Show what this host lets tiny-docker do, and what to do about the rest
+    Info,
     /// What the end of a container leaves to be done
     #[command(hide = true)]
     TidyUp { cable: Option<u32> },

@@ -17,6 +17,10 @@ use crate::failure::warn;
 use crate::host::{has, type_into};
 use crate::namespaces::refused;
 
+/// What to tell who asks for another one, and how to get them.
+pub const NO_USERS: &str = "this container has no user but root\nhint: install uidmap, and \
+    sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER";
+
 // ANCHOR: map
 /// Makes the caller root in the user namespace of `child`, and where the host has set ids aside for them, has
 /// those follow: as users 1, 2, … of the container.
@@ -49,7 +53,7 @@ pub fn map(child: Pid) -> Result<()> {
 
 // ANCHOR: set_aside
 /// The first user id that is ours beside our own, and how many there are, and the same of groups.
-fn set_aside() -> Option<[String; 2]> {
+pub fn set_aside() -> Option<[String; 2]> {
     let user = geteuid();
     let name = User::from_uid(user).ok()??.name;
     let in_file = |file| {

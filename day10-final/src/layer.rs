@@ -54,7 +54,8 @@ pub fn mount(rootfs: &Path, layer: &Path, rootless: bool) -> Result<()> {
     }
 }
 
-fn overlay(rootfs: &Path, layer: &Path, rootless: bool) -> Result<()> {
+/// With overlayfs, or not at all.
+pub fn overlay(rootfs: &Path, layer: &Path, rootless: bool) -> Result<()> {
     let [upper, work] = PARTS.map(|part| layer.join(part));
     // By descriptors: in a path, a comma or a colon would mean something else.
     let [lower, upper, work] = [directory(rootfs)?, directory(&upper)?, directory(&work)?];

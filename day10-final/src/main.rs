@@ -21,6 +21,7 @@ mod hierarchy;
 mod host;
 mod id;
 mod idmap;
+mod info;
 mod init;
 mod kill;
 mod lane;
@@ -127,6 +128,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Prune { force } => {
             prune::prune(force, &state::directory(cli.root)?).map_err(Failure::of_a_look)
         }
+        Command::Info => info::print(&state::directory(cli.root)?).map_err(Failure::of_a_look),
         Command::TidyUp { cable } => {
             bridge::tidy_up(cable)?;
             Ok(0)

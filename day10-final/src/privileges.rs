@@ -10,6 +10,7 @@ use nix::sys::prctl::{set_keepcaps, set_no_new_privs};
 use nix::unistd::{setgroups, setresgid, setresuid};
 use serde::{Deserialize, Serialize};
 
+use crate::idmap::NO_USERS;
 use crate::user::User;
 use crate::{capabilities, seccomp};
 
@@ -149,9 +150,7 @@ fn become_user(user: &User) -> Result<()> {
 
 fn unmapped(errno: Errno) -> anyhow::Error {
     match errno {
-        Errno::EINVAL | Errno::EPERM => anyhow::anyhow!(
-            "this container has no user but root\nhint: install uidmap, and sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER"
-        ),
+        Errno::EINVAL | Errno::EPERM => anyhow::anyhow!(NO_USERS),
         _ => errno.into(),
     }
 }

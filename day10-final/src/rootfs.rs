@@ -62,7 +62,7 @@ pub fn enter(container: &Container) -> Result<()> {
 
 // ANCHOR: mount_proc
 /// Shows the processes of this process's PID namespace, which is the container's.
-fn mount_proc() -> Result<()> {
+pub fn mount_proc() -> Result<()> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     let mounted = mount(Some("proc"), "/proc", Some("proc"), flags, None::<&str>);
     mounted.map_err(|errno| match errno {

@@ -1,0 +1,233 @@
+//! `info`: what this host lets us do, day by day. It is tried out, in processes that end with it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::process::{self, exit};
+
+use anyhow::{Context, Result, ensure};
+use caps::CapsHashSet;
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::inotify::{InitFlags, Inotify};
+use nix::sys::prctl::set_no_new_privs;
+use nix::sys::utsname::uname;
+use nix::sys::wait::waitpid;
+use nix::unistd::{AccessFlags, ForkResult, Pid, access, fork, getegid, geteuid};
+
+use crate::container::Status;
+use crate::hierarchy::{self, Version};
+use crate::host::has;
+use crate::idmap;
+use crate::namespaces::refused;
+use crate::pidfd::PidFd;
+use crate::process::Process;
+use crate::state::create_private;
+use crate::{layer, rootfs, seccomp, store};
+
+/// The day that needs it, what it is, and how much of it there is, or why there is none.
+type Row = (&'static str, &'static str, Result<String>);
+
+// ANCHOR: print
+/// Prints what there is, and for each lack a hint, if there is a way out.
+pub fn print(state: &Path) -> Result<u8> {
+    let was_there = state.exists();
+    let mut text = about(state)?;
+    for (day, what, outcome) in rows(state) {
+        let _ = match outcome {
+            Ok(how_much) => writeln!(text, "{day:8}{what:28}{how_much}"),
+            Err(reason) => {
+                let reason = format!("{reason:#}").replace('\n', "\n        ");
+                writeln!(text, "{day:8}{what:28}no: {reason}")
+            }
+        };
+    }
+    if !was_there {
+        let _ = fs::remove_dir(state);
+    }
+    io::stdout()
+        .write_all(text.as_bytes())
+        .context("cannot print")?;
+    Ok(0)
+}
+// ANCHOR_END: print
+
+fn about(state: &Path) -> Result<String> {
+    let kernel = uname().context("cannot ask for the kernel's version")?;
+    let all: Vec<_> = store::all(state)?.into_iter().flatten().collect();
+    let running = all
+        .iter()
+        .filter(|container| container.status == Status::Running);
+    Ok(format!(
+        "tiny-docker {}, on {} {}, as {}\n{} containers, {} of them running, in {}\n\n",
+        env!("CARGO_PKG_VERSION"),
+        kernel.sysname().display(),
+        kernel.release().display(),
+        match geteuid() {
+            user if user.is_root() => "root".to_owned(),
+            user => format!("user {user}"),
+        },
+        all.len(),
+        running.count(),
+        state.display(),
+    ))
+}
+
+// ANCHOR: rows
+fn rows(state: &Path) -> Vec<Row> {
+    let yes = |tried: Result<()>| tried.map(|()| "yes".to_owned());
+    let namespaces = attempt(|| enter_namespaces(CloneFlags::empty()));
+    let has_namespaces = namespaces.is_ok();
+    let mut rows = vec![("day 2", "namespaces", yes(namespaces))];
+    // Most of what follows is tried out in some.
+    if has_namespaces {
+        rows.push(("day 3", "a /proc of its own", yes(attempt(mount_proc))));
+    }
+    rows.push(("day 4", "records", yes(writable(state))));
+    rows.push(("day 5", "following a log", yes(watch())));
+    rows.push(("day 6", "signals without a race", yes(pidfd())));
+    let hierarchies = hierarchy::hierarchies().unwrap_or_default();
+    for (what, controller) in [
+        ("limits on memory", "memory"),
+        ("limits on CPUs", "cpu"),
+        ("limits on processes", "pids"),
+    ] {
+        let version = |(version, _)| match version {
+            Version::V1 => "yes, by cgroup v1".to_owned(),
+            Version::V2 => "yes, by cgroup v2".to_owned(),
+        };
+        let group = hierarchy::parent(controller, &hierarchies).map(version);
+        rows.push(("day 7", what, group));
+    }
+    let network = || enter_namespaces(CloneFlags::CLONE_NEWNET);
+    if has_namespaces {
+        rows.push(("day 8", "a network of its own", yes(attempt(network))));
+    }
+    rows.push(("day 9", "a bridge", bridge()));
+    rows.push(("day 9", "a way out, ports", firewall()));
+    if has_namespaces {
+        rows.push(("day 10", "layers", yes(mount_layer(state))));
+        rows.push((
+            "day 10",
+            "a filter of system calls",
+            yes(attempt(load_filter)),
+        ));
+    }
+    rows.push(("day 10", "users beside root", users()));
+    rows
+}
+// ANCHOR_END: rows
+
+// ANCHOR: attempt
+/// Whether a `deed` is possible here, or why it is not. It is done by another process, which ends with it.
+fn attempt(deed: impl FnOnce() -> Result<()>) -> Result<()> {
+    let (mut hear, mut say) = io::pipe().context("cannot create a pipe")?;
+    // SAFETY: this process has one thread.
+    match unsafe { fork() }.context("cannot fork")? {
+        ForkResult::Child => {
+            if let Err(reason) = deed() {
+                let _ = write!(say, "{reason:#}");
+            }
+            exit(0)
+        }
+        ForkResult::Parent { child } => {
+            drop(say);
+            let mut reason = String::new();
+            let heard = hear.read_to_string(&mut reason);
+            waitpid(child, None).context("cannot wait for the attempt")?;
+            heard.context("cannot hear of the attempt")?;
+            ensure!(reason.is_empty(), "{reason}");
+            Ok(())
+        }
+    }
+}
+// ANCHOR_END: attempt
+
+/// As [`crate::namespaces`] does for a container, and `more`.
+fn enter_namespaces(more: CloneFlags) -> Result<()> {
+    let mut flags = CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS;
+    flags |= more;
+    let (user, group) = (geteuid(), getegid());
+    if !user.is_root() {
+        flags |= CloneFlags::CLONE_NEWUSER;
+    }
+    unshare(flags).map_err(refused)?;
+    if !user.is_root() {
+        fs::write("/proc/self/setgroups", "deny")?;
+        fs::write("/proc/self/uid_map", format!("0 {user} 1")).context("cannot map ids")?;
+        fs::write("/proc/self/gid_map", format!("0 {group} 1")).context("cannot map ids")?;
+    }
+    let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(None::<&str>, "/", None::<&str>, flags, None::<&str>).map_err(refused)
+}
+
+/// In the new PID namespace, to which only a child belongs.
+fn mount_proc() -> Result<()> {
+    enter_namespaces(CloneFlags::empty())?;
+    attempt(rootfs::mount_proc)
+}
+
+fn mount_layer(state: &Path) -> Result<()> {
+    let here = state.join(format!(".info-{}", process::id()));
+    fs::create_dir(&here).with_context(|| format!("cannot create {}", here.display()))?;
+    let tried = layer::create(&here.join("layer")).and_then(|()| {
+        attempt(|| {
+            enter_namespaces(CloneFlags::empty())?;
+            layer::overlay(Path::new("/usr"), &here.join("layer"), !geteuid().is_root())
+        })
+    });
+    idmap::remove(&here)?;
+    tried.context("a container gets a copy of its root filesystem")
+}
+
+fn load_filter() -> Result<()> {
+    set_no_new_privs().context("cannot rule out new privileges")?;
+    seccomp::load(&CapsHashSet::new())
+}
+
+fn writable(state: &Path) -> Result<()> {
+    create_private(state)
+        .and_then(|()| Ok(access(state, AccessFlags::W_OK | AccessFlags::X_OK)?))
+        .with_context(|| format!("cannot write to {}\nhint: --root DIR", state.display()))
+}
+
+fn watch() -> Result<()> {
+    Inotify::init(InitFlags::IN_CLOEXEC).context("inotify_init1")?;
+    Ok(())
+}
+
+fn pidfd() -> Result<()> {
+    PidFd::of(&Process::of(Pid::this())?)?.context("this process has ended")?;
+    Ok(())
+}
+
+fn bridge() -> Result<String> {
+    ensure!(
+        geteuid().is_root(),
+        "only root may change the host's network\nhint: sudo tiny-docker run …"
+    );
+    for program in ["ip", "nsenter"] {
+        ensure!(
+            has(program),
+            "{program} is not in PATH\nhint: install iproute2 and util-linux"
+        );
+    }
+    Ok("yes".to_owned())
+}
+
+fn firewall() -> Result<String> {
+    let tools = ["nft", "iptables", "iptables-legacy"];
+    let tool = tools.into_iter().find(|tool| has(tool));
+    tool.map(|tool| format!("yes, by {tool}"))
+        .context("neither nft nor iptables is in PATH\nhint: install nftables")
+}
+
+fn users() -> Result<String> {
+    if geteuid().is_root() {
+        return Ok("yes".to_owned());
+    }
+    let [uids, _] = idmap::set_aside().context(idmap::NO_USERS)?;
+    let number = uids.split(' ').nth(1).unwrap_or_default();
+    Ok(format!("yes, {number} of them"))
+}
