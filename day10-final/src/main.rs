@@ -23,6 +23,7 @@ mod id;
 mod idmap;
 mod info;
 mod init;
+mod instead;
 mod kill;
 mod lane;
 mod layer;
@@ -62,9 +63,10 @@ mod workdir;
 use std::env;
 use std::process::ExitCode;
 
+use anyhow::anyhow;
 use clap::Parser;
 use cli::{Cli, Command};
-use failure::Failure;
+use failure::{Failure, WRONG_USAGE};
 
 #[cfg(not(all(
     target_os = "linux",
@@ -79,9 +81,20 @@ fn main() -> ExitCode {
     let outcome = match role.as_ref().and_then(|role| role.to_str()) {
         Some("child") => child::main(),
         Some("guest") => guest::main(),
-        _ => dispatch(Cli::parse()),
+        _ => parse().and_then(dispatch),
     };
     outcome.unwrap_or_else(|failure| failure.report()).into()
+}
+
+/// What is wrong in it, clap tells, but for what only Docker knows.
+fn parse() -> Result<Cli, Failure> {
+    Cli::try_parse().map_err(|error| match instead::find(&error) {
+        Some(reason) => Failure {
+            code: WRONG_USAGE,
+            reason: anyhow!(reason),
+        },
+        None => error.exit(),
+    })
 }
 
 fn dispatch(cli: Cli) -> Result<u8, Failure> {
