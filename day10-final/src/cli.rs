@@ -10,8 +10,9 @@ use crate::limits::Limits;
 use crate::lookup::Lookup;
 use crate::network::Net;
 use crate::subnet::Subnet;
+use crate::tail::Lines;
 use crate::volume::Volumes;
-use crate::{exec, kill, name, privileges, workdir};
+use crate::{exec, kill, name, privileges, ps, stats, workdir};
 
 /// A container runtime that is small enough to read
 #[derive(Parser)]
@@ -37,16 +38,29 @@ pub enum Command {
     /// Run a command more in a container that runs
     Exec(Box<exec::Options>),
     /// List containers
-    Ps {
-        /// Those that have ended, too
-        #[arg(short, long)]
-        all: bool,
+    Ps(ps::Options),
+    /// Show all that is known about containers, as JSON
+    Inspect {
+        /// The containers' names or ids, or the beginnings of the ids
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
     },
+    /// Show what containers use
+    Stats(stats::Options),
     /// Show what a container has printed
     Logs {
         /// Go on until the container ends
         #[arg(short, long)]
         follow: bool,
+        /// Only the last N lines
+        #[arg(
+            short = 'n',
+            long,
+            value_name = "N",
+            default_value = "all",
+            hide_default_value = true
+        )]
+        tail: Lines,
         /// The container's name or id, or the beginning of the id
         id: String,
     },

@@ -112,12 +112,12 @@ pub enum Status {
 // ANCHOR_END: status
 
 impl Display for Status {
+    /// Docker has no word of its own for a container that was stopped.
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         f.write_str(match self {
             Self::Created => "created",
             Self::Running => "running",
-            Self::Exited => "exited",
-            Self::Stopped => "stopped",
+            Self::Exited | Self::Stopped => "exited",
         })
     }
 }

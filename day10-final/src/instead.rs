@@ -98,7 +98,7 @@ const COMMANDS: [Lack; 17] = [
 ];
 // ANCHOR_END: commands
 
-const OPTIONS: [Lack; 16] = [
+const OPTIONS: [Lack; 17] = [
     (
         &["--cgroupns", "--ipc", "--pid", "--userns", "--uts"],
         "each container has namespaces of its own",
@@ -125,9 +125,14 @@ const OPTIONS: [Lack; 16] = [
         "-p HOST:CONTAINER",
     ),
     (
-        &["--filter", "--latest"],
+        &["--filter"],
         "there are no filters",
         "tiny-docker ps -a | grep …",
+    ),
+    (
+        &["--format", "-f"],
+        "there are no templates, but JSON",
+        "tiny-docker inspect ID | jq -r '.[].State.Pid'",
     ),
     (
         &["--health-cmd", "--health-interval", "--no-healthcheck"],

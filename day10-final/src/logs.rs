@@ -11,11 +11,13 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
 use crate::pidfd::PidFd;
+use crate::tail::Lines;
 use crate::{signals, store};
 
 // ANCHOR: print
-/// Prints the log of the container that `id` means, and where `follow`, what comes until the container ends.
-pub fn print(id: &str, follow: bool, state: &Path) -> Result<u8> {
+/// Prints the `tail` of the log of the container that `id` means, and where `follow`, what comes until the container
+/// ends.
+pub fn print(id: &str, follow: bool, tail: Lines, state: &Path) -> Result<u8> {
     signals::end_with_the_reader()?;
     let cannot = || format!("cannot show the log of {}", store::shown(id));
     let container = store::find(state, id).with_context(cannot)?;
@@ -27,6 +29,9 @@ pub fn print(id: &str, follow: bool, state: &Path) -> Result<u8> {
     };
     let mut log = File::open(path)
         .with_context(|| format!("cannot open {}", path.display()))
+        .with_context(cannot)?;
+    tail.seek(&mut log)
+        .context("cannot find its last lines")
         .with_context(cannot)?;
     let printed = match container.running().with_context(cannot)?.filter(|_| follow) {
         Some(process) => follow_to_the_end(&mut log, path, &process),

@@ -1,5 +1,6 @@
 //! How a container's programs find the address for a name: `--add-host`, `--dns`. hosts(5), resolv.conf(5).
 
+use std::fmt::{self, Display, Formatter};
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -32,6 +33,15 @@ impl Lookup {
     /// Whether the user has asked for something.
     pub fn is_asked_for(&self) -> bool {
         !self.add_host.is_empty() || !self.dns.is_empty()
+    }
+}
+
+impl Display for Host {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        match self.address {
+            Some(address) => write!(f, "{}:{address}", self.name),
+            None => write!(f, "{}:{HOST}", self.name),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! tiny-docker: a container runtime that is small enough to read.
 
+mod age;
 mod binary;
 mod bridge;
 mod capabilities;
@@ -23,6 +24,7 @@ mod id;
 mod idmap;
 mod info;
 mod init;
+mod inspect;
 mod instead;
 mod kill;
 mod lane;
@@ -48,13 +50,18 @@ mod rm;
 mod rootfs;
 mod seccomp;
 mod signals;
+mod size;
 mod spoofing;
 mod state;
+mod stats;
 mod stop;
 mod store;
 mod subnet;
 mod syscalls;
+mod table;
+mod tail;
 mod terminal;
+mod usage;
 mod user;
 mod volume;
 mod wait;
@@ -123,11 +130,17 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
             detach::run(false, |caller| exec::run(*options, &state, Some(caller)))
         }
         Command::Exec(options) => exec::run(*options, &state::directory(cli.root)?, None),
-        Command::Ps { all } => {
-            ps::print(all, &state::directory(cli.root)?).map_err(Failure::of_a_look)
+        Command::Ps(options) => {
+            ps::print(&options, &state::directory(cli.root)?).map_err(Failure::of_a_look)
         }
-        Command::Logs { follow, id } => {
-            logs::print(&id, follow, &state::directory(cli.root)?).map_err(Failure::of_a_look)
+        Command::Inspect { ids } => {
+            inspect::inspect(&ids, &state::directory(cli.root)?).map_err(Failure::of_a_look)
+        }
+        Command::Stats(options) => {
+            stats::print(&options, &state::directory(cli.root)?).map_err(Failure::of_a_look)
+        }
+        Command::Logs { follow, tail, id } => {
+            logs::print(&id, follow, tail, &state::directory(cli.root)?).map_err(Failure::of_a_look)
         }
         Command::Rm { force, ids } => {
             rm::remove(&ids, force, &state::directory(cli.root)?).map_err(Failure::of_a_look)

@@ -42,6 +42,15 @@ impl Net {
     }
     // ANCHOR_END: choose
 
+    /// Docker's word for it.
+    pub fn in_docker(self) -> &'static str {
+        match self {
+            Self::Bridge => "bridge",
+            Self::Isolated => "none",
+            Self::Host => "host",
+        }
+    }
+
     // ANCHOR: namespace
     /// The namespace that the child needs for it, for clone(2).
     pub fn namespace(self) -> CloneFlags {

@@ -49,7 +49,7 @@ pub enum Opt {
 /// What a container may do. The default is that of earlier days, which held nothing back.
 #[derive(Default, Serialize, Deserialize)]
 pub struct Privileges {
-    user: Option<String>,
+    pub user: Option<String>,
     capabilities: Vec<Capability>,
     /// Whether a program may have more than who executes it: by its setuid bit, say.
     new_privileges: bool,
@@ -79,6 +79,21 @@ impl Privileges {
     /// Whose the command will be. To be asked inside, where the names mean something.
     pub fn user(&self) -> Result<User> {
         self.user.as_deref().map_or(Ok(User::root()), User::find)
+    }
+
+    /// What it can that others cannot, and what it cannot that others can.
+    pub fn changes(&self) -> [Vec<Capability>; 2] {
+        let (usual, granted) = (capabilities::granted(&[], &[]), &self.capabilities);
+        let added = granted.iter().filter(|one| !usual.contains(one)).copied();
+        let dropped = usual.iter().filter(|one| !granted.contains(one)).copied();
+        [added.collect(), dropped.collect()]
+    }
+
+    /// What of `--security-opt` is in force.
+    pub fn options(&self) -> Vec<&'static str> {
+        let no_new_privileges = (!self.new_privileges).then_some("no-new-privileges");
+        let unconfined = self.unconfined.then_some("seccomp=unconfined");
+        no_new_privileges.into_iter().chain(unconfined).collect()
     }
 
     // ANCHOR: drop

@@ -6,17 +6,84 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use clap::Args;
+use serde_json::json;
 
 use crate::container::{Container, Status};
 use crate::failure::warn;
-use crate::{signals, store};
+use crate::table::{Format, table};
+use crate::{age, signals, store};
 
-const HEADINGS: [&str; 5] = ["CONTAINER ID", "PID", "STATUS", "ADDRESS", "COMMAND"];
+const HEADINGS: [&str; 7] = [
+    "CONTAINER ID",
+    "IMAGE",
+    "COMMAND",
+    "CREATED",
+    "STATUS",
+    "PORTS",
+    "NAMES",
+];
+
+/// How much of a command is shown, in characters.
+const ENOUGH: usize = 20;
+
+/// As the user types it.
+#[derive(Args)]
+pub struct Options {
+    /// Those that have ended, too
+    #[arg(short, long)]
+    all: bool,
+    /// The newest N, whether they have ended or not
+    #[arg(short = 'n', long, value_name = "N")]
+    last: Option<usize>,
+    /// The newest one, whether it has ended or not
+    #[arg(short, long)]
+    latest: bool,
+    /// Nothing but the ids
+    #[arg(short, long)]
+    quiet: bool,
+    /// Do not cut commands short
+    #[arg(long)]
+    no_trunc: bool,
+    /// table, or json: an object in each line
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "table",
+        hide_default_value = true
+    )]
+    format: Format,
+}
 
 // ANCHOR: print
-/// Prints the running containers, or `all`, the newest first.
-pub fn print(all: bool, state: &Path) -> Result<u8> {
+/// Prints the running containers, or those that the `options` ask for, the newest first.
+pub fn print(options: &Options, state: &Path) -> Result<u8> {
     signals::end_with_the_reader()?;
+    let newest = if options.latest {
+        Some(1)
+    } else {
+        options.last
+    };
+    let mut containers = listed(options.all || newest.is_some(), state)?;
+    containers.truncate(newest.unwrap_or(usize::MAX));
+    let row = |container: &Container| row(container, options.no_trunc, state);
+    let containers = containers.iter();
+    let text: String = match options.format {
+        _ if options.quiet => containers.map(|it| format!("{}\n", it.id)).collect(),
+        Format::Table => table(HEADINGS, containers.map(row).collect()),
+        Format::Json => containers
+            .map(|it| format!("{}\n", json(it, row(it))))
+            .collect(),
+    };
+    io::stdout()
+        .write_all(text.as_bytes())
+        .context("cannot print")?;
+    Ok(0)
+}
+// ANCHOR_END: print
+
+/// The running containers, or `all`, the newest first. Of records that cannot be read, the user is told.
+pub fn listed(all: bool, state: &Path) -> Result<Vec<Container>> {
     let mut containers = Vec::new();
     for container in store::all(state).context("cannot list containers")? {
         match container {
@@ -29,57 +96,91 @@ pub fn print(all: bool, state: &Path) -> Result<u8> {
         // The time of creation counts seconds, that of the process hundredths.
         Reverse((container.created_at.clone(), container.process.clone()))
     });
-    let table = table(containers.iter().map(row));
-    io::stdout()
-        .write_all(table.as_bytes())
-        .context("cannot print")?;
-    Ok(0)
+    Ok(containers)
 }
-// ANCHOR_END: print
 
-fn row(container: &Container) -> [String; 5] {
+fn row(container: &Container, whole: bool, state: &Path) -> [String; 7] {
+    let created = age::since(&container.created_at);
     let running = container.status == Status::Running;
-    let process = container.process.as_ref().filter(|_| running);
-    let address = container.address.filter(|_| running);
-    let status = match container.exit_code {
-        Some(code) if container.out_of_memory && container.status == Status::Exited => {
-            format!("{} ({code}, out of memory)", container.status)
-        }
-        Some(code) => format!("{} ({code})", container.status),
-        None => container.status.to_string(),
-    };
     [
         container.id.to_string(),
-        process.map_or("-".to_owned(), |process| process.pid.to_string()),
-        status,
-        address.map_or("-".to_owned(), |address| address.to_string()),
-        printable(&container.command.join(" ")),
+        image(container, state),
+        command(&container.command, whole),
+        created.map_or_else(String::new, |age| format!("{age} ago")),
+        status(container),
+        if running {
+            ports(container)
+        } else {
+            String::new()
+        },
+        container.name.clone(),
     ]
 }
 
-/// A line break in an argument would break the table, an escape sequence the terminal.
-fn printable(text: &str) -> String {
-    let escape = |c: char| match c.is_control() {
-        true => c.escape_default().collect(),
-        false => c.to_string(),
-    };
-    text.chars().map(escape).collect()
+/// The same, and what there is no column for, by Docker's names.
+fn json(container: &Container, row: [String; 7]) -> serde_json::Value {
+    let [id, image, command, created, status, ports, name] = row;
+    // As "2026-11-24 20:11:00 +0000 UTC".
+    let at = container
+        .created_at
+        .replace('T', " ")
+        .replace('Z', " +0000 UTC");
+    json!({
+        "ID": id, "Image": image, "Command": command, "CreatedAt": at, "RunningFor": created, "Status": status,
+        "State": container.status.to_string(), "Ports": ports, "Names": name, "Networks": container.net.in_docker(),
+    })
 }
 
-/// Columns as wide as they need to be, and three spaces between them.
-fn table(rows: impl Iterator<Item = [String; 5]>) -> String {
-    let rows: Vec<_> = [HEADINGS.map(str::to_owned)]
-        .into_iter()
-        .chain(rows)
-        .collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    let [id, pid, status, address] = [width(0), width(1), width(2), width(3)];
-    let mut table = String::new();
-    for [a, b, c, d, command] in &rows {
-        let _ = writeln!(
-            table,
-            "{a:id$}   {b:pid$}   {c:status$}   {d:address$}   {command}"
-        );
+/// There are no images yet. What a container is made of has the name of its root filesystem's directory.
+pub fn image(container: &Container, state: &Path) -> String {
+    let rootfs = &container.rootfs;
+    match rootfs.file_name() {
+        _ if *rootfs == state.join("rootfs/default") => "default".to_owned(),
+        Some(name) => name.to_string_lossy().into_owned(),
+        None => rootfs.display().to_string(),
     }
-    table
+}
+
+/// In quotes. An argument with blanks has some of its own, as the user will have typed it.
+fn command(words: &[String], whole: bool) -> String {
+    let quoted = words
+        .iter()
+        .enumerate()
+        .map(|(n, word)| match n > 0 && word.contains(' ') {
+            true => format!("'{word}'"),
+            false => word.clone(),
+        });
+    let mut command = quoted.collect::<Vec<_>>().join(" ");
+    if !whole && command.chars().count() > ENOUGH {
+        command = command.chars().take(ENOUGH - 1).chain(['…']).collect();
+    }
+    format!("{command:?}")
+}
+
+// ANCHOR: status
+/// A container starts when it is created. When it ended, nobody knows whose `run` was killed before.
+fn status(container: &Container) -> String {
+    match container.status {
+        Status::Created => return "Created".to_owned(),
+        Status::Running => {
+            let age = age::since(&container.created_at);
+            return age.map_or("Up".to_owned(), |age| format!("Up {age}"));
+        }
+        Status::Exited | Status::Stopped => (),
+    }
+    let mut status = "Exited".to_owned();
+    if let Some(code) = container.exit_code {
+        let memory = container.out_of_memory && container.status == Status::Exited;
+        let why = if memory { ", out of memory" } else { "" };
+        let _ = write!(status, " ({code}{why})");
+    }
+    if let Some(age) = container.finished_at.as_deref().and_then(age::since) {
+        let _ = write!(status, " {age} ago");
+    }
+    status
+}
+// ANCHOR_END: status
+
+fn ports(_container: &Container) -> String {
+    String::new()
 }

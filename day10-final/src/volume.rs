@@ -27,9 +27,9 @@ pub struct Volumes {
 
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Volume {
-    host: PathBuf,
-    container: PathBuf,
-    read_only: bool,
+    pub host: PathBuf,
+    pub container: PathBuf,
+    pub read_only: bool,
 }
 // ANCHOR_END: volumes
 

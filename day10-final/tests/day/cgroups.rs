@@ -35,7 +35,7 @@ fn who_takes_more_memory_than_allowed_is_killed() {
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(137), ""));
     let listed = see(&["ps", "-a"]).stdout;
     assert!(
-        listed.contains("   exited (137, out of memory)   "),
+        listed.contains("   Exited (137, out of memory) "),
         "{listed}"
     );
 }
@@ -55,7 +55,7 @@ fn not_every_137_is_a_lack_of_memory() {
     let end = "trap : 0; kill -9 $$ & wait; exit 137"; // PID 1 cannot kill itself
     assert_eq!(see(&["run", "-m", "64m", "sh", "-c", end]).code, Some(137));
     let listed = see(&["ps", "-a"]).stdout;
-    assert!(listed.contains("   exited (137)   "), "{listed}");
+    assert!(listed.contains("   Exited (137) "), "{listed}");
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn a_child_that_is_killed_for_memory_is_not_the_container() {
     );
     let seen = see(&["run", "-m", "64m", "sh", "-c", &script]);
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(0), "137\n"));
-    assert!(see(&["ps", "-a"]).stdout.contains("   exited (0)   "));
+    assert!(see(&["ps", "-a"]).stdout.contains("   Exited (0) "));
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn who_is_stopped_has_not_run_out_of_memory() {
     });
     see(&["stop", "-t", "0", &container.id]);
     assert!(
-        container.listed().starts_with("- stopped (137) "),
+        container.listed().starts_with("stopped: Exited (137) "),
         "{}",
         container.listed()
     );
@@ -535,7 +535,7 @@ fn an_ordinary_user_has_limits_in_a_delegated_group() {
     assert_eq!(seen.code, Some(137), "{}", seen.stderr);
     let seen = group.see(home.path(), &["ps", "-a"]);
     assert!(
-        seen.stdout.contains("   exited (137, out of memory)   "),
+        seen.stdout.contains("   Exited (137, out of memory) "),
         "{}",
         seen.stdout
     );

@@ -96,15 +96,19 @@ fn help_tells_what_there_is() {
     Usage: tiny-docker [OPTIONS] <COMMAND>
 
     Commands:
-      run    Run a command in a new container
-      ps     List containers
-      logs   Show what a container has printed
-      stop   Stop a container
-      rm     Remove a container, and what it has written
-      kill   Send a signal to a container
-      wait   Wait until containers have ended, and print their exit codes
-      prune  Remove all containers that have ended, and what else nobody needs
-      help   Print this message or the help of the given subcommand(s)
+      run      Run a command in a new container
+      exec     Run a command more in a container that runs
+      ps       List containers
+      inspect  Show all that is known about containers, as JSON
+      stats    Show what containers use
+      logs     Show what a container has printed
+      stop     Stop a container
+      rm       Remove a container, and what it has written
+      kill     Send a signal to a container
+      wait     Wait until containers have ended, and print their exit codes
+      prune    Remove all containers that have ended, and what else nobody needs
+      info     Show what this host lets tiny-docker do, and what to do about the rest
+      help     Print this message or the help of the given subcommand(s)
 
     Options:
           --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
@@ -154,9 +158,14 @@ fn help_tells_what_there_is() {
     Usage: tiny-docker ps [OPTIONS]
 
     Options:
-      -a, --all         Those that have ended, too
-          --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
-      -h, --help        Print help
+      -a, --all              Those that have ended, too
+          --root <DIR>       Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+      -n, --last <N>         The newest N, whether they have ended or not
+      -l, --latest           The newest one, whether it has ended or not
+      -q, --quiet            Nothing but the ids
+          --no-trunc         Do not cut commands short
+          --format <FORMAT>  table, or json: an object in each line
+      -h, --help             Print help
     ");
     assert_snapshot!(see(&["logs", "--help"]).stdout, @"
     Show what a container has printed
@@ -169,6 +178,7 @@ fn help_tells_what_there_is() {
     Options:
       -f, --follow      Go on until the container ends
           --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+      -n, --tail <N>    Only the last N lines
       -h, --help        Print help
     ");
     assert_snapshot!(see(&["stop", "--help"]).stdout, @"

@@ -2,9 +2,10 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::FileExt;
 use std::process::Stdio;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 use nix::sys::signal::{Signal, kill};
@@ -89,16 +90,24 @@ fn an_id_that_means_no_container_or_several_gets_its_own_message() {
     }
     assert_snapshot!(messages, @r"
     tiny-docker: cannot show the log of '': the id is empty
-    tiny-docker: cannot show the log of ../x: no such container: ids have up to 12 digits, 0 to 9 and a to f
-    tiny-docker: cannot show the log of /etc: no such container: ids have up to 12 digits, 0 to 9 and a to f
-    tiny-docker: cannot show the log of nope: no such container: ids have up to 12 digits, 0 to 9 and a to f
-    tiny-docker: cannot show the log of ABC: no such container: ids have up to 12 digits, 0 to 9 and a to f
-    tiny-docker: cannot show the log of 0123456789abc: no such container: ids have up to 12 digits, 0 to 9 and a to f
+    tiny-docker: cannot show the log of ../x: no such container
+    hint: tiny-docker ps -a
+    tiny-docker: cannot show the log of /etc: no such container
+    hint: tiny-docker ps -a
+    tiny-docker: cannot show the log of nope: no such container
+    hint: tiny-docker ps -a
+    tiny-docker: cannot show the log of ABC: no such container
+    hint: tiny-docker ps -a
+    tiny-docker: cannot show the log of 0123456789abc: no such container
+    hint: tiny-docker ps -a
     tiny-docker: cannot show the log of ffffffffffff: no such container
     hint: tiny-docker ps -a
-    tiny-docker: cannot show the log of a\nb: no such container: ids have up to 12 digits, 0 to 9 and a to f
-    tiny-docker: cannot show the log of \u{1b}[31m: no such container: ids have up to 12 digits, 0 to 9 and a to f
-    tiny-docker: cannot show the log of aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…: no such container: ids have up to 12 digits, 0 to 9 and a to f
+    tiny-docker: cannot show the log of a\nb: no such container
+    hint: tiny-docker ps -a
+    tiny-docker: cannot show the log of \u{1b}[31m: no such container
+    hint: tiny-docker ps -a
+    tiny-docker: cannot show the log of aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…: no such container
+    hint: tiny-docker ps -a
     ");
 
     let ambiguous = ids.iter().map(|container| &container.id[..1]);
@@ -282,4 +291,73 @@ fn two_can_follow_and_neither_changes_the_record() {
     for (mut running, _) in followers {
         assert_eq!(running.0.wait().unwrap().code(), Some(0));
     }
+}
+
+#[test]
+fn the_tail_of_a_log_is_its_last_lines() {
+    need_namespaces!();
+    let container = Detached::start(&["sh", "-c", "seq 100000; printf end"]);
+    container.wait_for_its_end();
+    let tail = |options: &[&str]| {
+        let seen = see(&[&["logs", &container.id], options].concat());
+        assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+        seen.stdout
+    };
+    assert_eq!(tail(&["--tail", "3"]), "99999\n100000\nend");
+    assert_eq!(tail(&["-n", "1"]), "end");
+    assert_eq!(tail(&["-n", "0"]), "");
+    assert_eq!(tail(&["--tail=40000"]).lines().count(), 40_000);
+    assert_eq!(tail(&["--tail", "all"]), tail(&[]));
+    assert_eq!(tail(&["--tail", "1000000"]), tail(&[]));
+    assert_eq!(tail(&["-f", "-n", "2"]), "100000\nend");
+    let seen = see(&["logs", "--tail=-1", &container.id]);
+    assert_eq!((seen.code, seen.stdout.as_str()), (Some(2), ""));
+    assert_snapshot!(seen.stderr, @"
+    error: invalid value '-1' for '--tail <N>': it has to be a number of lines, or all
+
+    For more information, try '--help'.
+    ");
+}
+
+#[test]
+fn the_tail_can_be_followed() {
+    need_namespaces!();
+    let container = Detached::start(&["sh", "-c", "seq 10; sleep 2; echo more; exec sleep 1000"]);
+    wait_until("it ready", || {
+        see(&["logs", &container.id]).stdout.ends_with("10\n")
+    });
+    let mut running = Running::start(&mut tiny_docker(&[
+        "logs",
+        "-f",
+        "--tail",
+        "1",
+        &container.id,
+    ]));
+    let mut output = BufReader::new(running.0.stdout.take().unwrap());
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    output.read_line(&mut line).unwrap();
+    assert_eq!(line, "10\nmore\n");
+    kill(Pid::from_raw(container.pid()), Signal::SIGKILL).unwrap();
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "");
+    assert_eq!(running.0.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn the_tail_of_gigabytes_costs_nothing() {
+    need_namespaces!();
+    let container = Detached::start(&["true"]);
+    container.wait_for_its_end();
+    // Ten gigabytes, of which the disk has almost nothing: with holes, which read as zeros.
+    let log = File::options().write(true).open(container.log()).unwrap();
+    log.set_len(10_000_000_000).unwrap();
+    log.write_all_at(b"\nlast line\n", 10_000_000_000).unwrap();
+    let start = Instant::now();
+    assert_eq!(
+        see(&["logs", "-n", "1", &container.id]).stdout,
+        "last line\n"
+    );
+    assert!(start.elapsed() < Duration::from_secs(2));
 }

@@ -115,16 +115,16 @@ fn a_damaged_record_costs_only_itself() {
     fs::create_dir(state().join("containers/not-a-container")).unwrap();
     let said = ps_all();
     let copied = damaged[6].file_name().unwrap().to_str().unwrap();
-    assert_snapshot!(said.replace(copied, "ANOTHER"), @"
+    assert_snapshot!(said.replace(copied, "ANOTHER"), @r#"
     tiny-docker: cannot read STATE/containers/ID/config.json: EOF while parsing a string at line 3 column 4
     tiny-docker: cannot read STATE/containers/ID/config.json: EOF while parsing a value at line 1 column 0
     tiny-docker: cannot read STATE/containers/ID/config.json: No such file or directory (os error 2)
     tiny-docker: cannot read STATE/containers/ID/config.json: expected value at line 1 column 1
     tiny-docker: cannot read STATE/containers/ID/config.json: it is about the container ANOTHER
     tiny-docker: cannot read STATE/containers/ID/config.json: missing field `id` at line 1 column 23
-    CONTAINER ID   PID   STATUS   ADDRESS   COMMAND
-    ID   -   exited (0)   -   true
-    ");
+    CONTAINER ID   IMAGE   COMMAND   CREATED   STATUS   PORTS   NAMES
+    ID   default   "true"   AGE ago   Exited (0) AGE ago   NAME
+    "#);
 }
 
 #[test]
@@ -138,11 +138,11 @@ fn what_the_user_may_not_read_is_named() {
     fs::set_permissions(&records()[0], Permissions::from_mode(0o000)).unwrap();
     let said = ps_all();
     fs::set_permissions(&records()[0], Permissions::from_mode(0o700)).unwrap();
-    assert_snapshot!(said, @"
+    assert_snapshot!(said, @r#"
     tiny-docker: cannot read STATE/containers/ID/config.json: Permission denied (os error 13)
-    CONTAINER ID   PID   STATUS   ADDRESS   COMMAND
-    ID   -   exited (0)   -   true
-    ");
+    CONTAINER ID   IMAGE   COMMAND   CREATED   STATUS   PORTS   NAMES
+    ID   default   "true"   AGE ago   Exited (0) AGE ago   NAME
+    "#);
 
     let containers = state().join("containers");
     fs::set_permissions(&containers, Permissions::from_mode(0o000)).unwrap();
@@ -199,7 +199,9 @@ fn a_program_with_a_name_that_looks_like_its_state_is_seen() {
     fs::copy(rootfs.join("bin/sleep"), &odd).unwrap();
     let inside = Path::new("/").join(odd.strip_prefix(&rootfs).unwrap());
     let _running = Running::start(&mut tiny_docker(&["run", inside.to_str().unwrap(), "1000"]));
-    wait_until("it running", || see(&["ps"]).stdout.contains(") Z 1 2 (x"));
+    wait_until("it running", || {
+        see(&["ps", "--no-trunc"]).stdout.contains(") Z 1 2 (x")
+    });
 }
 
 #[test]

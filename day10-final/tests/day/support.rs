@@ -314,26 +314,54 @@ pub fn only_record() -> PathBuf {
     records[0].clone()
 }
 
-/// `text` with ID for each id, PID for each number after one, and ADDRESS for each address, all columns kept apart by three spaces.
-pub fn without_ids(text: &str) -> String {
+/// A table of `ps` with ID for each id, NAME for each name that was drawn, AGE for each age, all columns kept apart by
+/// three spaces.
+pub fn without_ids(table: &str) -> String {
     let is_id = |word: &str| word.len() == 12 && word.bytes().all(|b| b.is_ascii_hexdigit());
     let mut lines = String::new();
-    for line in text.lines() {
-        let mut words: Vec<_> = line.split("   ").map(str::trim).collect();
-        words.retain(|word| !word.is_empty());
-        if is_id(words[0]) {
-            words[0] = "ID";
-            if words[1].parse::<u32>().is_ok() {
-                words[1] = "PID";
-            }
-            if words[3].starts_with("10.10.0.") {
-                words[3] = "ADDRESS";
+    for line in table.lines() {
+        let cells = line.split("   ").map(str::trim);
+        let mut cells: Vec<_> = cells
+            .filter(|cell| !cell.is_empty())
+            .map(without_age)
+            .collect();
+        if is_id(&cells[0]) {
+            cells[0] = "ID".to_owned();
+            let name = cells.last_mut().unwrap();
+            // No name that a test gives has one.
+            if name.contains('_') {
+                *name = "NAME".to_owned();
             }
         }
-        lines += &words.join("   ");
+        lines += &cells.join("   ");
         lines += "\n";
     }
     lines
+}
+
+/// A cell of `ps` with AGE in place of "2 minutes", in "Up 2 minutes", "2 minutes ago", "Exited (0) 2 minutes ago".
+pub fn without_age(cell: &str) -> String {
+    let (before, ago) = match cell.strip_suffix(" ago") {
+        Some(before) => (before, " ago"),
+        None => (cell, ""),
+    };
+    match before.split_once(") ").or(before.split_once(' ')) {
+        Some((status, _)) if status.starts_with("Exited (") => format!("{status}) AGE{ago}"),
+        Some((status @ ("Up" | "Exited"), age)) if !age.starts_with('(') => {
+            format!("{status} AGE{ago}")
+        }
+        Some(_) if !ago.is_empty() => format!("AGE{ago}"),
+        _ => cell.to_owned(),
+    }
+}
+
+/// What `inspect` says about the container that `id` means.
+pub fn inspect(id: &str) -> serde_json::Value {
+    let seen = see(&["inspect", id]);
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+    let mut all: Vec<_> = serde_json::from_str(&seen.stdout).unwrap();
+    assert_eq!(all.len(), 1);
+    all.remove(0)
 }
 
 /// A container in the background, killed where a test ends early.
@@ -389,14 +417,22 @@ impl Detached {
             .unwrap()
     }
 
-    /// The line of `ps -a` about it, without its address, and with one blank between the columns.
+    /// What its record says about it, and then `ps -a`: "stopped: Exited (137) AGE ago: sleep 1000".
     pub fn listed(&self) -> String {
-        let table = see(&["ps", "-a"]).stdout;
-        let line = table.lines().find(|line| line.starts_with(&self.id));
-        let columns = line.unwrap().split("   ").map(str::trim);
-        let mut columns: Vec<_> = columns.filter(|column| !column.is_empty()).collect();
-        columns.remove(3);
-        columns[1..].join(" ")
+        let json = see(&["ps", "-a", "--no-trunc", "--format", "json"]).stdout;
+        let mut lines = json.lines().map(|line| serde_json::from_str(line).unwrap());
+        let is_it = |line: &serde_json::Value| line["ID"] == *self.id;
+        let line = lines.find(is_it).unwrap();
+        let text = |key: &str| line[key].as_str().unwrap();
+        let (status, command) = (
+            without_age(text("Status")),
+            text("Command").trim_matches('"'),
+        );
+        let record = self.record();
+        format!(
+            "{}: {status}: {command}",
+            record["status"].as_str().unwrap()
+        )
     }
 
     /// What the file of its group says that has one of these names, the first in version 2, the other in version 1.

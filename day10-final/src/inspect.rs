@@ -1,0 +1,180 @@
+//! `inspect`: all that is known about containers, by the names that it has in Docker, for jq(1).
+
+use std::fs;
+use std::io::{self, Write};
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use serde_json::ser::{PrettyFormatter, Serializer};
+use serde_json::{Map, Value, json};
+
+use crate::container::{Container, Status};
+use crate::failure::{FAILED, warn};
+use crate::{bridge, ps, signals, store};
+
+/// Docker's way to say: never. It is the first time that its language knows.
+const NEVER: &str = "0001-01-01T00:00:00Z";
+
+// ANCHOR: inspect
+/// Prints what is known about the containers that `ids` mean: an array, with those that there are.
+pub fn inspect(ids: &[String], state: &Path) -> Result<u8> {
+    signals::end_with_the_reader()?;
+    let (mut found, mut code) = (Vec::new(), 0);
+    for id in ids {
+        match store::find(state, id).with_context(|| format!("cannot inspect {}", store::shown(id)))
+        {
+            Ok(container) => found.push(describe(&container, state)),
+            Err(error) => {
+                warn(&error);
+                code = FAILED;
+            }
+        }
+    }
+    let mut text = Vec::new();
+    found.serialize(&mut Serializer::with_formatter(
+        &mut text,
+        PrettyFormatter::with_indent(b"    "),
+    ))?;
+    text.push(b'\n');
+    io::stdout().write_all(&text).context("cannot print")?;
+    Ok(code)
+}
+// ANCHOR_END: inspect
+
+// ANCHOR: describe
+fn describe(container: &Container, state: &Path) -> Value {
+    json!({
+        "Id": container.id,
+        "Name": format!("/{}", container.name),
+        "Created": container.created_at,
+        "Path": container.command.first(),
+        "Args": container.command.iter().skip(1).collect::<Vec<_>>(),
+        "Image": ps::image(container, state),
+        "State": state_of(container),
+        "LogPath": container.log.as_deref().unwrap_or(Path::new("")),
+        "Mounts": mounts(container),
+        "Config": config(container, state),
+        "HostConfig": host_config(container),
+        "NetworkSettings": network_settings(container),
+        // These are only ours.
+        "Rootfs": container.rootfs,
+        "Layer": container.layer,
+        "Cgroup": container.cgroup,
+    })
+}
+// ANCHOR_END: describe
+
+/// A container starts when it is created. What we do not know of its end is null, or never.
+fn state_of(container: &Container) -> Value {
+    let running = container.status == Status::Running;
+    let code = container.exit_code.map_or(Value::Null, Value::from);
+    let ended = !running && container.status != Status::Created;
+    json!({
+        "Status": container.status.to_string(),
+        "Running": running,
+        "Pid": pid(container).unwrap_or(0),
+        "ExitCode": if ended { code } else { 0.into() },
+        "OOMKilled": container.out_of_memory,
+        "StartedAt": container.created_at,
+        "FinishedAt": container.finished_at.as_deref().unwrap_or(NEVER),
+    })
+}
+
+/// The one of its PID 1, if it is running.
+fn pid(container: &Container) -> Option<i32> {
+    let running = container.status == Status::Running;
+    container
+        .process
+        .as_ref()
+        .filter(|_| running)
+        .map(|process| process.pid)
+}
+
+fn mounts(container: &Container) -> Value {
+    let volumes = container.volumes.volumes.iter();
+    volumes
+        .map(|volume| {
+            json!({
+                "Type": "bind",
+                "Source": volume.host,
+                "Destination": volume.container,
+                "Mode": if volume.read_only { "ro" } else { "" },
+                "RW": !volume.read_only,
+            })
+        })
+        .collect()
+}
+
+fn config(container: &Container, state: &Path) -> Value {
+    json!({
+        "Hostname": container.hostname,
+        "User": container.privileges.user.as_deref().unwrap_or(""),
+        "Env": container.environment,
+        "Cmd": container.command,
+        "Image": ps::image(container, state),
+        "WorkingDir": container.directory.as_deref().unwrap_or(Path::new("")),
+        "Tty": container.tty,
+        "OpenStdin": container.interactive,
+    })
+}
+
+fn host_config(container: &Container) -> Value {
+    let (limits, volumes) = (&container.limits, &container.volumes);
+    let [added, dropped] = container.privileges.changes();
+    let binds = volumes.volumes.iter().map(|volume| {
+        let end = if volume.read_only { ":ro" } else { "" };
+        format!(
+            "{}:{}{end}",
+            volume.host.display(),
+            volume.container.display()
+        )
+    });
+    let tmpfs = volumes
+        .tmpfs
+        .iter()
+        .map(|path| (path.display().to_string(), "".into()));
+    let hosts = container.lookup.add_host.iter().map(ToString::to_string);
+    json!({
+        "AutoRemove": container.remove,
+        "Binds": binds.collect::<Vec<_>>(),
+        "CapAdd": added,
+        "CapDrop": dropped,
+        "Dns": container.lookup.dns,
+        "ExtraHosts": hosts.collect::<Vec<_>>(),
+        "Init": container.init,
+        "Memory": limits.memory.unwrap_or(0),
+        "NanoCpus": (limits.cpus.unwrap_or(0.0) * 1e9).round() as u64,
+        "NetworkMode": container.net.in_docker(),
+        "PidsLimit": limits.pids_limit,
+        "PortBindings": {},
+        "ReadonlyRootfs": volumes.read_only,
+        "SecurityOpt": container.privileges.options(),
+        "Tmpfs": tmpfs.collect::<Map<_, _>>(),
+    })
+}
+
+/// As in Docker, only a container that runs has an address.
+fn network_settings(container: &Container) -> Value {
+    let address = container.address.filter(|_| pid(container).is_some());
+    let text = |address: Option<Ipv4Addr>| address.map_or_else(String::new, |it| it.to_string());
+    json!({
+        "IPAddress": text(address),
+        "MacAddress": address.map_or_else(String::new, bridge::mac),
+        "Gateway": text(address.and(pid(container)).and_then(gateway)),
+        "Ports": {},
+    })
+}
+
+/// Where `pid` sends what is for elsewhere: in "eth0 00000000 01000A0A 0003 …", to 10.10.0.1. proc_pid_net(5).
+fn gateway(pid: i32) -> Option<Ipv4Addr> {
+    let routes = fs::read_to_string(format!("/proc/{pid}/net/route")).ok()?;
+    let mut routes = routes
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let default = routes.find(|fields| fields.get(1) == Some(&"00000000"))?;
+    let address = u32::from_str_radix(default.get(2)?, 16).ok()?;
+    // A number in memory order.
+    Some(Ipv4Addr::from(address.to_ne_bytes()))
+}

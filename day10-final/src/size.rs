@@ -1,0 +1,62 @@
+//! How much something is, with few digits: in powers of 1024 as memory is made, or of 1000 as all else is counted.
+
+const BINARY: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+const DECIMAL: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
+
+/// As 15.62MiB.
+pub fn of_memory(bytes: u64) -> String {
+    short(bytes, 1024.0, BINARY, 4)
+}
+
+/// As 1.05kB.
+pub fn of_data(bytes: u64) -> String {
+    short(bytes, 1000.0, DECIMAL, 3)
+}
+
+/// With at most `digits` digits, those before the point never left out, and zeros at the end never shown.
+fn short(bytes: u64, base: f64, units: [&str; 6], digits: usize) -> String {
+    let (mut number, mut power) = (bytes as f64, 0);
+    // What would be rounded up to the next unit is one of it already.
+    while (number + 0.5).floor() >= base && power + 1 < units.len() {
+        number /= base;
+        power += 1;
+    }
+    let before_the_point = (number as u64).to_string().len();
+    let number = format!("{number:.*}", digits.saturating_sub(before_the_point));
+    let number = match number.contains('.') {
+        true => number.trim_end_matches('0').trim_end_matches('.'),
+        false => &number,
+    };
+    format!("{number}{}", units[power])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_dockers_units() {
+        for (bytes, memory, data) in [
+            (0, "0B", "0B"),
+            (1, "1B", "1B"),
+            (999, "999B", "999B"),
+            (1000, "1000B", "1kB"),
+            (1023, "1023B", "1.02kB"),
+            (1024, "1KiB", "1.02kB"),
+            (1536, "1.5KiB", "1.54kB"),
+            (999_499, "976.1KiB", "999kB"),
+            (999_500, "976.1KiB", "1MB"),
+            (1_048_575, "1MiB", "1.05MB"),
+            (16_378_757, "15.62MiB", "16.4MB"),
+            (128 << 20, "128MiB", "134MB"),
+            (4 << 30, "4GiB", "4.29GB"),
+            (u64::MAX, "16384PiB", "18447PB"),
+        ] {
+            assert_eq!(
+                (of_memory(bytes), of_data(bytes)),
+                (memory.to_owned(), data.to_owned()),
+                "{bytes}"
+            );
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! How `ps` and `stats` lay out what they know: as a table like Docker's, or for programs.
+
+use std::fmt::Write as _;
+use std::str::FromStr;
+
+#[derive(Clone, Copy)]
+pub enum Format {
+    Table,
+    /// One object in each line.
+    Json,
+}
+
+impl FromStr for Format {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "table" => Ok(Self::Table),
+            "json" => Ok(Self::Json),
+            _ => Err("there are table and json\nhint: --format json | jq .ID"),
+        }
+    }
+}
+
+// ANCHOR: table
+/// Each column but the last is as wide as its widest cell and three blanks, and at least ten characters.
+pub fn table<const COLUMNS: usize>(
+    headings: [&str; COLUMNS],
+    rows: Vec<[String; COLUMNS]>,
+) -> String {
+    let headings = headings.map(str::to_owned);
+    let rows: Vec<_> = [headings]
+        .into_iter()
+        .chain(rows)
+        .map(|row| row.map(|cell| printable(&cell)))
+        .collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<_> = (0..COLUMNS)
+        .map(|column| (width(column).unwrap_or(0) + 3).max(10))
+        .collect();
+    let mut table = String::new();
+    for row in &rows {
+        for (cell, width) in row[..COLUMNS - 1].iter().zip(&widths) {
+            // The width counts characters, not bytes.
+            let _ = write!(table, "{cell:width$}");
+        }
+        let _ = writeln!(table, "{}", row[COLUMNS - 1]);
+    }
+    table
+}
+// ANCHOR_END: table
+
+/// A line break in a cell would break the table, an escape sequence the terminal.
+fn printable(text: &str) -> String {
+    let escape = |c: char| match c.is_control() {
+        true => c.escape_default().collect(),
+        false => c.to_string(),
+    };
+    text.chars().map(escape).collect()
+}

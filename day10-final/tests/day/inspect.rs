@@ -1,0 +1,363 @@
+//! What `inspect` tells, by Docker's names.
+
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+
+use crate::support::{Detached, inspect, processes_with, see, state, tiny_docker, wait_until};
+use crate::{need_cgroups, need_namespaces};
+
+/// `value` as it is printed, without what differs from run to run.
+fn steady(mut value: Value) -> String {
+    let id = value["Id"].as_str().unwrap().to_owned();
+    let started = value["Created"].clone();
+    assert_eq!(value["State"]["StartedAt"], started);
+    for time in ["/Created", "/State/StartedAt"] {
+        *value.pointer_mut(time).unwrap() = "TIME".into();
+    }
+    if value["State"]["Pid"] != 0 {
+        value["State"]["Pid"] = "PID".into();
+    }
+    if value["State"]["FinishedAt"] != "0001-01-01T00:00:00Z" {
+        assert!(value["State"]["FinishedAt"].as_str() >= started.as_str());
+        value["State"]["FinishedAt"] = "TIME".into();
+    }
+    let text = serde_json::to_string_pretty(&value).unwrap();
+    text.replace(&id, "ID")
+        .replace(state().to_str().unwrap(), "STATE")
+}
+
+#[test]
+fn all_that_was_asked_for_is_told() {
+    need_namespaces!();
+    let (user, volume) = ("root", state().join("volume"));
+    let volume = format!("{}:/data:ro", volume.display());
+    let container = Detached::start(&[
+        "--name",
+        "web",
+        "--hostname",
+        "www",
+        "--net",
+        "isolated",
+        "-u",
+        user,
+        "-e",
+        "A=B",
+        "-w",
+        "/tmp",
+        "-v",
+        &volume,
+        "--tmpfs",
+        "/run/lock",
+        "--read-only",
+        "--cap-add",
+        "NET_ADMIN",
+        "--cap-drop",
+        "MKNOD",
+        "--dns",
+        "192.0.2.1",
+        "--add-host",
+        "db:192.0.2.2",
+        "--init",
+        "-i",
+        "sleep",
+        "1000",
+    ]);
+    assert_snapshot!(steady(inspect("web")), @r#"
+    {
+      "Args": [
+        "1000"
+      ],
+      "Cgroup": [],
+      "Config": {
+        "Cmd": [
+          "sleep",
+          "1000"
+        ],
+        "Env": [
+          "A=B"
+        ],
+        "Hostname": "www",
+        "Image": "default",
+        "OpenStdin": true,
+        "Tty": false,
+        "User": "root",
+        "WorkingDir": "/tmp"
+      },
+      "Created": "TIME",
+      "HostConfig": {
+        "AutoRemove": false,
+        "Binds": [
+          "STATE/volume:/data:ro"
+        ],
+        "CapAdd": [
+          "CAP_NET_ADMIN"
+        ],
+        "CapDrop": [
+          "CAP_MKNOD"
+        ],
+        "Dns": [
+          "192.0.2.1"
+        ],
+        "ExtraHosts": [
+          "db:192.0.2.2"
+        ],
+        "Init": true,
+        "Memory": 0,
+        "NanoCpus": 0,
+        "NetworkMode": "none",
+        "PidsLimit": null,
+        "PortBindings": {},
+        "ReadonlyRootfs": true,
+        "SecurityOpt": [
+          "no-new-privileges"
+        ],
+        "Tmpfs": {
+          "/run/lock": ""
+        }
+      },
+      "Id": "ID",
+      "Image": "default",
+      "Layer": "STATE/containers/ID/layer",
+      "LogPath": "STATE/containers/ID/container.log",
+      "Mounts": [
+        {
+          "Destination": "/data",
+          "Mode": "ro",
+          "RW": false,
+          "Source": "STATE/volume",
+          "Type": "bind"
+        }
+      ],
+      "Name": "/web",
+      "NetworkSettings": {
+        "Gateway": "",
+        "IPAddress": "",
+        "MacAddress": "",
+        "Ports": {}
+      },
+      "Path": "sleep",
+      "Rootfs": "STATE/rootfs/default",
+      "State": {
+        "ExitCode": 0,
+        "FinishedAt": "0001-01-01T00:00:00Z",
+        "OOMKilled": false,
+        "Pid": "PID",
+        "Running": true,
+        "StartedAt": "TIME",
+        "Status": "running"
+      }
+    }
+    "#);
+    let pid = inspect("web")["State"]["Pid"].as_i64();
+    assert_eq!(pid, container.record()["pid"].as_i64());
+}
+
+#[test]
+fn limits_are_in_dockers_units() {
+    need_cgroups!();
+    let limits = ["--memory", "64m", "--cpus", "0.5", "--pids-limit", "9"];
+    let container = Detached::start(&[&limits[..], &["--net=isolated", "sleep", "1000"]].concat());
+    let value = inspect(&container.id);
+    let config = &value["HostConfig"];
+    assert_eq!(
+        json!([config["Memory"], config["NanoCpus"], config["PidsLimit"]]),
+        json!([67_108_864, 500_000_000, 9])
+    );
+    let groups = value["Cgroup"].as_array().unwrap();
+    assert!(!groups.is_empty());
+    assert!(
+        groups
+            .iter()
+            .all(|group| group.as_str().unwrap().ends_with(&container.id))
+    );
+}
+
+#[test]
+fn how_it_ended_is_told() {
+    need_namespaces!();
+    see(&[
+        "run", "--net", "isolated", "--name", "gone", "sh", "-c", "exit 3",
+    ]);
+    assert_snapshot!(steady(inspect("gone")), @r#"
+    {
+      "Args": [
+        "-c",
+        "exit 3"
+      ],
+      "Cgroup": [],
+      "Config": {
+        "Cmd": [
+          "sh",
+          "-c",
+          "exit 3"
+        ],
+        "Env": [],
+        "Hostname": "tiny-container",
+        "Image": "default",
+        "OpenStdin": false,
+        "Tty": false,
+        "User": "",
+        "WorkingDir": ""
+      },
+      "Created": "TIME",
+      "HostConfig": {
+        "AutoRemove": false,
+        "Binds": [],
+        "CapAdd": [],
+        "CapDrop": [],
+        "Dns": [],
+        "ExtraHosts": [],
+        "Init": false,
+        "Memory": 0,
+        "NanoCpus": 0,
+        "NetworkMode": "none",
+        "PidsLimit": null,
+        "PortBindings": {},
+        "ReadonlyRootfs": false,
+        "SecurityOpt": [
+          "no-new-privileges"
+        ],
+        "Tmpfs": {}
+      },
+      "Id": "ID",
+      "Image": "default",
+      "Layer": "STATE/containers/ID/layer",
+      "LogPath": "",
+      "Mounts": [],
+      "Name": "/gone",
+      "NetworkSettings": {
+        "Gateway": "",
+        "IPAddress": "",
+        "MacAddress": "",
+        "Ports": {}
+      },
+      "Path": "sh",
+      "Rootfs": "STATE/rootfs/default",
+      "State": {
+        "ExitCode": 3,
+        "FinishedAt": "TIME",
+        "OOMKilled": false,
+        "Pid": 0,
+        "Running": false,
+        "StartedAt": "TIME",
+        "Status": "exited"
+      }
+    }
+    "#);
+    let container = Detached::start(&["sleep", "1000"]);
+    see(&["stop", "-t", "0", &container.id]);
+    let state = &inspect(&container.id)["State"];
+    assert_eq!(
+        json!([state["Status"], state["ExitCode"], state["Running"]]),
+        json!(["exited", 137, false])
+    );
+}
+
+#[test]
+fn what_nobody_knows_is_not_made_up() {
+    need_namespaces!();
+    let container = Detached::start(&["--net", "isolated", "sleep", "1000"]);
+    let kill = |pid: i32| {
+        nix::sys::signal::kill(
+            nix::unistd::Pid::from_raw(pid),
+            nix::sys::signal::Signal::SIGKILL,
+        )
+        .unwrap();
+    };
+    kill(container.supervisor());
+    kill(container.pid());
+    wait_until("its end", || !container.is_running());
+    let mut state = inspect(&container.id)["State"].take();
+    state["StartedAt"].take();
+    assert_snapshot!(state.to_string(), @r#"{"ExitCode":null,"FinishedAt":"0001-01-01T00:00:00Z","OOMKilled":false,"Pid":0,"Running":false,"StartedAt":null,"Status":"exited"}"#);
+}
+
+#[test]
+fn the_pid_is_that_of_pid_1_on_the_host() {
+    need_namespaces!();
+    let time = format!("1000.{}2", std::process::id());
+    let container = Detached::start(&["sleep", &time]);
+    let pid = inspect(&container.id)["State"]["Pid"].as_i64().unwrap() as i32;
+    assert_ne!(pid, container.supervisor());
+    assert!(processes_with(&time).contains(&pid));
+}
+
+#[test]
+fn those_that_there_are_are_told_and_each_of_the_others_is_an_error() {
+    need_namespaces!();
+    for name in ["one", "two"] {
+        see(&["run", "--net", "isolated", "--name", name, "true"]);
+    }
+    let seen = see(&["inspect", "two", "nope", "one", ""]);
+    assert_eq!(seen.code, Some(1));
+    let found: Value = serde_json::from_str(&seen.stdout).unwrap();
+    assert_eq!(
+        json!([found[0]["Name"], found[1]["Name"], found[2]]),
+        json!(["/two", "/one", null])
+    );
+    assert_snapshot!(seen.stderr, @"
+    tiny-docker: cannot inspect nope: no such container
+    hint: tiny-docker ps -a
+    tiny-docker: cannot inspect '': the id is empty
+    ");
+    let seen = see(&["inspect", "nope"]);
+    assert_eq!((seen.code, seen.stdout.as_str()), (Some(1), "[]\n"));
+    let seen = see(&["inspect"]);
+    assert_eq!(seen.code, Some(2));
+    assert_snapshot!(seen.stderr, @"
+    error: the following required arguments were not provided:
+      <ID>...
+
+    Usage: tiny-docker inspect --root <DIR> <ID>...
+
+    For more information, try '--help'.
+    ");
+    let seen = see(&["inspect", "-f", "{{.State.Pid}}", "one"]);
+    assert_eq!((seen.code, seen.stdout.as_str()), (Some(2), ""));
+    assert_snapshot!(seen.stderr, @"
+    tiny-docker: -f is not here: there are no templates, but JSON
+    hint: tiny-docker inspect ID | jq -r '.[].State.Pid'
+    ");
+    // As Docker: four blanks for each level.
+    assert!(
+        see(&["inspect", "one"])
+            .stdout
+            .starts_with("[\n    {\n        \"")
+    );
+}
+
+#[test]
+fn an_output_that_takes_no_more_is_an_error() {
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let mut inspect = tiny_docker(&["inspect", "nope"]);
+    let seen = inspect
+        .stdout(full)
+        .stderr(std::process::Stdio::piped())
+        .output()
+        .unwrap();
+    assert_eq!(seen.status.code(), Some(1));
+    assert_snapshot!(String::from_utf8(seen.stderr).unwrap(), @"
+    tiny-docker: cannot inspect nope: no such container
+    hint: tiny-docker ps -a
+    tiny-docker: cannot print: No space left on device (os error 28)
+    ");
+}
+
+#[test]
+fn its_help_tells_what_there_is() {
+    assert_snapshot!(see(&["inspect", "--help"]).stdout, @"
+    Show all that is known about containers, as JSON
+
+    Usage: tiny-docker inspect [OPTIONS] <ID>...
+
+    Arguments:
+      <ID>...  The containers' names or ids, or the beginnings of the ids
+
+    Options:
+          --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+      -h, --help        Print help
+    ");
+}
