@@ -66,6 +66,8 @@ pub fn state() -> PathBuf {
     OWN.with(|Own(own)| {
         let rootfs = own.path().join("rootfs");
         if !rootfs.exists() {
+            // `prune` takes all of it away, if it can.
+            fs::create_dir_all(own.path()).unwrap();
             symlink(prepared().join("rootfs"), rootfs).unwrap();
         }
         own.path().to_owned()
@@ -305,6 +307,22 @@ pub fn records() -> Vec<PathBuf> {
     let entries = fs::read_dir(state().join("containers"));
     let entries = entries.into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).collect()
+}
+
+/// The names that are taken in this test's state directory.
+pub fn names() -> Vec<String> {
+    let entries = fs::read_dir(state().join("names"));
+    let entries = entries.into_iter().flatten().flatten();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Neither a record is left, not even a hidden one, nor a name.
+pub fn assert_nothing_is_kept() {
+    assert_eq!((records(), names()), (Vec::new(), Vec::new()));
 }
 
 /// The record of the only container in this test's state directory.

@@ -1,0 +1,157 @@
+//! `run -e`, `--env-file`: what a command finds.
+
+use std::fs;
+use std::path::PathBuf;
+
+use insta::assert_snapshot;
+
+use crate::ground::Ground;
+use crate::need_namespaces;
+use crate::support::{Seen, assert_nothing_is_kept, see, state, tiny_docker};
+
+/// What `env` prints, with these options, but for what each container has. The caller has CALLERS.
+fn own(options: &[&str]) -> String {
+    let arguments = [&["run", "--net", "isolated"], options, &["env"]].concat();
+    let mut run = tiny_docker(&arguments);
+    let seen: Seen = run
+        .env("CALLERS", "theirs, with blanks")
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+    let has = ["PATH=/usr", "HOSTNAME=tiny", "HOME=/root", "TERM=xterm"];
+    let lines = seen.stdout.lines();
+    let own = lines.filter(|line| !has.iter().any(|has| line.starts_with(has)));
+    own.map(|line| format!("{line}\n")).collect()
+}
+
+fn file(name: &str, text: &str) -> PathBuf {
+    let file = state().join(name);
+    fs::write(&file, text).unwrap();
+    file
+}
+
+#[test]
+fn a_command_finds_what_it_is_given_and_nothing_else_of_the_callers() {
+    need_namespaces!();
+    assert_eq!(own(&[]), "");
+    assert_snapshot!(own(&["-e", "A=1", "--env", "B=with = and 'quotes'", "-e", "EMPTY=", "-e", "CALLERS"]), @"");
+}
+
+#[test]
+fn what_the_caller_does_not_have_does_not_come() {
+    need_namespaces!();
+    assert_eq!(own(&["-e", "NOBODYS"]), "");
+}
+
+#[test]
+fn a_file_has_one_in_each_line() {
+    need_namespaces!();
+    let text = "# a comment\n\nSKY=light blue\n  INDENTED=1\n   # another\nQUOTED=\"as it is\"\nHASH=a # b\nCALLERS\nNOBODYS\r\nDOS=1\r\nLAST=no line end";
+    let file = file("variables", text);
+    assert_snapshot!(own(&["--env-file", file.to_str().unwrap()]), @"");
+}
+
+#[test]
+fn the_last_word_is_that_of_the_command_line() {
+    need_namespaces!();
+    let first = file(
+        "first",
+        "A=first file\nB=first file\nC=first file\nC=again\n",
+    );
+    let second = file("second", "B=second file\n");
+    let [first, second] = [&first, &second].map(|file| file.to_str().unwrap());
+    let said = own(&[
+        "-e",
+        "A=command line",
+        "--env-file",
+        first,
+        "--env-file",
+        second,
+        "-e",
+        "D=1",
+        "-e",
+        "D=2",
+    ]);
+    assert_snapshot!(said, @"");
+    // Even what each container has.
+    let seen = see(&[
+        "run",
+        "--net",
+        "isolated",
+        "-e",
+        "HOME=/tmp",
+        "-e",
+        "HOSTNAME=other",
+        "-e",
+        "TERM=dumb",
+        "sh",
+        "-c",
+        "echo $HOME $HOSTNAME $TERM; env | grep -c -e ^HOME= -e ^HOSTNAME= -e ^TERM=",
+    ]);
+    assert_eq!(seen.stdout, "/tmp other dumb\n3\n");
+}
+
+#[test]
+fn what_is_no_variable_or_no_file_is_refused() {
+    need_namespaces!();
+    let mut said = String::new();
+    let binary = state().join("binary");
+    fs::write(&binary, b"A=\xff\n").unwrap();
+    let no_name = file("no-name", "A=1\n=2\n");
+    let state = state();
+    for options in [
+        ["-e", ""],
+        ["-e", "=value"],
+        ["--env-file", "/no/such/file"],
+        ["--env-file", state.to_str().unwrap()],
+        ["--env-file", binary.to_str().unwrap()],
+        ["--env-file", no_name.to_str().unwrap()],
+    ] {
+        let seen = see(&[
+            &["run", "--net", "isolated"],
+            &options[..],
+            &["echo", "started"],
+        ]
+        .concat());
+        assert_eq!(
+            (seen.code, seen.stdout.as_str()),
+            (Some(125), ""),
+            "{options:?}"
+        );
+        said += &seen.stderr.replace(state.to_str().unwrap(), "STATE");
+    }
+    assert_snapshot!(said, @"");
+    assert_nothing_is_kept();
+}
+
+#[test]
+fn path_decides_where_commands_are_looked_for() {
+    need_namespaces!();
+    let ground = Ground::new();
+    let opt = ground.rootfs().join("opt");
+    fs::create_dir(&opt).unwrap();
+    fs::copy(ground.rootfs().join("bin/echo"), opt.join("tool")).unwrap();
+    let rootfs = format!("--rootfs={}", ground.rootfs().display());
+    let run = |path: &[&str], command: &[&str]| {
+        see(&[&["run", "--net", "isolated", &rootfs], path, command].concat())
+    };
+    assert_eq!(run(&[], &["tool", "found"]).code, Some(127));
+    assert_eq!(
+        run(&["-e", "PATH=/opt"], &["tool", "found"]).stdout,
+        "found\n"
+    );
+    assert_eq!(
+        run(&["-e", "PATH=/bin:/opt"], &["tool", "found"]).stdout,
+        "found\n"
+    );
+    assert_eq!(
+        run(&["-e", "PATH=/opt"], &["echo", "found"]).code,
+        Some(127)
+    );
+    assert_eq!(
+        run(&["-e", "PATH=/opt"], &["/bin/echo", "found"]).stdout,
+        "found\n"
+    );
+    assert_eq!(run(&["-e", "PATH="], &["no-such-command"]).code, Some(127));
+}

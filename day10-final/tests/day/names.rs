@@ -1,0 +1,267 @@
+//! `run --name`, and what containers are called without it.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use insta::assert_snapshot;
+
+use crate::need_namespaces;
+use crate::support::{
+    Detached, Running, Seen, assert_nothing_is_kept, names, only_record, records, see, state,
+    tiny_docker, wait_until,
+};
+
+/// `tiny-docker run --net isolated ARGUMENTS…`
+fn run(arguments: &[&str]) -> Seen {
+    see(&[&["run", "--net", "isolated"], arguments].concat())
+}
+
+fn start(name: &str) -> Detached {
+    Detached::start(&["--net", "isolated", "--name", name, "sleep", "1000"])
+}
+
+#[test]
+fn all_that_takes_an_id_takes_the_name() {
+    need_namespaces!();
+    for by_name in [true, false] {
+        let container = start("web");
+        assert_eq!(container.record()["name"], "web");
+        // A whole id, or the beginning of one, means the same.
+        let typed = if by_name { "web" } else { &container.id[..6] };
+        for (arguments, printed) in [
+            (&["logs", typed][..], String::new()),
+            (&["kill", "-s", "CONT", typed], format!("{typed}\n")),
+            (&["stop", "-t", "0", typed], format!("{typed}\n")),
+            (&["wait", typed], "137\n".to_owned()),
+            (&["rm", typed], format!("{typed}\n")),
+        ] {
+            let seen = see(arguments);
+            assert_eq!(
+                (seen.code, seen.stdout, seen.stderr),
+                (Some(0), printed, String::new()),
+                "{arguments:?}"
+            );
+        }
+        assert_nothing_is_kept();
+    }
+}
+
+#[test]
+fn who_is_not_named_gets_a_name() {
+    need_namespaces!();
+    for _ in 0..20 {
+        assert_eq!(run(&["true"]).code, Some(0));
+    }
+    let drawn = names();
+    assert_eq!(drawn.len(), 20);
+    for name in &drawn {
+        let (how, who) = name.split_once('_').unwrap();
+        let word = |text: &str| text.len() > 1 && text.bytes().all(|b| b.is_ascii_lowercase());
+        assert!(
+            word(how) && word(who.trim_end_matches(|c: char| c.is_ascii_digit())),
+            "{name}"
+        );
+    }
+    let names: Vec<_> = drawn.iter().map(String::as_str).collect();
+    assert_eq!(see(&[&["rm"], &names[..]].concat()).code, Some(0));
+    assert_nothing_is_kept();
+}
+
+#[test]
+fn a_name_is_not_given_twice() {
+    need_namespaces!();
+    let first = start("web");
+    for state in ["running", "ended"] {
+        let seen = run(&["--name", "web", "echo", "started"]);
+        assert_eq!(
+            (seen.code, seen.stdout.as_str()),
+            (Some(125), ""),
+            "{state}"
+        );
+        assert_snapshot!(seen.stderr.replace(&first.id, "ID"), @"");
+        assert_eq!(only_record().file_name().unwrap(), first.id.as_str());
+        assert_eq!(names(), ["web"]);
+        see(&["kill", "web"]);
+        first.wait_for_its_end();
+    }
+}
+
+#[test]
+fn of_several_who_want_one_name_at_once_one_gets_it() {
+    need_namespaces!();
+    let run = |n: usize| {
+        let line = format!("echo {n}; sleep 1000");
+        let arguments = [
+            "run", "-d", "--net", "isolated", "--name", "web", "sh", "-c", &line,
+        ];
+        Running::start(&mut tiny_docker(&arguments))
+    };
+    let mut all: Vec<_> = (0..8).map(run).collect();
+    let mut codes: Vec<_> = all
+        .iter_mut()
+        .map(|run| run.0.wait().unwrap().code().unwrap())
+        .collect();
+    codes.sort();
+    assert_eq!(codes, [0, 125, 125, 125, 125, 125, 125, 125]);
+    let id = only_record()
+        .file_name()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let winner = Detached { id };
+    assert_eq!(names(), ["web"]);
+    assert_eq!(winner.record()["name"], "web");
+    assert_eq!(see(&["rm", "-f", "web"]).code, Some(0));
+    assert_nothing_is_kept();
+}
+
+#[test]
+fn a_name_is_free_again_when_its_container_is_gone() {
+    need_namespaces!();
+    assert_eq!(run(&["--name", "web", "true"]).code, Some(0));
+    assert_eq!(see(&["rm", "web"]).code, Some(0));
+    assert_eq!(run(&["--name", "web", "--rm", "true"]).code, Some(0));
+    // These have never been there.
+    assert_eq!(run(&["--name", "web", "no-such-command"]).code, Some(127));
+    assert_eq!(run(&["--name", "web", "/etc/passwd"]).code, Some(126));
+    let missing = ["--name", "web", "--rootfs", "/no/such", "true"];
+    assert_eq!(run(&missing).code, Some(125));
+    assert_nothing_is_kept();
+    let seen = run(&["--name", "web", "true"]);
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_killed_run_keeps_a_name_only_as_long_as_there_is_a_record() {
+    need_namespaces!();
+    let kill = |options: &[&str]| {
+        let options = [&["run", "--net", "isolated", "--name", "web"], options].concat();
+        let arguments = [&options[..], &["sleep", "1000"]].concat();
+        let mut run = Running::start(&mut tiny_docker(&arguments));
+        wait_until("it running", || see(&["ps"]).stdout.contains("sleep 1000"));
+        run.0.kill().unwrap();
+        run.0.wait().unwrap();
+        wait_until("its end", || !see_nothing_else("sleep 1000"));
+    };
+    kill(&[]);
+    assert_eq!(run(&["--name", "web", "true"]).code, Some(125));
+    assert_eq!(see(&["rm", "web"]).code, Some(0));
+    // Nobody has removed it. The next one who wants its name does.
+    kill(&["--rm"]);
+    let seen = run(&["--name", "web", "true"]);
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+    only_record();
+}
+
+/// Whether the process of the only record is still there. No command of ours is asked: it would tidy up.
+fn see_nothing_else(command: &str) -> bool {
+    let record = fs::read(only_record().join("config.json")).unwrap();
+    let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
+    let line = fs::read(format!("/proc/{}/cmdline", record["pid"])).unwrap_or_default();
+    String::from_utf8_lossy(&line).replace('\0', " ").trim() == command
+}
+
+#[test]
+fn a_run_that_is_killed_while_it_starts_leaves_no_name() {
+    need_namespaces!();
+    for pause in 0..30 {
+        let arguments = [
+            "run", "--net", "isolated", "--rm", "--name", "web", "sleep", "1000",
+        ];
+        let mut run = Running::start(&mut tiny_docker(&arguments));
+        std::thread::sleep(std::time::Duration::from_micros(300 * pause));
+        run.0.kill().unwrap();
+        run.0.wait().unwrap();
+    }
+    wait_until("nothing left", || {
+        see(&["ps"]);
+        records().is_empty() && names().is_empty()
+    });
+}
+
+#[test]
+fn a_name_comes_before_the_beginning_of_an_id_and_after_a_whole_one() {
+    need_namespaces!();
+    let first = start("first");
+    let prefix = &first.id[..4];
+    let second = start(prefix);
+    let third = start(&first.id);
+    assert_eq!(see(&["stop", "-t", "0", prefix]).code, Some(0));
+    assert!(first.is_running() && !second.is_running());
+    assert_eq!(see(&["stop", "-t", "0", &first.id]).code, Some(0));
+    assert!(!first.is_running() && third.is_running());
+}
+
+#[test]
+fn a_name_that_is_none_is_refused() {
+    need_namespaces!();
+    let long = "a".repeat(65);
+    for name in [
+        "", "a", "-a", "_a", ".a", "a b", "a/b", "../x", "a\nb", "ä1", "a:b", &long,
+    ] {
+        let name = format!("--name={name}");
+        let seen = run(&[&name, "echo", "started"]);
+        assert_ne!(seen.code, Some(0), "{name}");
+        assert_eq!(seen.stdout, "", "{name}");
+    }
+    assert_nothing_is_kept();
+    for name in ["a1", "1a", "A_.-", "web.example-1", &long[1..]] {
+        assert_eq!(run(&["--name", name, "true"]).code, Some(0), "{name}");
+    }
+}
+
+#[test]
+fn no_name_leads_out_of_the_directory_of_names() {
+    need_namespaces!();
+    let container = start("web");
+    // Where "../x" would lead, and "x/../web".
+    symlink(&container.id, state().join("x")).unwrap();
+    fs::create_dir(state().join("names/x")).unwrap();
+    let absolute = state().join("x");
+    for name in [
+        "../x",
+        "x/../web",
+        "./web",
+        absolute.to_str().unwrap(),
+        "..",
+        ".",
+    ] {
+        for command in ["logs", "stop", "kill", "wait", "rm"] {
+            let seen = see(&[command, name]);
+            assert_eq!(
+                (seen.code, seen.stdout.as_str()),
+                (Some(1), ""),
+                "{command} {name}"
+            );
+            assert!(
+                seen.stderr.contains(": no such container\n"),
+                "{}",
+                seen.stderr
+            );
+        }
+    }
+    assert!(container.is_running());
+    // What a record says is no path either.
+    see(&["kill", "web"]);
+    container.wait_for_its_end();
+    let config = container.log().with_file_name("config.json");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace("\"web\"", "\"../x\"")).unwrap();
+    assert_eq!(see(&["rm", &container.id]).code, Some(0));
+    assert!(state().join("x").is_symlink());
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_in_nobodys_way() {
+    need_namespaces!();
+    fs::create_dir_all(state().join("names")).unwrap();
+    symlink("0123456789ab", state().join("names/web")).unwrap();
+    symlink("../../etc", state().join("names/other")).unwrap();
+    assert_eq!(see(&["logs", "other"]).code, Some(1));
+    for name in ["web", "other"] {
+        let seen = run(&["--name", name, "true"]);
+        assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""), "{name}");
+    }
+    assert_eq!(records().len(), 2);
+}

@@ -1,0 +1,236 @@
+//! `prune`: removes what nobody needs.
+
+use std::fs;
+use std::io::Write;
+use std::process::Stdio;
+
+use insta::assert_snapshot;
+use tempfile::TempDir;
+
+use crate::need_namespaces;
+use crate::support::{
+    Detached, Seen, assert_nothing_is_kept, names, only_record, records, see, state, tiny_docker,
+};
+
+/// `tiny-docker prune`, to which `answer` is typed.
+fn answer(answer: &str) -> Seen {
+    let mut prune = tiny_docker(&["prune"]);
+    prune
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut prune = prune.spawn().unwrap();
+    prune
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(answer.as_bytes())
+        .unwrap();
+    prune.wait_with_output().unwrap().into()
+}
+
+fn ended() {
+    assert_eq!(
+        see(&["run", "--net", "isolated", "sh", "-c", "echo x >/file"]).code,
+        Some(0)
+    );
+}
+
+#[test]
+fn it_asks_and_only_yes_means_yes() {
+    need_namespaces!();
+    ended();
+    for no in [
+        "n\n",
+        "N\n",
+        "\n",
+        "",
+        "no\n",
+        "yess\n",
+        "\u{ff}\n",
+        "maybe y\n",
+    ] {
+        let seen = answer(no);
+        assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""), "{no:?}");
+        assert_eq!(records().len(), 1, "{no:?}");
+    }
+    assert_snapshot!(answer("").stdout.replace("[y/N] ", "[y/N]"), @"");
+    for yes in ["y\n", "Y\n", "yes\n", " y \n", "y"] {
+        ended();
+        let seen = answer(yes);
+        assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""), "{yes:?}");
+        assert!(
+            seen.stdout.contains("[y/N] Deleted Containers:\n"),
+            "{}",
+            seen.stdout
+        );
+        assert_nothing_is_kept();
+    }
+}
+
+#[test]
+fn what_is_not_an_answer_is_none() {
+    need_namespaces!();
+    ended();
+    let mut prune = tiny_docker(&["prune"]);
+    let seen: Seen = prune
+        .stdin(fs::File::open(state()).unwrap())
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(seen.code, Some(1), "{}", seen.stderr);
+    assert!(
+        seen.stderr
+            .starts_with("tiny-docker: cannot read the answer: "),
+        "{}",
+        seen.stderr
+    );
+    only_record();
+}
+
+#[test]
+fn it_tells_whom_it_has_removed() {
+    need_namespaces!();
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let container = Detached::start(&["--net", "isolated", "true"]);
+        container.wait_for_its_end();
+        ids.push(container.id.clone());
+    }
+    let seen = see(&["prune", "--force"]);
+    let mut printed = seen.stdout.clone();
+    for id in &ids {
+        assert_eq!(printed.matches(id.as_str()).count(), 1, "{printed}");
+        printed = printed.replace(id, "ID");
+    }
+    assert_snapshot!(printed, @"");
+    let nothing = see(&["prune", "-f"]);
+    assert_eq!((nothing.code, nothing.stderr.as_str()), (Some(0), ""));
+    assert_snapshot!(nothing.stdout, @"");
+}
+
+#[test]
+fn what_runs_stays_with_all_that_it_needs() {
+    need_namespaces!();
+    let running = Detached::start(&[
+        "--net",
+        "isolated",
+        "--name",
+        "web",
+        "sh",
+        "-c",
+        "echo said; exec sleep 1000",
+    ]);
+    ended();
+    let seen = see(&["prune", "-f"]);
+    assert_eq!(seen.code, Some(0));
+    assert!(!seen.stdout.contains(&running.id));
+    assert_eq!((names(), records().len()), (vec!["web".to_owned()], 1));
+    assert!(running.is_running() && state().join("rootfs").is_symlink());
+    assert_eq!(
+        see(&["run", "--net", "isolated", "--rm", "echo", "on"]).stdout,
+        "on\n"
+    );
+    assert_eq!(see(&["stop", "-t", "0", "web"]).code, Some(0));
+}
+
+#[test]
+fn when_nothing_runs_not_even_the_directory_stays() {
+    need_namespaces!();
+    let state = state();
+    ended();
+    let container = Detached::start(&["--net", "isolated", "sleep", "1000"]);
+    assert_eq!(see(&["rm", "-f", &container.id]).code, Some(0));
+    assert_eq!(
+        tiny_docker(&["prune", "-f"]).status().unwrap().code(),
+        Some(0)
+    );
+    assert!(!state.exists());
+    // Nor is one made to look into.
+    let mut prune = tiny_docker(&["prune", "-f"]);
+    prune.env("TINY_DOCKER_ROOT", state.join("never/was"));
+    assert_eq!(prune.output().unwrap().status.code(), Some(0));
+    assert!(!state.join("never").exists());
+}
+
+#[test]
+fn what_is_somebody_elses_stays() {
+    need_namespaces!();
+    let state = state();
+    ended();
+    fs::write(state.join("mine"), "a file of the user's").unwrap();
+    assert_eq!(see(&["prune", "-f"]).code, Some(0));
+    let left: Vec<_> = fs::read_dir(&state)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert!(
+        left.iter().all(|name| name == "mine" || name == "rootfs"),
+        "{left:?}"
+    );
+    assert_eq!(
+        fs::read_to_string(state.join("mine")).unwrap(),
+        "a file of the user's"
+    );
+}
+
+#[test]
+fn the_next_run_makes_the_root_filesystem_anew() {
+    need_namespaces!();
+    // Not the one that all tests share.
+    let own = TempDir::new().unwrap();
+    let root = own.path().join("state");
+    let see = |arguments: &[&str]| -> Seen {
+        let mut command = tiny_docker(arguments);
+        command
+            .env("TINY_DOCKER_ROOT", &root)
+            .output()
+            .unwrap()
+            .into()
+    };
+    for _ in 0..2 {
+        let seen = see(&["run", "--net", "isolated", "echo", "here"]);
+        assert_eq!((seen.code, seen.stdout.as_str()), (Some(0), "here\n"));
+        assert_eq!(
+            seen.stderr,
+            "tiny-docker: building a root filesystem from this machine's programs, once\n"
+        );
+        assert_eq!(see(&["prune", "-f"]).code, Some(0));
+        assert!(!root.exists());
+    }
+}
+
+#[test]
+fn a_damaged_record_is_told_of_and_left() {
+    need_namespaces!();
+    ended();
+    let damaged = only_record();
+    fs::write(damaged.join("config.json"), "{").unwrap();
+    ended();
+    let seen = see(&["prune", "-f"]);
+    assert_eq!(seen.code, Some(1));
+    assert!(
+        seen.stderr.starts_with("tiny-docker: cannot read ") && seen.stderr.lines().count() == 1,
+        "{}",
+        seen.stderr
+    );
+    assert_eq!(only_record(), damaged);
+    assert!(
+        state().join("rootfs").is_symlink(),
+        "whoever repairs it needs that"
+    );
+    assert_eq!(see(&["ps", "-a"]).code, Some(0));
+}
+
+#[test]
+fn what_a_killed_run_or_rm_has_left_goes_too() {
+    need_namespaces!();
+    ended();
+    let record = only_record();
+    let id = record.file_name().unwrap().to_str().unwrap().to_owned();
+    fs::rename(&record, record.with_file_name(format!(".{id}"))).unwrap();
+    fs::create_dir(state().join("containers/.0123456789ab")).unwrap();
+    assert_eq!(names().len(), 1);
+    assert_eq!(see(&["prune", "-f"]).code, Some(0));
+    assert_nothing_is_kept();
+}

@@ -1,0 +1,138 @@
+//! `wait`: for the end of containers.
+
+use std::io::Read;
+use std::time::Duration;
+
+use insta::assert_snapshot;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::need_namespaces;
+use crate::support::{Detached, Running, assert_nothing_is_kept, see, tiny_docker, wait_until};
+
+/// In the background, until a file appears where `sh` can see it: then it ends with `code`.
+fn until_usr1(options: &[&str], code: u8) -> Detached {
+    let line = format!("trap 'exit {code}' USR1; while :; do sleep 0.05; done");
+    let options = [&["--net", "isolated"], options].concat();
+    let container = Detached::start(&[&options[..], &["sh", "-c", &line]].concat());
+    // The shell has set its trap when it sleeps.
+    wait_until("its trap", || {
+        std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", container.pid()))
+            .is_ok_and(|pids| !pids.is_empty())
+    });
+    container
+}
+
+fn end(container: &Detached) {
+    assert_eq!(see(&["kill", "-s", "USR1", &container.id]).code, Some(0));
+}
+
+/// `tiny-docker wait ARGUMENTS…`, which has nothing to say yet.
+fn wait_for(ids: &[&str]) -> Running {
+    let mut wait = Running::start(&mut tiny_docker(&[&["wait"], ids].concat()));
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(wait.0.try_wait().unwrap().is_none(), "it does not wait");
+    wait
+}
+
+fn told(mut wait: Running) -> (Option<i32>, String) {
+    let mut told = String::new();
+    wait.0
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut told)
+        .unwrap();
+    (wait.0.wait().unwrap().code(), told)
+}
+
+#[test]
+fn it_prints_the_exit_code_when_there_is_one() {
+    need_namespaces!();
+    let container = until_usr1(&[], 7);
+    let wait = wait_for(&[&container.id]);
+    end(&container);
+    assert_eq!(told(wait), (Some(0), "7\n".to_owned()));
+    // And again, for one that has ended.
+    assert_eq!(see(&["wait", &container.id]).stdout, "7\n");
+}
+
+#[test]
+fn several_are_told_of_in_the_order_in_which_they_were_typed() {
+    need_namespaces!();
+    let (first, second) = (until_usr1(&[], 3), until_usr1(&[], 4));
+    let wait = wait_for(&[&first.id, &second.id, &first.id]);
+    end(&second);
+    second.wait_for_its_end();
+    end(&first);
+    assert_eq!(told(wait), (Some(0), "3\n4\n3\n".to_owned()));
+}
+
+#[test]
+fn all_who_wait_are_told_even_where_nothing_stays() {
+    need_namespaces!();
+    let container = until_usr1(&["--rm", "--name", "web"], 9);
+    let all = [
+        wait_for(&["web"]),
+        wait_for(&[&container.id]),
+        wait_for(&[&container.id[..5]]),
+    ];
+    end(&container);
+    for wait in all {
+        assert_eq!(told(wait), (Some(0), "9\n".to_owned()));
+    }
+    assert_nothing_is_kept();
+}
+
+#[test]
+fn a_killed_one_ends_with_137() {
+    need_namespaces!();
+    for options in [&[][..], &["--rm"]] {
+        let container = until_usr1(options, 0);
+        let wait = wait_for(&[&container.id]);
+        see(&["kill", &container.id]);
+        assert_eq!(told(wait), (Some(0), "137\n".to_owned()));
+        let stopped = until_usr1(options, 0);
+        let wait = wait_for(&[&stopped.id]);
+        see(&["stop", "-t", "0", &stopped.id]);
+        assert_eq!(told(wait), (Some(0), "137\n".to_owned()));
+    }
+}
+
+#[test]
+fn one_in_the_foreground_is_waited_for_too() {
+    need_namespaces!();
+    let arguments = [
+        "run",
+        "--net",
+        "isolated",
+        "--name",
+        "shell",
+        "-i",
+        "sh",
+        "-c",
+        "read word; exit 5",
+    ];
+    let mut command = tiny_docker(&arguments);
+    let mut run = Running::start(command.stdin(std::process::Stdio::piped()));
+    wait_until("it running", || see(&["ps"]).stdout.contains("read word"));
+    let wait = wait_for(&["shell"]);
+    drop(run.0.stdin.take());
+    assert_eq!(told(wait), (Some(0), "5\n".to_owned()));
+    assert_eq!(run.0.wait().unwrap().code(), Some(5));
+}
+
+#[test]
+fn where_nobody_has_seen_the_end_there_is_no_code() {
+    need_namespaces!();
+    let (orphan, other) = (until_usr1(&[], 3), until_usr1(&[], 4));
+    kill(Pid::from_raw(orphan.supervisor()), Signal::SIGKILL).unwrap();
+    // It goes on without its supervisor, and is waited for.
+    let wait = wait_for(&[&orphan.id]);
+    end(&orphan);
+    assert_eq!(told(wait), (Some(1), String::new()));
+    end(&other);
+    let seen = see(&["wait", &orphan.id, "nope", &other.id]);
+    assert_eq!((seen.code, seen.stdout.as_str()), (Some(1), "4\n"));
+    assert_snapshot!(seen.stderr.replace(&orphan.id, "ID"), @"");
+}
