@@ -210,12 +210,21 @@ fn remove(group: &Path) {
 
 /// Removes the groups of containers whose `run` was killed, and could not.
 pub fn remove_abandoned(state: &Path) {
+    remove_all(|id| store::is_abandoned(state, id));
+}
+
+/// The same of a container whose record the caller has in hands.
+pub fn remove_of(container: &Id) {
+    remove_all(|id| id == container);
+}
+
+fn remove_all(is_meant: impl Fn(&Id) -> bool) {
     let hierarchies = hierarchies().unwrap_or_default();
     let parents = CONTROLLERS.map(|controller| parent(controller, &hierarchies));
     for (_, parent) in parents.into_iter().flatten() {
         for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
             let id = entry.file_name().to_str().and_then(Id::parse);
-            if id.is_some_and(|id| store::is_abandoned(state, &id)) {
+            if id.is_some_and(|id| is_meant(&id)) {
                 remove(&entry.path());
             }
         }

@@ -41,7 +41,7 @@ fn one(id: &str, force: bool, state: &Path) -> Result<()> {
     }
     // Its run is at the record until all that belongs to it is gone.
     let mut record = Record::open(state, &container)?;
-    cgroup::remove_abandoned(state);
+    cgroup::remove_of(&container.id);
     record.remove()
 }
 // ANCHOR_END: rm
