@@ -12,7 +12,7 @@ use crate::store;
 /// A signal as the user names it: HUP, SIGHUP, or 1.
 pub fn signal(text: &str) -> Result<Signal, String> {
     let name = text.to_ascii_uppercase();
-    let name = format!("SIG{}", name.trim_start_matches("SIG"));
+    let name = format!("SIG{}", name.strip_prefix("SIG").unwrap_or(&name));
     let number = text.parse().ok();
     let by_number = number.and_then(|number: i32| Signal::try_from(number).ok());
     by_number
