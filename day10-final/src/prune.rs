@@ -1,7 +1,7 @@
 //! `prune`: removes what nobody needs any more.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -9,7 +9,8 @@ use anyhow::{Context, Result};
 use crate::container::Status;
 use crate::failure::{FAILED, warn};
 use crate::record::Record;
-use crate::{idmap, name, store};
+use crate::store::{self, NoSuch};
+use crate::{idmap, name};
 
 const WARNING: &str = "WARNING! This will remove all stopped containers.\n\
     Are you sure you want to continue? [y/N] ";
@@ -35,6 +36,8 @@ pub fn prune(force: bool, state: &Path) -> Result<u8> {
         match ended {
             Ok(Some(id)) => removed.push(id),
             Ok(None) => left += 1,
+            // Somebody else was faster.
+            Err(error) if error.is::<NoSuch>() => (),
             Err(error) => {
                 warn(&error);
                 left += 1;
@@ -42,6 +45,8 @@ pub fn prune(force: bool, state: &Path) -> Result<u8> {
             }
         }
     }
+    // Nobody is to begin a record meanwhile.
+    let _all = store::lock(&state.join("containers"));
     name::remove_abandoned(state);
     if left == 0 {
         remove_the_rest(state)?;
@@ -56,12 +61,17 @@ pub fn prune(force: bool, state: &Path) -> Result<u8> {
 
 /// The caches, and the directories that are empty then.
 fn remove_the_rest(state: &Path) -> Result<()> {
+    let removed = fs::remove_dir(state.join("containers"));
+    if removed.is_err_and(|error| error.kind() == ErrorKind::DirectoryNotEmpty) {
+        // One is starting, and needs them.
+        return Ok(());
+    }
     let rootfs = state.join("rootfs");
     match rootfs.is_symlink() {
         true => fs::remove_file(&rootfs).context("cannot remove a link")?,
         false => idmap::remove(&rootfs)?,
     }
-    for directory in ["containers", "names", ""] {
+    for directory in ["names", ""] {
         // Not where there is anything else in it.
         let _ = fs::remove_dir(state.join(directory));
     }
