@@ -5,12 +5,12 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::container::Container;
 use crate::id::Id;
 use crate::state::create_private;
-use crate::store::{directory, load, lock, unfinished};
+use crate::store::{NoSuch, directory, load, lock, remove_abandoned, unfinished};
 use crate::{idmap, name};
 
 /// The directory of one container, in the hands of the process that waits for it: nobody else writes there.
@@ -37,6 +37,10 @@ impl Record {
         let mut record = Self::of(state, container);
         record.directory = unfinished(&record.directory);
         record.kept = false;
+        if !container.name.is_empty() {
+            // One that nobody has in hands any more may have that name.
+            remove_abandoned(state);
+        }
         // Without a lock, it looks like one that somebody has left behind.
         let all = lock(&containers)?;
         let created = DirBuilder::new().mode(0o700).create(&record.directory);
@@ -89,7 +93,10 @@ impl Record {
     /// The kernel lifts a lock when who has it ends, in any way: flock(2).
     pub fn open(state: &Path, container: &Container) -> Result<Self> {
         let mut record = Self::of(state, container);
-        record.lock()?;
+        let locked = record.lock();
+        // Who had it in hands may have removed it.
+        ensure!(record.directory.exists(), NoSuch);
+        locked?;
         Ok(record)
     }
 

@@ -109,7 +109,9 @@ pub fn find(state: &Path, text: &str) -> Result<Container> {
     ensure!(!text.is_empty(), "the id is empty");
     let whole = Id::parse(text).filter(|id| exists(state, id));
     if let Some(id) = whole.or_else(|| name::find(state, text)) {
-        return load(&directory(state, &id), &id).or_else(|error| match exists(state, &id) {
+        let directory = directory(state, &id);
+        // One that is starting, or half removed, is not there.
+        return load(&directory, &id).or_else(|error| match directory.exists() {
             true => Err(error),
             false => bail!(NoSuch),
         });
@@ -139,9 +141,13 @@ pub fn shown(id: &str) -> String {
     }
 }
 
-/// Whether the container `id` has ended, and nobody is left who looks after it: its `run` was killed.
+/// Whether the container `id` has ended, or never started, and nobody is left who looks after it: its `run` was killed.
 pub fn is_abandoned(state: &Path, id: &Id) -> bool {
     let directory = directory(state, id);
+    let hidden = unfinished(&directory);
+    if hidden.exists() {
+        return is_let_go(&hidden);
+    }
     let ended = load(&directory, id).is_ok_and(|container| container.status != Status::Running);
     ended && is_let_go(&directory)
 }
