@@ -35,7 +35,12 @@ fn file(name: &str, text: &str) -> PathBuf {
 fn a_command_finds_what_it_is_given_and_nothing_else_of_the_callers() {
     need_namespaces!();
     assert_eq!(own(&[]), "");
-    assert_snapshot!(own(&["-e", "A=1", "--env", "B=with = and 'quotes'", "-e", "EMPTY=", "-e", "CALLERS"]), @"");
+    assert_snapshot!(own(&["-e", "A=1", "--env", "B=with = and 'quotes'", "-e", "EMPTY=", "-e", "CALLERS"]), @"
+    A=1
+    B=with = and 'quotes'
+    EMPTY=
+    CALLERS=theirs, with blanks
+    ");
 }
 
 #[test]
@@ -49,7 +54,15 @@ fn a_file_has_one_in_each_line() {
     need_namespaces!();
     let text = "# a comment\n\nSKY=light blue\n  INDENTED=1\n   # another\nQUOTED=\"as it is\"\nHASH=a # b\nCALLERS\nNOBODYS\r\nDOS=1\r\nLAST=no line end";
     let file = file("variables", text);
-    assert_snapshot!(own(&["--env-file", file.to_str().unwrap()]), @"");
+    assert_snapshot!(own(&["--env-file", file.to_str().unwrap()]), @r#"
+    SKY=light blue
+    INDENTED=1
+    QUOTED="as it is"
+    HASH=a # b
+    CALLERS=theirs, with blanks
+    DOS=1
+    LAST=no line end
+    "#);
 }
 
 #[test]
@@ -73,7 +86,12 @@ fn the_last_word_is_that_of_the_command_line() {
         "-e",
         "D=2",
     ]);
-    assert_snapshot!(said, @"");
+    assert_snapshot!(said, @"
+    C=again
+    B=second file
+    A=command line
+    D=2
+    ");
     // Even what each container has.
     let seen = see(&[
         "run",
@@ -121,7 +139,17 @@ fn what_is_no_variable_or_no_file_is_refused() {
         );
         said += &seen.stderr.replace(state.to_str().unwrap(), "STATE");
     }
-    assert_snapshot!(said, @"");
+    assert_snapshot!(said, @"
+    tiny-docker: '' is no variable
+    hint: -e NAME=VALUE
+    tiny-docker: '=value' is no variable
+    hint: -e NAME=VALUE
+    tiny-docker: cannot read /no/such/file: No such file or directory (os error 2)
+    tiny-docker: cannot read STATE: Is a directory (os error 21)
+    tiny-docker: cannot read STATE/binary: stream did not contain valid UTF-8
+    tiny-docker: '=2' is no variable
+    hint: -e NAME=VALUE
+    ");
     assert_nothing_is_kept();
 }
 

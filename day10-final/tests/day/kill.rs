@@ -90,7 +90,12 @@ fn each_gets_it_and_each_error_is_told() {
     let seen = see(&["kill", "nope", &first.id, &ended.id, "", &second.id]);
     assert_eq!(seen.code, Some(1));
     assert_eq!(seen.stdout, format!("{}\n{}\n", first.id, second.id));
-    assert_snapshot!(seen.stderr.replace(&ended.id, "ENDED"), @"");
+    assert_snapshot!(seen.stderr.replace(&ended.id, "ENDED"), @"
+    tiny-docker: cannot kill nope: no such container
+    hint: tiny-docker ps -a
+    tiny-docker: cannot kill ENDED: it is not running
+    tiny-docker: cannot kill '': the id is empty
+    ");
     first.wait_for_its_end();
     second.wait_for_its_end();
     assert_eq!(ended.record()["status"], "stopped", "as it was");

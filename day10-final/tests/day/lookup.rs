@@ -25,7 +25,13 @@ fn a_host_more_is_a_line_more() {
         "my.web_1-x:192.0.2.1",
     ];
     let seen = run(&[&options[..], &["cat", "/etc/hosts"]].concat());
-    assert_snapshot!(seen.stdout, @"");
+    assert_snapshot!(seen.stdout, @"
+    127.0.0.1	localhost
+    ::1	localhost
+    10.1.2.3	db
+    fd00::1	db
+    192.0.2.1	my.web_1-x
+    ");
     let seen = run(&[&options[..], &["getent", "hosts", "my.web_1-x"]].concat());
     assert_eq!(seen.stdout, "192.0.2.1       my.web_1-x\n");
 }
@@ -63,7 +69,10 @@ fn host_gateway_is_the_host_where_there_is_a_way_to_it() {
     assert_eq!(last("host"), "127.0.0.1\tgate\n");
     let seen = see(&[&["run", "--net", "isolated"], &gateway[..], &["true"]].concat());
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(125), ""));
-    assert_snapshot!(seen.stderr, @"");
+    assert_snapshot!(seen.stderr, @"
+    tiny-docker: there is no way to the host
+    hint: --net bridge
+    ");
     see(&["ps"]);
     assert_eq!(
         crate::support::records().len(),

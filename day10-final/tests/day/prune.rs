@@ -54,7 +54,10 @@ fn it_asks_and_only_yes_means_yes() {
         assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""), "{no:?}");
         assert_eq!(records().len(), 1, "{no:?}");
     }
-    assert_snapshot!(answer("").stdout.replace("[y/N] ", "[y/N]"), @"");
+    assert_snapshot!(answer("").stdout.replace("[y/N] ", "[y/N]"), @"
+    WARNING! This will remove all stopped containers.
+    Are you sure you want to continue? [y/N]
+    ");
     for yes in ["y\n", "Y\n", "yes\n", " y \n", "y"] {
         ended();
         let seen = answer(yes);
@@ -103,7 +106,12 @@ fn it_tells_whom_it_has_removed() {
         assert_eq!(printed.matches(id.as_str()).count(), 1, "{printed}");
         printed = printed.replace(id, "ID");
     }
-    assert_snapshot!(printed, @"");
+    assert_snapshot!(printed, @"
+    Deleted Containers:
+    ID
+    ID
+    ID
+    ");
     let nothing = see(&["prune", "-f"]);
     assert_eq!((nothing.code, nothing.stderr.as_str()), (Some(0), ""));
     assert_snapshot!(nothing.stdout, @"");
@@ -233,4 +241,23 @@ fn what_a_killed_run_or_rm_has_left_goes_too() {
     assert_eq!(names().len(), 1);
     assert_eq!(see(&["prune", "-f"]).code, Some(0));
     assert_nothing_is_kept();
+}
+
+#[test]
+fn one_that_is_starting_keeps_its_root_filesystem() {
+    need_namespaces!();
+    ended();
+    let record = only_record();
+    // As `run` does it.
+    let starting = record.with_file_name(".0123456789ab");
+    fs::create_dir(&starting).unwrap();
+    let state = state();
+    let lock = fs::File::create(starting.join("lock")).unwrap();
+    lock.lock().unwrap();
+    assert_eq!(see(&["prune", "-f"]).code, Some(0));
+    assert!(!record.exists() && starting.exists());
+    assert!(state.join("rootfs").is_symlink());
+    drop(lock);
+    assert_eq!(see(&["prune", "-f"]).code, Some(0));
+    assert!(!state.exists());
 }

@@ -134,5 +134,9 @@ fn where_nobody_has_seen_the_end_there_is_no_code() {
     end(&other);
     let seen = see(&["wait", &orphan.id, "nope", &other.id]);
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(1), "4\n"));
-    assert_snapshot!(seen.stderr.replace(&orphan.id, "ID"), @"");
+    assert_snapshot!(seen.stderr.replace(&orphan.id, "ID"), @"
+    tiny-docker: cannot wait for ID: nobody has seen it end: its run was killed
+    tiny-docker: cannot wait for nope: no such container
+    hint: tiny-docker ps -a
+    ");
 }
