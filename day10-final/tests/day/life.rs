@@ -1,1 +1,150 @@
-//! todo
+//! The whole life of some containers, typed by hand, as the README tells it.
+
+use std::fs;
+use std::process::Command;
+
+use nix::unistd::geteuid;
+use rexpect::session::{PtySession, spawn_command};
+use tempfile::TempDir;
+
+use crate::bridge::wait_until_nothing_is_left;
+use crate::need_namespaces;
+use crate::power::ours;
+use crate::support::{TINY_DOCKER, groups, host, wait_until};
+
+const PROMPT: &str = "ready> ";
+
+/// Somebody at a terminal, in bash.
+struct User(PtySession);
+
+impl User {
+    /// With a `home` of their own, and nothing in it.
+    fn at(home: &TempDir) -> Self {
+        let programs = home.path().join("bin");
+        fs::create_dir(&programs).unwrap();
+        std::os::unix::fs::symlink(TINY_DOCKER, programs.join("tiny-docker")).unwrap();
+        let mut bash = Command::new("bash");
+        bash.args(["--norc", "--noprofile", "--noediting"]);
+        bash.env("PS1", PROMPT)
+            .env("TERM", "dumb")
+            .env("HOME", home.path());
+        let path = std::env::var("PATH").unwrap();
+        bash.env("PATH", format!("{}:{path}", programs.display()));
+        bash.env("TINY_DOCKER_ROOT", home.path().join("state"));
+        let mut user = Self(spawn_command(bash, Some(60_000)).unwrap());
+        user.0.exp_string(PROMPT).unwrap();
+        user
+    }
+
+    /// Types `line`, and returns what the terminal shows until `prompt`.
+    fn types(&mut self, line: &str, prompt: &str) -> String {
+        self.0.send_line(line).unwrap();
+        let shown = self.0.exp_string(prompt).unwrap().replace("\r\n", "\n");
+        let (typed, shown) = shown.split_once('\n').unwrap();
+        assert_eq!(typed, line);
+        shown.to_owned()
+    }
+
+    /// The same for a whole command, which succeeds.
+    fn says(&mut self, line: &str) -> String {
+        let shown = self.types(line, PROMPT);
+        assert_eq!(self.types("echo $?", PROMPT), "0\n", "{line}: {shown}");
+        shown
+    }
+}
+
+/// What a machine has, apart from processes.
+fn machine() -> String {
+    let devices = if geteuid().is_root() {
+        host("ip -oneline link; ip route; nft list ruleset")
+    } else {
+        String::new()
+    };
+    let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
+    let forwards = fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap();
+    devices + &mounts + &forwards
+}
+
+#[test]
+fn a_whole_life_leaves_what_ps_lists_and_after_prune_nothing() {
+    need_namespaces!();
+    let home = TempDir::new().unwrap();
+    let before = machine();
+    let mut user = User::at(&home);
+    let state = home.path().join("state");
+
+    // A shell of its own.
+    user.types("tiny-docker run -it --name lab sh", "# ");
+    assert_eq!(user.types("hostname; echo $$", "# "), "tiny-container\n1\n");
+    assert!(user.types("ls /", "# ").contains("proc"));
+    user.types("echo mine >/file", "# ");
+    user.types("exit", PROMPT);
+
+    let line = "sh -c 'i=0; while sleep 0.1; do echo $((i=i+1)); done'";
+    let id = user.says(&format!("tiny-docker run -d --name counter {line}"));
+    let id = id.trim();
+    assert_eq!(id.len(), 12, "{id}");
+    let listed = user.says("tiny-docker ps");
+    assert!(
+        listed.lines().count() == 2 && listed.contains(id) && listed.contains("counter"),
+        "{listed}"
+    );
+    wait_until("five", || {
+        user.says("tiny-docker logs counter").contains("5\n")
+    });
+    let logs = user.says("tiny-docker logs --tail 3 counter");
+    let numbers: Vec<u32> = logs.lines().map(|line| line.parse().unwrap()).collect();
+    assert!(numbers.len() == 3 && numbers[2] == numbers[0] + 2, "{logs}");
+    assert!(
+        user.says("tiny-docker stats --no-stream")
+            .contains("counter")
+    );
+    assert!(user.says("tiny-docker inspect counter").contains(id));
+
+    // Walk in. It goes on.
+    user.types("tiny-docker exec -it counter sh", "# ");
+    assert_eq!(
+        user.types("hostname; tty", "# "),
+        "tiny-container\n/dev/pts/0\n"
+    );
+    user.types("exit", PROMPT);
+    assert!(user.says("tiny-docker ps").contains("counter"));
+
+    assert_eq!(user.says("tiny-docker stop -t 1 counter"), "counter\n");
+    assert_eq!(user.says("tiny-docker ps").lines().count(), 1);
+    let listed = user.says("tiny-docker ps -a");
+    assert!(
+        listed.lines().count() == 3 && listed.contains("lab") && listed.contains("counter"),
+        "{listed}"
+    );
+
+    // What ps lists is all that is left.
+    let records = fs::read_dir(state.join("containers")).unwrap().count();
+    assert_eq!(
+        (records, fs::read_dir(state.join("names")).unwrap().count()),
+        (2, 2)
+    );
+    assert_eq!(groups(id), Vec::<std::path::PathBuf>::new());
+    let bash = 1;
+    wait_until("no process left", || ours(&state).len() == bash);
+    if geteuid().is_root() {
+        wait_until_nothing_is_left();
+    }
+    wait_until("the machine as before", || machine() == before);
+
+    assert_eq!(user.says("tiny-docker rm counter"), "counter\n");
+    user.types("tiny-docker prune", "[y/N] ");
+    let pruned = user.types("y", PROMPT);
+    assert!(pruned.starts_with("Deleted Containers:\n"), "{pruned}");
+    assert_eq!(user.says("tiny-docker ps -a").lines().count(), 1);
+    assert!(!state.exists());
+    user.0.send_line("exit").unwrap();
+    user.0.exp_eof().unwrap();
+    wait_until("no process left", || ours(&state).is_empty());
+    let left: Vec<_> = fs::read_dir(home.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["bin"]);
+    assert_eq!(machine(), before);
+}

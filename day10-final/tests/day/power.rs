@@ -1,1 +1,385 @@
-//! todo
+//! Power loss: all of ours is killed at once, and nobody has tidied up anything. The next command does.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, geteuid};
+use tempfile::TempDir;
+
+use crate::bridge::wait_until_nothing_is_left;
+use crate::need_namespaces;
+use crate::support::{
+    Detached, Running, TINY_DOCKER, can_have_cgroups, groups, host, names, records, see, state,
+    tiny_docker, wait_until,
+};
+use crate::users::can_be_somebody_else;
+
+/// Field 1 of /proc/PID/stat is the state, and field 2 the parent, counted after the program's name.
+fn state_and_parent(pid: i32) -> Option<(String, i32)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let mut fields = after_name.split_whitespace();
+    Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
+}
+
+/// The processes that are alive and have `state` in their environment, and all that have come of them.
+pub fn ours(state: &Path) -> BTreeSet<i32> {
+    let variable = format!("TINY_DOCKER_ROOT={}", state.display());
+    let is_ours = |pid: i32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment
+            .split(|byte| *byte == 0)
+            .any(|other| other == variable.as_bytes())
+    };
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let alive = |pid: i32| {
+        Some((
+            pid,
+            state_and_parent(pid).filter(|(state, _)| state != "Z")?.1,
+        ))
+    };
+    let alive: Vec<_> = pids.filter_map(alive).collect();
+    let mut ours: BTreeSet<_> = alive
+        .iter()
+        .map(|(pid, _)| *pid)
+        .filter(|pid| is_ours(*pid))
+        .collect();
+    loop {
+        let known = ours.len();
+        ours.extend(
+            alive
+                .iter()
+                .filter(|(_, parent)| ours.contains(parent))
+                .map(|(pid, _)| *pid)
+                .collect::<Vec<_>>(),
+        );
+        if ours.len() == known {
+            return ours;
+        }
+    }
+}
+
+/// None of them sees another one end.
+fn cut_the_power() {
+    let state = state();
+    let mut stopped = BTreeSet::new();
+    loop {
+        let more: Vec<_> = ours(&state).difference(&stopped).copied().collect();
+        if more.is_empty() {
+            break;
+        }
+        for pid in more {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGSTOP);
+            stopped.insert(pid);
+        }
+    }
+    // The youngest first: nobody is to be told that a child has ended, and then go on.
+    for pid in stopped.iter().rev() {
+        let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
+    }
+    wait_until("the dark", || ours(&state).is_empty());
+}
+
+/// A directory for PATH, in which `program` hangs.
+fn hanging(program: &str) -> (TempDir, String) {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join(program);
+    fs::write(&file, "#!/bin/sh\nexec sleep 1000\n").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!(
+        "{}:{}",
+        directory.path().display(),
+        std::env::var("PATH").unwrap()
+    );
+    (directory, path)
+}
+
+fn hidden_records() -> Vec<PathBuf> {
+    let hidden = |record: &PathBuf| {
+        record
+            .file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with('.')
+    };
+    records().into_iter().filter(hidden).collect()
+}
+
+/// One hangs in the middle of its start: what the host has to do for it is not done.
+fn starting(options: &[&str]) -> Option<(Running, TempDir)> {
+    let program = match (geteuid().is_root(), can_be_somebody_else()) {
+        (true, _) => "ip",
+        (false, true) => "newuidmap",
+        (false, false) => return None,
+    };
+    let (directory, path) = hanging(program);
+    let arguments = [&["run", "--name", "starting"], options, &["sleep", "1000"]].concat();
+    let run = Running::start(tiny_docker(&arguments).env("PATH", path));
+    wait_until("it hanging", || {
+        crate::support::processes_with(directory.path().to_str().unwrap()).is_empty()
+            && !hidden_records().is_empty()
+            && ours(&state()).iter().any(|pid| is_asleep(*pid, run.pid()))
+    });
+    Some((run, directory))
+}
+
+/// Whether `pid` is the sleep that has become of a program that `parent` has called.
+fn is_asleep(pid: i32, parent: i32) -> bool {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    line == b"sleep\x001000\0" && state_and_parent(pid).is_some_and(|(_, other)| other == parent)
+}
+
+/// One hangs in the middle of its removal.
+fn removing() -> (Running, TempDir) {
+    let line = "for i in $(seq 40); do mkdir d; cd d; done";
+    assert_eq!(
+        see(&["run", "--name", "ruins", "sh", "-c", line]).code,
+        Some(0)
+    );
+    // With few files open at a time, it needs rm(1), see idmap.rs.
+    let (directory, path) = hanging("rm");
+    let mut sh = Command::new("sh");
+    sh.args(["-c", "ulimit -n 20; exec $TD rm ruins"])
+        .env("TD", TINY_DOCKER)
+        .env("TINY_DOCKER_ROOT", state());
+    let rm = Running::start(sh.env("PATH", path));
+    wait_until("it hanging", || {
+        ours(&state()).iter().any(|pid| is_asleep(*pid, rm.pid()))
+    });
+    (rm, directory)
+}
+
+fn id_of(name: &str) -> String {
+    let id = fs::read_link(state().join("names").join(name)).unwrap();
+    id.to_str().unwrap().to_owned()
+}
+
+/// /run is this test's own: there is the lock that one of them has while it hangs.
+fn own_run() {
+    unshare(CloneFlags::CLONE_NEWNS).unwrap();
+    let nothing = None::<&str>;
+    mount(
+        nothing,
+        "/",
+        nothing,
+        MsFlags::MS_REC | MsFlags::MS_PRIVATE,
+        nothing,
+    )
+    .unwrap();
+    mount(
+        Some("tmpfs"),
+        "/run",
+        Some("tmpfs"),
+        MsFlags::empty(),
+        nothing,
+    )
+    .unwrap();
+}
+
+#[test]
+fn after_a_power_loss_the_next_command_knows_and_tidies_up() {
+    need_namespaces!();
+    let root = geteuid().is_root();
+    let limits: &[&str] = if can_have_cgroups() {
+        &["--memory", "64m", "--pids-limit", "50"]
+    } else {
+        &[]
+    };
+    let publishes = root && see(&["run", "--help"]).stdout.contains("--publish");
+    let published: &[&str] = if publishes {
+        &["-p", "127.0.0.1:8080:80"]
+    } else {
+        &[]
+    };
+    let forwards = root.then(|| {
+        own_run();
+        host("cat /proc/sys/net/ipv4/ip_forward")
+    });
+    let rules =
+        root.then(|| host("nft list ruleset; iptables-save | grep -v -e '^#' -e '^:' || true"));
+
+    assert_eq!(
+        see(&["run", "--name", "ended", "sh", "-c", "exit 3"]).code,
+        Some(3)
+    );
+    let detach = |name: &str, options: &[&str]| {
+        Detached::start(
+            &[
+                &["--name", name],
+                options,
+                &["sh", "-c", "echo said; echo x >/file; exec sleep 1000"],
+            ]
+            .concat(),
+        )
+    };
+    let detached = [
+        detach("detached", published),
+        detach("limited", limits),
+        detach("isolated", &["--net", "isolated"]),
+        detach("host", &["--net", "host"]),
+        detach("terminal", &["-t"]),
+        detach("init", &["--init"]),
+        detach("removed", &[&["--rm"], limits].concat()),
+    ];
+    let ids: Vec<_> = detached
+        .iter()
+        .map(|container| container.id.clone())
+        .collect();
+    let run = |arguments: &[&str]| Running::start(&mut tiny_docker(arguments));
+    let mut others = vec![
+        run(&["run", "--name", "foreground", "sleep", "1000"]),
+        run(&["run", "--name", "typed", "-t", "sleep", "1000"]),
+        run(&[
+            "run",
+            "--name",
+            "foreground-removed",
+            "--rm",
+            "sleep",
+            "1000",
+        ]),
+        run(&["exec", "isolated", "sleep", "1000"]),
+        run(&["logs", "-f", "detached"]),
+        run(&["wait", "detached"]),
+    ];
+    wait_until("all running", || see(&["ps"]).stdout.lines().count() == 11);
+    let mut stubs = Vec::new();
+    let mut lost = vec![id_of("removed")];
+    let (rm, stub) = removing();
+    let ruins: BTreeSet<_> = hidden_records().into_iter().collect();
+    assert_eq!(ruins.len(), 1);
+    others.push(rm);
+    stubs.push(stub);
+    if let Some((starting, stub)) = starting(limits) {
+        others.push(starting);
+        stubs.push(stub);
+        lost.push(id_of("starting"));
+        assert_eq!(hidden_records().len(), 2);
+        assert!(limits.is_empty() || !groups(&lost[1]).is_empty());
+    }
+
+    cut_the_power();
+    for other in &mut others {
+        other.0.wait().unwrap();
+    }
+    assert!(!hidden_records().is_empty() && names().contains(&"removed".to_owned()));
+    if root {
+        assert!(host("ip link show td0").contains("td0"));
+    }
+
+    let seen = see(&["ps", "-a"]);
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+    let kept = [
+        "detached",
+        "ended",
+        "foreground",
+        "host",
+        "init",
+        "isolated",
+        "limited",
+        "terminal",
+        "typed",
+    ];
+    assert_eq!(
+        seen.stdout.lines().count(),
+        1 + kept.len(),
+        "{}",
+        seen.stdout
+    );
+    for name in kept {
+        let id = id_of(name);
+        let line = seen
+            .stdout
+            .lines()
+            .find(|line| line.starts_with(&id))
+            .unwrap();
+        assert!(!line.contains("Up ") && !line.contains("running"), "{line}");
+        assert_eq!(line.contains("(3)"), name == "ended", "{line}");
+    }
+    assert_eq!(names(), kept);
+    assert_eq!(records().len(), kept.len(), "{:?}", records());
+    assert_eq!(see(&["ps"]).stdout.lines().count(), 1);
+    for id in ids.iter().chain(&lost) {
+        assert_eq!(groups(id), Vec::<PathBuf>::new());
+    }
+    let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
+    assert!(!mounts.contains(state().to_str().unwrap()), "{mounts}");
+    if let (Some(forwards), Some(rules)) = (forwards, rules) {
+        wait_until_nothing_is_left();
+        wait_until("forwarding as before", || {
+            host("cat /proc/sys/net/ipv4/ip_forward") == forwards
+        });
+        let now = || host("nft list ruleset; iptables-save | grep -v -e '^#' -e '^:' || true");
+        wait_until("the rules as before", || now() == rules);
+    }
+
+    // They can be used as any that have ended.
+    assert_eq!(see(&["logs", "detached"]).stdout, "said\n");
+    let seen = see(&["kill", "foreground"]);
+    assert_eq!(
+        (seen.code, seen.stderr.as_str()),
+        (
+            Some(1),
+            "tiny-docker: cannot kill foreground: it is not running\n"
+        )
+    );
+    assert_eq!(see(&["stop", "limited"]).code, Some(0));
+    assert_eq!(see(&["rm", "terminal"]).code, Some(0));
+    // The port, too, is free.
+    let again = see(&[
+        &["run", "--name", "starting", "--rm"],
+        published,
+        &["echo", "on"],
+    ]
+    .concat());
+    assert_eq!(
+        (again.code, again.stdout.as_str(), again.stderr.as_str()),
+        (Some(0), "on\n", "")
+    );
+    if root {
+        wait_until_nothing_is_left();
+    }
+    let state = state();
+    assert_eq!(see(&["prune", "-f"]).code, Some(0));
+    assert!(!state.exists());
+    assert_eq!(ours(&state), BTreeSet::new());
+}
+
+#[test]
+fn at_whatever_moment_the_power_goes() {
+    need_namespaces!();
+    for pause in 0..20 {
+        let mut run = Running::start(&mut tiny_docker(&[
+            "run",
+            "-d",
+            "--rm",
+            "--name",
+            "web",
+            "sh",
+            "-c",
+            "exec sleep 1000",
+        ]));
+        std::thread::sleep(std::time::Duration::from_micros(700 * pause));
+        cut_the_power();
+        run.0.wait().unwrap();
+        // Its name is free, and nothing is in the way.
+        let seen = see(&["run", "--rm", "--name", "web", "echo", "on"]);
+        assert_eq!(
+            (seen.code, seen.stdout.as_str(), seen.stderr.as_str()),
+            (Some(0), "on\n", ""),
+            "{pause}"
+        );
+    }
+    assert_eq!(see(&["ps", "-a"]).stdout.lines().count(), 1);
+    crate::support::assert_nothing_is_kept();
+    if geteuid().is_root() {
+        wait_until_nothing_is_left();
+    }
+}
