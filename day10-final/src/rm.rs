@@ -1,5 +1,6 @@
 //! `rm`: forgets a container, and removes what it has written.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -32,6 +33,7 @@ pub fn remove(ids: &[String], force: bool, state: &Path) -> Result<u8> {
 
 fn one(id: &str, force: bool, state: &Path) -> Result<()> {
     let container = store::find(state, id)?;
+    let lock = File::open(store::lock_file(state, &container.id));
     if let Some(process) = container.running()? {
         if !force {
             bail!("it is running\nhint: tiny-docker rm -f {id}");
@@ -39,7 +41,15 @@ fn one(id: &str, force: bool, state: &Path) -> Result<()> {
         process.signal(Signal::SIGKILL)?;
         process.ends_before(None)?;
     }
-    // Its run is at the record until all that belongs to it is gone.
+    // Its run is at the record until all that belongs to it is gone: with --rm, the record itself.
+    if container.remove {
+        if let Ok(lock) = lock {
+            lock.lock_shared().context("cannot wait for its run")?;
+        }
+        if !store::exists(state, &container.id) {
+            return Ok(());
+        }
+    }
     let mut record = Record::open(state, &container)?;
     cgroup::remove_of(&container.id);
     record.remove()

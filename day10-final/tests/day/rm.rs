@@ -1,10 +1,11 @@
 //! `rm`: forgets containers.
 
+use std::fs;
 use std::time::Instant;
 
 use insta::assert_snapshot;
 
-use crate::support::{Detached, groups, processes_with, records, see};
+use crate::support::{Detached, groups, processes_with, records, see, state};
 use crate::{need_cgroups, need_namespaces};
 
 #[test]
@@ -40,6 +41,19 @@ fn its_supervisor_is_gone_too() {
     crate::support::wait_until("the end of the supervisor", || {
         !std::path::Path::new(&format!("/proc/{supervisor}")).exists()
     });
+}
+
+#[test]
+fn one_that_removes_itself_is_gone_when_rm_says_so() {
+    need_namespaces!();
+    // Its run is as fast as rm, or faster.
+    for _ in 0..5 {
+        let container = Detached::start(&["--rm", "--net", "isolated", "sleep", "1000"]);
+        let seen = see(&["rm", "-f", &container.id]);
+        assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+        let left = fs::read_dir(state().join("containers")).unwrap();
+        assert_eq!(left.count(), 0);
+    }
 }
 
 #[test]
