@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use nix::sys::signal::Signal;
 
 use crate::environment::Variables;
 use crate::limits::Limits;
@@ -12,7 +11,7 @@ use crate::network::Net;
 use crate::subnet::Subnet;
 use crate::tail::Lines;
 use crate::volume::Volumes;
-use crate::{exec, kill, name, privileges, ps, stats, workdir};
+use crate::{exec, name, privileges, ps, stats, workdir};
 
 /// A container runtime that is small enough to read
 #[derive(Parser)]
@@ -85,8 +84,8 @@ pub enum Command {
     /// Send a signal to a container
     Kill {
         /// By its name or number
-        #[arg(short, long, value_name = "SIGNAL", value_parser = kill::signal, default_value = "KILL")]
-        signal: Signal,
+        #[arg(short, long, value_name = "SIGNAL", default_value = "KILL")]
+        signal: String,
         /// The containers' names or ids, or the beginnings of the ids
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,

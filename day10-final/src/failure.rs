@@ -10,9 +10,6 @@ pub const RUNTIME_FAILED: u8 = 125;
 pub const NOT_EXECUTABLE: u8 = 126;
 pub const NOT_FOUND: u8 = 127;
 
-/// The one of programs that are called in the wrong way, clap's and ours.
-pub const WRONG_USAGE: u8 = 2;
-
 /// Of a container that SIGKILL has ended: 128 + 9.
 pub const KILLED: u8 = 137;
 

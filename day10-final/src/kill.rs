@@ -10,19 +10,20 @@ use crate::failure::{FAILED, warn};
 use crate::store;
 
 /// A signal as the user names it: HUP, SIGHUP, or 1.
-pub fn signal(text: &str) -> Result<Signal, String> {
+fn named(text: &str) -> Result<Signal> {
     let name = text.to_ascii_uppercase();
     let name = format!("SIG{}", name.strip_prefix("SIG").unwrap_or(&name));
     let number = text.parse().ok();
     let by_number = number.and_then(|number: i32| Signal::try_from(number).ok());
     by_number
         .or_else(|| name.parse().ok())
-        .ok_or_else(|| "there is no such signal\nhint: kill -l".to_owned())
+        .with_context(|| format!("there is no signal {}\nhint: kill -l", store::shown(text)))
 }
 
 // ANCHOR: kill
 /// Sends `signal` to the containers that `ids` mean. What becomes of them is theirs to decide, but for SIGKILL.
-pub fn kill(ids: &[String], signal: Signal, state: &Path) -> Result<u8> {
+pub fn kill(ids: &[String], signal: &str, state: &Path) -> Result<u8> {
+    let signal = named(signal)?;
     let mut code = 0;
     for id in ids {
         match one(id, signal, state).with_context(|| format!("cannot kill {}", store::shown(id))) {

@@ -51,6 +51,7 @@ mod rootfs;
 mod seccomp;
 mod signals;
 mod size;
+mod slip;
 mod spoofing;
 mod state;
 mod stats;
@@ -73,7 +74,7 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use clap::Parser;
 use cli::{Cli, Command};
-use failure::{Failure, WRONG_USAGE};
+use failure::Failure;
 
 #[cfg(not(all(
     target_os = "linux",
@@ -97,10 +98,10 @@ fn main() -> ExitCode {
 fn parse() -> Result<Cli, Failure> {
     Cli::try_parse().map_err(|error| match instead::find(&error) {
         Some(reason) => Failure {
-            code: WRONG_USAGE,
+            code: slip::code(&error),
             reason: anyhow!(reason),
         },
-        None => error.exit(),
+        None => slip::end(&error),
     })
 }
 
@@ -146,7 +147,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
             rm::remove(&ids, force, &state::directory(cli.root)?).map_err(Failure::of_a_look)
         }
         Command::Kill { signal, ids } => {
-            kill::kill(&ids, signal, &state::directory(cli.root)?).map_err(Failure::of_a_look)
+            kill::kill(&ids, &signal, &state::directory(cli.root)?).map_err(Failure::of_a_look)
         }
         Command::Wait { ids } => {
             wait::wait(&ids, &state::directory(cli.root)?).map_err(Failure::of_a_look)

@@ -753,7 +753,7 @@ fn a_network_that_the_host_has_already_is_refused() {
 fn a_subnet_that_cannot_be_is_refused() {
     let refused = |subnet| {
         let seen = see(&["run", "--subnet", subnet, "true"]);
-        assert_eq!((seen.code, seen.stdout.as_str()), (Some(2), ""));
+        assert_eq!((seen.code, seen.stdout.as_str()), (Some(125), ""));
         seen.stderr.lines().next().unwrap().to_owned() + "\n"
     };
     let subnets = [

@@ -135,7 +135,7 @@ fn units_and_fractions_are_understood() {
     let all = std::thread::available_parallelism().unwrap().to_string();
     assert_eq!(see(&["run", "--cpus", &all, "true"]).code, Some(0));
     let seen = see(&["run", "--cpus", &format!("{all}.01"), "true"]);
-    assert_eq!(seen.code, Some(2));
+    assert_eq!(seen.code, Some(125));
 }
 
 #[test]
@@ -602,7 +602,7 @@ fn a_container_may_have_a_single_process() {
 fn a_limit_that_cannot_be_is_refused() {
     let refused = |option: &str, value: &str| {
         let seen = see(&["run", option, value, "true"]);
-        assert_eq!((seen.code, seen.stdout.as_str()), (Some(2), ""));
+        assert_eq!((seen.code, seen.stdout.as_str()), (Some(125), ""));
         seen.stderr.lines().next().unwrap().to_owned() + "\n"
     };
     let values = ["0", "-1", "12q", "", "1.2.3m", "99999999999g", "5m", "4095"];

@@ -63,9 +63,9 @@ fn what_is_not_executable_exits_126() {
 }
 
 #[test]
-fn wrong_usage_exits_2() {
+fn wrong_usage_exits_as_in_docker() {
     let seen = see(&["run"]);
-    assert_eq!(seen.code, Some(2));
+    assert_eq!(seen.code, Some(1));
     assert_snapshot!(seen.stderr, @"
     error: the following required arguments were not provided:
       <COMMAND>...
@@ -75,7 +75,7 @@ fn wrong_usage_exits_2() {
     For more information, try '--help'.
     ");
     let seen = see(&["run", "--no-such-option", "true"]);
-    assert_eq!(seen.code, Some(2));
+    assert_eq!(seen.code, Some(125));
     assert_snapshot!(seen.stderr, @"
     error: unexpected argument '--no-such-option' found
 
@@ -85,7 +85,7 @@ fn wrong_usage_exits_2() {
 
     For more information, try '--help'.
     ");
-    assert_eq!(see(&[]).code, Some(2));
+    assert_eq!(see(&[]).code, Some(1));
 }
 
 #[test]

@@ -23,12 +23,12 @@ fn the_container_has_a_hostname_of_its_own() {
 }
 
 #[test]
-fn a_hostname_that_cannot_be_exits_2() {
+fn a_hostname_that_cannot_be_exits_125() {
     let too_long = "h".repeat(65);
     let mut messages = String::new();
     for name in ["", too_long.as_str(), "two words", "a/b"] {
         let seen = see(&["run", "--hostname", name, "true"]);
-        assert_eq!(seen.code, Some(2));
+        assert_eq!(seen.code, Some(125));
         messages += seen.stderr.lines().next().unwrap();
         messages += "\n";
     }

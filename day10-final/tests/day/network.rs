@@ -120,7 +120,7 @@ fn the_record_tells_the_network() {
 #[test]
 fn a_network_that_there_is_not_is_refused() {
     let seen = see(&["run", "--net", "nowhere", "true"]);
-    assert_eq!((seen.code, seen.stdout.as_str()), (Some(2), ""));
+    assert_eq!((seen.code, seen.stdout.as_str()), (Some(125), ""));
     assert_snapshot!(seen.stderr, @"
     error: invalid value 'nowhere' for '--net <NET>'
       [possible values: bridge, isolated, host]

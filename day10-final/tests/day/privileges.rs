@@ -136,7 +136,7 @@ fn pid_1_of_init_has_no_more_than_the_command() {
 }
 
 #[test]
-fn a_capability_that_does_not_exist_exits_2() {
+fn a_capability_that_does_not_exist_exits_125() {
     let mut messages = String::new();
     for arguments in [
         ["--cap-add", "NET_WORK"],
@@ -145,7 +145,7 @@ fn a_capability_that_does_not_exist_exits_2() {
         ["--security-opt", "apparmor=unconfined"],
     ] {
         let seen = see(&["run", arguments[0], arguments[1], "true"]);
-        assert_eq!(seen.code, Some(2));
+        assert_eq!(seen.code, Some(125));
         messages += seen.stderr.lines().next().unwrap();
         messages += "\n";
     }

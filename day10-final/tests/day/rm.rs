@@ -81,5 +81,5 @@ fn each_is_removed_and_each_error_is_told() {
     hint: tiny-docker ps -a
     tiny-docker: cannot remove '': the id is empty
     ");
-    assert_eq!(see(&["rm"]).code, Some(2));
+    assert_eq!(see(&["rm"]).code, Some(1));
 }

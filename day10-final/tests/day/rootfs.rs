@@ -187,7 +187,7 @@ fn what_is_no_rootfs_is_refused() {
     tiny-docker: cannot mount /proc: /proc-is-a-file/proc is not a directory
     tiny-docker: cannot mount /dev: /dev-is-a-file/dev is not a directory
     ");
-    assert_eq!(see(&["run", "--rootfs", "", "true"]).code, Some(2));
+    assert_eq!(see(&["run", "--rootfs", "", "true"]).code, Some(125));
 }
 
 #[test]

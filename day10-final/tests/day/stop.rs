@@ -111,13 +111,13 @@ fn every_wrong_id_gets_its_message() {
     hint: tiny-docker ps -a
     ");
     let mut messages = String::new();
-    for arguments in [
-        &["stop"][..],
-        &["stop", "-t", "soon", "abc"],
-        &["stop", "-t", "-1", "abc"],
+    for (arguments, code) in [
+        (&["stop"][..], 1),
+        (&["stop", "-t", "soon", "abc"], 125),
+        (&["stop", "-t", "-1", "abc"], 125),
     ] {
         let seen = see(arguments);
-        assert_eq!(seen.code, Some(2));
+        assert_eq!(seen.code, Some(code));
         messages += seen.stderr.lines().next().unwrap();
         messages += "\n";
     }

@@ -172,7 +172,7 @@ fn a_bad_volume_is_a_usage_error() {
     ];
     let error = |volume| {
         let seen = run(&["-v", volume, "true"]);
-        assert_eq!(seen.code, Some(2), "{volume}");
+        assert_eq!(seen.code, Some(125), "{volume}");
         seen.stderr.lines().next().unwrap().to_owned() + "\n"
     };
     assert_snapshot!(errors.map(error).concat(), @"
