@@ -39,6 +39,7 @@ mod remove;
 mod rm;
 mod rootfs;
 mod seccomp;
+mod session;
 mod setuid;
 mod spoofing;
 mod state;
