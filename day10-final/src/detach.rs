@@ -1,8 +1,8 @@
 //! `run -d`: the container goes on when the command that started it has returned. fork(2), setsid(2).
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, PipeWriter, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
@@ -101,7 +101,12 @@ pub fn open(log: &Path) -> Result<File> {
     // O_APPEND: each write goes to the end, whoever else has the file open.
     let mut options = OpenOptions::new();
     let file = options.create(true).append(true).mode(0o600).open(log);
-    file.with_context(|| format!("cannot open {}", log.display()))
+    let cannot = format!("cannot open {}", log.display());
+    let file = file.context(cannot.clone())?;
+    // A command that is not root's may open /dev/stdout by that name. By its own, only its owner gets this far.
+    let writable = Permissions::from_mode(0o622);
+    file.set_permissions(writable).context(cannot)?;
+    Ok(file)
 }
 
 pub fn null() -> Result<File> {

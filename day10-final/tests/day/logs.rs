@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -12,7 +12,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::need_namespaces;
-use crate::support::{Detached, Running, see, shell, state, tiny_docker, wait_until};
+use crate::support::{Detached, Running, see, shell, skip, state, tiny_docker, wait_until};
+use crate::users::can_be_somebody_else;
 
 /// `logs -f ID`, with its output to be read line by line.
 fn follow(container: &Detached) -> (Running, BufReader<std::process::ChildStdout>) {
@@ -245,6 +246,22 @@ fn who_opens_the_log_again_writes_over_nobodys_lines() {
     let container = Detached::start(&["sh", "-c", "echo 1; echo 2 >>/dev/stdout; echo 3"]);
     container.wait_for_its_end();
     assert_eq!(see(&["logs", &container.id]).stdout, "1\n2\n3\n");
+}
+
+#[test]
+fn who_is_not_root_may_open_the_log_again_too() {
+    need_namespaces!();
+    if !can_be_somebody_else() {
+        return skip("a range of ids for this user in /etc/subuid, and newuidmap");
+    }
+    let script = "echo 1; echo 2 >>/dev/stdout; echo 3 >>/dev/stderr";
+    let as_another = ["--net", "isolated", "-u", "1234", "sh", "-c", script];
+    let container = Detached::start(&as_another);
+    container.wait_for_its_end();
+    assert_eq!(see(&["logs", &container.id]).stdout, "1\n2\n3\n");
+    // They may not find it by another way.
+    let directory = container.log().parent().unwrap().metadata().unwrap();
+    assert_eq!(directory.mode() & 0o777, 0o700);
 }
 
 #[test]
