@@ -104,8 +104,10 @@ pub fn open(log: &Path) -> Result<File> {
     let cannot = format!("cannot open {}", log.display());
     let file = file.context(cannot.clone())?;
     // A command that is not root's may open /dev/stdout by that name. By its own, only its owner gets this far.
-    let writable = Permissions::from_mode(0o622);
-    file.set_permissions(writable).context(cannot)?;
+    if file.metadata().context(cannot.clone())?.is_file() {
+        let writable = Permissions::from_mode(0o622);
+        file.set_permissions(writable).context(cannot)?;
+    }
     Ok(file)
 }
 
