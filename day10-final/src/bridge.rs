@@ -2,34 +2,31 @@
 
 use std::fs::{self, File};
 use std::net::Ipv4Addr;
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use nix::net::if_::{if_nameindex, if_nametoindex};
-use nix::unistd::{Pid, geteuid};
+use nix::unistd::Pid;
 
 use crate::failure::warn;
 use crate::host::{has, type_into};
+use crate::ports::Ports;
 use crate::subnet::Subnet;
-use crate::{firewall, spoofing};
+use crate::tidy_up::{remove, tidy_up_later};
+use crate::{firewall, publish, spoofing};
 
-const BRIDGE: &str = "td0";
+pub const BRIDGE: &str = "td0";
 
 /// Whoever changes the host's network has it locked.
 const LOCK: &str = "/run/tiny-docker.lock";
 
-const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
+pub const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 
 const INSTEAD: &str = "hint: --net isolated does without";
 
 /// The bridge's alias tells what [`FORWARDING`] was before.
-const ALIAS: &str = "ip_forward-was";
-
-/// Removing a bridge and its rules takes longer than a container: the next one may come soon.
-const LINGER: Duration = Duration::from_secs(1);
+pub const ALIAS: &str = "ip_forward-was";
 
 // ANCHOR: cable
 /// Connects a container with the bridge, as long as that has its namespace.
@@ -41,6 +38,8 @@ pub struct Cable {
     /// The kernel's number for it, which it never gives again.
     index: u32,
     pub address: Ipv4Addr,
+    /// With what the container's ports have been published, if it has any.
+    publisher: Option<&'static str>,
 }
 
 fn name(number: u32) -> String {
@@ -51,7 +50,7 @@ fn name(number: u32) -> String {
 impl Cable {
     // ANCHOR: plug
     /// Connects the container whose PID 1 is `container`. The first one has the bridge made, too.
-    pub fn plug(container: Pid, subnet: Subnet) -> Result<Self> {
+    pub fn plug(container: Pid, subnet: Subnet, ports: &Ports) -> Result<Self> {
         for program in ["ip", "nsenter"] {
             ensure!(has(program), "{program} is not in PATH\n{INSTEAD}");
         }
@@ -60,21 +59,36 @@ impl Cable {
         let number = free_number(subnet)?;
         let (name, address) = (name(number), subnet.address(number));
         let mac = mac(address);
+        // Where the kernel leads packets to published ports around the host, they come back to who has sent them.
+        let hairpin = if ports.publish.is_empty() {
+            "off"
+        } else {
+            "on"
+        };
         let commands = format!(
             "{bridge}
             link add {name} type veth peer name eth0 address {mac} netns {container}
             link set {name} master {BRIDGE} up
+            link set {name} type bridge_slave hairpin {hairpin}
             "
         );
         let made = type_into("ip -batch -", &commands);
         made.inspect_err(|_| tidy_up_later(None))
             .map_err(|error| anyhow!("{error}\n{INSTEAD}"))?;
         let index = if_nametoindex(name.as_str()).context("the container has ended")?;
-        let cable = Self { index, address };
-        if let Err(error) = open_way_out(subnet) {
-            warn(&error.context("containers have no way out"));
-        }
+        let mut cable = Self {
+            index,
+            address,
+            publisher: None,
+        };
+        let opened = cable.open_ways(subnet, ports);
         drop(lock);
+        match opened {
+            Err(error) if ports.publish.is_empty() => {
+                warn(&error.context("containers have no way out"));
+            }
+            opened => opened.context("cannot publish ports")?,
+        }
 
         let (with_bits, gateway) = (subnet.with_bits(number), subnet.address(1));
         let commands = format!(
@@ -88,10 +102,32 @@ impl Cable {
         Ok(cable)
     }
     // ANCHOR_END: plug
+
+    // ANCHOR: open_ways
+    /// The way out, and those in that are asked for.
+    ///
+    /// For each container anew: somebody may have loaded the host's own rules and settings again.
+    fn open_ways(&mut self, subnet: Subnet, ports: &Ports) -> Result<()> {
+        let cables = cables()?;
+        let rules = spoofing::forbid(BRIDGE, subnet, &cables);
+        let published = firewall::open(BRIDGE, subnet, rules)?;
+        self.publisher = (!ports.publish.is_empty()).then_some(published.tool);
+        published.publish(ports, self.address, self.index, &cables)?;
+        let forwards = fs::read_to_string(FORWARDING).context("cannot read ip_forward")?;
+        if forwards.trim() == "0" {
+            fs::write(FORWARDING, "1").context("cannot switch on ip_forward")?;
+        }
+        Ok(())
+    }
+    // ANCHOR_END: open_ways
 }
 
 impl Drop for Cable {
     fn drop(&mut self) {
+        // At once: the address may be another one's soon, and the port is free again when this command returns.
+        if let (Some(tool), Ok(_lock)) = (self.publisher, lock()) {
+            let _ = publish::withdraw(tool, |index| index == self.index);
+        }
         tidy_up_later(Some(self.index));
     }
 }
@@ -134,19 +170,6 @@ fn bridge(subnet: Subnet) -> Result<String> {
 }
 // ANCHOR_END: bridge
 
-// ANCHOR: open_way_out
-/// For each container anew: somebody may have loaded the host's own rules and settings again.
-fn open_way_out(subnet: Subnet) -> Result<()> {
-    let rules = spoofing::forbid(BRIDGE, subnet, &cables()?);
-    firewall::open(BRIDGE, subnet, rules)?;
-    let forwards = fs::read_to_string(FORWARDING).context("cannot read ip_forward")?;
-    if forwards.trim() == "0" {
-        fs::write(FORWARDING, "1").context("cannot switch on ip_forward")?;
-    }
-    Ok(())
-}
-// ANCHOR_END: open_way_out
-
 /// The first address that no container has, by its number.
 fn free_number(subnet: Subnet) -> Result<u32> {
     let free = || {
@@ -171,7 +194,7 @@ fn soon(condition: impl Fn() -> bool) -> bool {
 }
 
 /// All that there are on this host, by the kernel's number and by name.
-fn cables() -> Result<Vec<(u32, String)>> {
+pub fn cables() -> Result<Vec<(u32, String)>> {
     let devices = if_nameindex().context("cannot list network devices")?;
     let mut cables = Vec::new();
     for device in &devices {
@@ -183,62 +206,9 @@ fn cables() -> Result<Vec<(u32, String)>> {
     Ok(cables)
 }
 
-fn lock() -> Result<File> {
+pub fn lock() -> Result<File> {
     let cannot = || format!("cannot lock {LOCK}");
     let lock = File::create(LOCK).with_context(cannot)?;
     lock.lock().with_context(cannot)?;
     Ok(lock)
 }
-
-// ANCHOR: tidy_up
-/// Has [`tidy_up`] done in the background.
-fn tidy_up_later(cable: Option<u32>) {
-    let mut command = Command::new("/proc/self/exe");
-    command
-        .arg("tidy-up")
-        .args(cable.map(|index| index.to_string()))
-        .current_dir("/")
-        .process_group(0);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    // Any later command of ours tries again.
-    let _ = command.spawn();
-}
-
-/// Where a `run` was killed that should have done it.
-pub fn tidy_up_abandoned() {
-    let there = geteuid().is_root() && if_nametoindex(BRIDGE).is_ok();
-    if there && cables().is_ok_and(|cables| cables.is_empty()) {
-        tidy_up_later(None);
-    }
-}
-
-/// After a while, removes the cable with the number `ours` and, if it was the last, the bridge and its rules.
-pub fn tidy_up(ours: Option<u32>) -> Result<()> {
-    sleep(LINGER);
-    let _lock = lock()?;
-    // It is still there where somebody has stayed in the namespace.
-    for (_, name) in cables()?.iter().filter(|(index, _)| ours == Some(*index)) {
-        type_into(&format!("ip link del {name}"), "")?;
-    }
-    if if_nametoindex(BRIDGE).is_ok() && cables()?.is_empty() {
-        remove()?;
-    }
-    Ok(())
-}
-
-fn remove() -> Result<()> {
-    let link = type_into(&format!("ip link show {BRIDGE}"), "")?;
-    ensure!(link.contains(ALIAS), "{BRIDGE} is not one of ours");
-    firewall::close();
-    spoofing::permit();
-    if link.contains(&format!("{ALIAS}-0")) {
-        // Where it could not be switched on, this cannot be done either.
-        let _ = fs::write(FORWARDING, "0");
-    }
-    type_into(&format!("ip link del {BRIDGE}"), "")?;
-    Ok(())
-}
-// ANCHOR_END: tidy_up

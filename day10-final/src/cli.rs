@@ -8,6 +8,7 @@ use crate::environment::Variables;
 use crate::limits::Limits;
 use crate::lookup::Lookup;
 use crate::network::Net;
+use crate::ports::Ports;
 use crate::subnet::Subnet;
 use crate::tail::Lines;
 use crate::volume::Volumes;
@@ -149,6 +150,8 @@ pub struct RunOptions {
         default_value = "10.10.0.0/24"
     )]
     pub subnet: Subnet,
+    #[command(flatten)]
+    pub ports: Ports,
     #[command(flatten)]
     pub lookup: Lookup,
     #[command(flatten)]

@@ -16,6 +16,7 @@ use crate::limits::Limits;
 use crate::lookup::Lookup;
 use crate::network::Net;
 use crate::pidfd::PidFd;
+use crate::ports::Ports;
 use crate::privileges::Privileges;
 use crate::process::Process;
 use crate::store;
@@ -78,6 +79,9 @@ pub struct Container {
     /// In the bridge's network.
     #[serde(default)]
     pub address: Option<Ipv4Addr>,
+    /// Of the host's, those that lead to it.
+    #[serde(default)]
+    pub ports: Ports,
     /// Where its hosts, hostname and resolv.conf are, which depend on the network.
     #[serde(default)]
     pub etc: Option<PathBuf>,
@@ -159,6 +163,7 @@ impl Container {
             out_of_memory: false,
             net,
             address: None,
+            ports: options.ports,
             etc,
             lookup: options.lookup,
             layer,

@@ -39,11 +39,13 @@ mod namespaces;
 mod network;
 mod parent;
 mod pidfd;
+mod ports;
 mod privileges;
 mod process;
 mod prune;
 mod ps;
 mod pty;
+mod publish;
 mod record;
 mod relay;
 mod rm;
@@ -62,6 +64,7 @@ mod syscalls;
 mod table;
 mod tail;
 mod terminal;
+mod tidy_up;
 mod usage;
 mod user;
 mod volume;
@@ -115,7 +118,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
             cgroup::remove_abandoned(&state);
             store::remove_abandoned(&state);
         }
-        bridge::tidy_up_abandoned();
+        tidy_up::tidy_up_abandoned();
     }
     match cli.command {
         Command::Run(options) if options.detach => {
@@ -157,7 +160,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         }
         Command::Info => info::print(&state::directory(cli.root)?).map_err(Failure::of_a_look),
         Command::TidyUp { cable } => {
-            bridge::tidy_up(cable)?;
+            tidy_up::tidy_up(cable)?;
             Ok(0)
         }
         Command::Stop { time, ids } => {

@@ -37,6 +37,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     umask(Mode::from_bits_truncate(0o022));
     let subnet = options.subnet;
     let mut container = Container::new(options, state)?;
+    let _reserved = container.ports.reserve(container.net)?;
     let signals = signals::hold()?;
     let terminal = (!container.tty).then(Terminal::ours).flatten();
     let (mut socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;
@@ -118,7 +119,7 @@ fn prepare(
     container.process = Some(Process::of(child)?);
     container.status = Status::Running;
     let cable = (container.net == Net::Bridge)
-        .then(|| Cable::plug(child, subnet).context("cannot use --net bridge"))
+        .then(|| Cable::plug(child, subnet, &container.ports).context("cannot use --net bridge"))
         .transpose()?;
     container.address = cable.as_ref().map(|cable| cable.address);
     record.save(container)?;

@@ -18,11 +18,11 @@ pub fn forbid(bridge: &str, subnet: Subnet, cables: &[(u32, String)]) -> Result<
     let senders = senders(subnet, cables).join(", ");
     let add = format!("add element bridge tiny-docker senders {{ {senders} }}\nlist ruleset\n");
     // Without the table, this fails: for the first container, and where somebody has flushed all rules.
-    type_into("nft -f -", &add)
-        .or_else(|_| type_into("nft -f -", &(table(bridge) + &add)))
+    type_into("nft --handle -f -", &add)
+        .or_else(|_| type_into("nft --handle -f -", &(table(bridge) + &add)))
         .or_else(|error| {
             warn(&error.context("containers can take each other's addresses"));
-            type_into("nft list ruleset", "")
+            type_into("nft --handle list ruleset", "")
         })
 }
 

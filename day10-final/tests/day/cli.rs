@@ -137,6 +137,7 @@ fn help_tells_what_there_is() {
           --env-file <FILE>               The same from a file, with a variable in each line
           --net <NET>                     What it sees of the network: bridge, isolated (also called none) or host [default: bridge for root]
           --subnet <NETWORK>              The addresses for --net bridge [env: TINY_DOCKER_SUBNET] [default: 10.10.0.0/24]
+      -p, --publish <PORTS>               Let a port of this host's IPv4 lead to one of its own: [IP:]HOST:CONTAINER[/udp], or CONTAINER for a free one
           --add-host <NAME:ADDRESS>       A line more for its /etc/hosts; host-gateway is the address of this host
           --dns <ADDRESS>                 A DNS server, in place of the host's
       -m, --memory <SIZE>                 How much memory it may use, as 128m or 1g

@@ -28,6 +28,7 @@ mod namespaces;
 mod network;
 mod own_binary;
 mod pair;
+mod ports;
 mod power;
 mod privileges;
 mod processes;

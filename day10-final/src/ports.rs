@@ -1,0 +1,183 @@
+//! `-p`: ports of the host's that lead to the container. ip(7), socket(7).
+
+use std::fmt::{self, Display, Formatter};
+use std::io;
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::str::FromStr;
+
+use anyhow::{Result, anyhow, bail};
+use clap::Args;
+use nix::sys::socket::{Shutdown, setsockopt, shutdown, sockopt};
+use nix::unistd::geteuid;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::warn;
+use crate::network::Net;
+
+// ANCHOR: ports
+#[derive(Args, Clone, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Ports {
+    /// Let a port of this host's IPv4 lead to one of its own: [IP:]HOST:CONTAINER[/udp], or CONTAINER for a free one
+    #[arg(short, long, value_name = "PORTS")]
+    pub publish: Vec<Port>,
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Port {
+    /// Of the container's.
+    pub container: u16,
+    pub protocol: Protocol,
+    /// Of the host's addresses the only one, or 0.0.0.0: all.
+    pub ip: Ipv4Addr,
+    /// Of the host's. 0, until the kernel has chosen it.
+    pub host: u16,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    Tcp,
+    Udp,
+}
+// ANCHOR_END: ports
+
+impl FromStr for Port {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+        let protocol = match protocol {
+            "tcp" => Protocol::Tcp,
+            "udp" => Protocol::Udp,
+            _ => return Err("only /tcp and /udp can be published".to_owned()),
+        };
+        if ports.contains('[') {
+            return Err("only IPv4 addresses can be published".to_owned());
+        }
+        let (ip, host, container) = match ports.split(':').collect::<Vec<_>>()[..] {
+            [container] => ("", "", container),
+            [host, container] => ("", host, container),
+            [ip, host, container] => (ip, host, container),
+            _ => {
+                return Err(
+                    "it has to be IP:HOST:CONTAINER, HOST:CONTAINER or CONTAINER".to_owned(),
+                );
+            }
+        };
+        let ip = match ip {
+            "" => Ipv4Addr::UNSPECIFIED,
+            ip => ip.parse().map_err(|_| format!("{ip} is no IPv4 address"))?,
+        };
+        let host = if host.is_empty() { 0 } else { number(host)? };
+        let container = number(container)?;
+        Ok(Self {
+            container,
+            protocol,
+            ip,
+            host,
+        })
+    }
+}
+
+fn number(text: &str) -> Result<u16, String> {
+    if text.contains('-') {
+        return Err("there are no ranges; use one -p for each port".to_owned());
+    }
+    let port = text.parse().ok().filter(|port| *port != 0);
+    port.ok_or_else(|| format!("a port is a number from 1 to 65535, and '{text}' is not"))
+}
+
+/// As Docker's `ps` shows them.
+impl Display for Ports {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        let mut ports = self.publish.clone();
+        ports.sort();
+        let ports: Vec<_> = ports.iter().map(Port::to_string).collect();
+        f.write_str(&ports.join(", "))
+    }
+}
+
+impl Display for Port {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        let Self {
+            ip,
+            host,
+            container,
+            protocol,
+        } = self;
+        write!(f, "{ip}:{host}->{container}/{protocol}")
+    }
+}
+
+impl Display for Protocol {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        })
+    }
+}
+
+impl Ports {
+    // ANCHOR: reserve
+    /// Takes the ports of the host's. As long as the sockets live, no other program gets them.
+    pub fn reserve(&mut self, net: Net) -> Result<Vec<OwnedFd>> {
+        match net {
+            Net::Host if !self.publish.is_empty() => {
+                warn(&anyhow!(
+                    "-p does nothing with --net host: all ports are the host's there"
+                ));
+                self.publish.clear();
+            }
+            Net::Isolated if !self.publish.is_empty() && geteuid().is_root() => {
+                bail!(
+                    "cannot publish ports: nothing leads to a container with --net isolated\nhint: --net bridge"
+                );
+            }
+            Net::Isolated if !self.publish.is_empty() => bail!(
+                "cannot publish ports: only root may change the host's network\n\
+                hint: sudo, or --net host: there all ports are the host's"
+            ),
+            _ => (),
+        }
+        self.publish.iter_mut().map(Port::reserve).collect()
+    }
+}
+
+impl Port {
+    fn reserve(&mut self) -> Result<OwnedFd> {
+        let bound = match self.protocol {
+            Protocol::Tcp => self.bind_tcp(),
+            Protocol::Udp => self.bind_udp(),
+        };
+        let in_use = |error: &io::Error| error.kind() == io::ErrorKind::AddrInUse;
+        let hint = match &bound {
+            Err(error) if in_use(error) => {
+                format!("\nhint: -p {} takes one that is free", self.container)
+            }
+            _ => String::new(),
+        };
+        bound.map_err(|error| anyhow!("cannot publish port {}: {error}{hint}", self.host))
+    }
+
+    /// As a server does it: by SO_REUSEADDR, what earlier connections have left (TIME_WAIT) is no hindrance.
+    ///
+    /// Who could listen has the port alone. Then it does not listen any more: should a connection ever come this far,
+    /// it is refused, and does not wait for an answer. For others the port remains taken, whether they reuse or not.
+    fn bind_tcp(&mut self) -> io::Result<OwnedFd> {
+        let socket = TcpListener::bind((self.ip, self.host))?;
+        setsockopt(&socket, sockopt::ReuseAddr, &false)?;
+        shutdown(socket.as_raw_fd(), Shutdown::Both)?;
+        self.host = socket.local_addr()?.port();
+        Ok(socket.into())
+    }
+
+    fn bind_udp(&mut self) -> io::Result<OwnedFd> {
+        let socket = UdpSocket::bind((self.ip, self.host))?;
+        self.host = socket.local_addr()?.port();
+        Ok(socket.into())
+    }
+    // ANCHOR_END: reserve
+}

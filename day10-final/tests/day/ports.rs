@@ -1,0 +1,539 @@
+//! `run -p`: ports of the host's that lead to a container.
+
+use std::fs;
+use std::net::{TcpListener, UdpSocket};
+use std::path::Path;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
+
+use insta::assert_snapshot;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, geteuid};
+use tempfile::TempDir;
+
+use crate::bridge::{IPTABLES, is_installed, only, wait_until_nothing_is_left};
+use crate::support::{
+    Detached, Running, Seen, as_ordinary_user, host, leave_to, records, see, skip, tiny_docker,
+    wait_until,
+};
+use crate::{internet, need_namespaces};
+
+/// Returns from a test, aloud, for all but root, and where there is nothing to serve and to lead with.
+macro_rules! need_bridge {
+    () => {
+        need_namespaces!();
+        if !geteuid().is_root() {
+            return leave_to("root, to change the host's network");
+        }
+        if !is_installed("nft") || !is_installed("perl") {
+            return skip("nft, perl");
+        }
+    };
+}
+
+/// Tell each who calls port 80 what their address is. (2 is AF_INET, 1 is SOCK_STREAM, 2 is SOCK_DGRAM.)
+const TCP: &str = r#"socket(S, 2, 1, 0); bind(S, pack("S n x12", 2, 80)) or die $!; listen(S, 9); $| = 1; print "ready\n";
+    while ($from = accept(C, S)) { print C join(".", unpack("x4 C4", $from)), "\n"; close C }"#;
+const UDP: &str = r#"socket(S, 2, 2, 0); bind(S, pack("S n x12", 2, 80)) or die $!; $| = 1; print "ready\n";
+    while ($from = recv(S, $text, 99, 0)) { send(S, join(".", unpack("x4 C4", $from)) . "\n", 0, $from) }"#;
+
+const NFT: [&str; 3] = ["ip", "nsenter", "nft"];
+const LEGACY: [&str; 4] = [
+    "ip",
+    "nsenter",
+    "iptables-legacy",
+    "iptables-legacy-restore",
+];
+
+/// The programs of the host that can lead to a port, as far as there are any.
+fn tools() -> Vec<TempDir> {
+    let mut tools = vec![only(&NFT)];
+    for iptables in [IPTABLES, LEGACY] {
+        let mut works = Command::new(iptables[2]);
+        works.args(["-t", "nat", "-S"]);
+        match works.output().is_ok_and(|output| output.status.success()) {
+            true => tools.push(only(&iptables)),
+            false => skip(iptables[2]),
+        }
+    }
+    tools
+}
+
+/// A server, started with these `options` of `run`.
+fn serve(server: &str, options: &[&str]) -> Detached {
+    serve_with(
+        Path::new(&std::env::var_os("PATH").unwrap()),
+        server,
+        options,
+    )
+}
+
+/// The same, where the runtime has this PATH.
+fn serve_with(path: &Path, server: &str, options: &[&str]) -> Detached {
+    let arguments = [&["run", "-d"], options, &["perl", "-e", server]].concat();
+    let seen: Seen = tiny_docker(&arguments)
+        .env("PATH", path)
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+    let id = seen.stdout.trim().to_owned();
+    let server = Detached { id };
+    wait_until("the server", || {
+        see(&["logs", &server.id]).stdout == "ready\n"
+    });
+    server
+}
+
+/// How to run a command in the network of this container.
+fn inside(container: &Detached) -> String {
+    format!("nsenter --net=/proc/{}/ns/net", container.pid())
+}
+
+/// What comes of a call to an `address`, as NAME/PORT, when it is made by way of `from`.
+fn call(protocol: &str, from: &str, address: &str) -> String {
+    let line = match protocol {
+        "udp" => format!("exec 3<>/dev/udp/{address} && echo >&3 && head -n 1 <&3"),
+        _ => format!("exec 3<>/dev/tcp/{address} && cat <&3"),
+    };
+    let mut sh = Command::new("sh");
+    sh.args(["-c", &format!("{from} timeout 1 bash -c '{line}'")]);
+    let seen: Seen = sh.output().unwrap().into();
+    match seen.code {
+        Some(124) => "silence".to_owned(),
+        _ if seen.stderr.contains("refused") => "refused".to_owned(),
+        _ => seen.stdout.trim().to_owned(),
+    }
+}
+
+/// The rules that lead to containers.
+fn rules() -> String {
+    host("nft list ruleset | grep 'dnat to' || true")
+}
+
+#[test]
+fn a_published_port_is_reached_from_everywhere() {
+    need_bridge!();
+    let outside = internet::connect();
+    let bridged = Path::new("/proc/sys/net/bridge/bridge-nf-call-iptables");
+    for path in tools() {
+        for (protocol, server) in [("tcp", TCP), ("udp", UDP)] {
+            let server = serve_with(path.path(), server, &["-p", &format!("8080:80/{protocol}")]);
+            let neighbour = Detached::start(&["sleep", "1000"]);
+            // Where the firewall sees the bridge's frames, and where it does not.
+            for seen in ["1", "0"] {
+                if bridged.exists() {
+                    fs::write(bridged, seen).unwrap();
+                }
+                let call = |from: &str, address: &str| call(protocol, from, address);
+                // Who calls is seen, where that leads back.
+                assert_eq!(call(&outside, "192.0.2.1/8080"), "192.0.2.2", "{protocol}");
+                assert_eq!(call("", "192.0.2.1/8080"), "192.0.2.1", "{protocol}");
+                assert_eq!(call("", "10.10.0.1/8080"), "10.10.0.1");
+                assert_eq!(call("", "127.0.0.1/8080"), "10.10.0.1");
+                for container in [&neighbour, &server] {
+                    for address in ["192.0.2.1/8080", "10.10.0.1/8080"] {
+                        // Twice: the host does not show a shorter way, on which nothing would answer.
+                        for _ in 0..2 {
+                            let seen = call(&inside(container), address);
+                            assert_eq!(seen, "10.10.0.1", "{protocol} {address}");
+                        }
+                    }
+                }
+            }
+            let ids = [server.id.as_str(), neighbour.id.as_str()];
+            see(&[&["stop", "-t", "0"], &ids[..]].concat());
+            wait_until_nothing_is_left();
+        }
+    }
+    if is_installed("iptables-legacy") {
+        assert!(!host("iptables-legacy-save || true").contains("TINY-DOCKER"));
+    }
+}
+
+#[test]
+fn other_ports_stay_closed() {
+    need_bridge!();
+    let outside = internet::connect();
+    host(&format!(
+        "{outside} ip route add 10.10.0.0/24 via 192.0.2.1"
+    ));
+    for path in tools() {
+        let server = serve_with(path.path(), TCP, &["-p", "8080:80"]);
+        assert_eq!(call("tcp", &outside, "192.0.2.1/8080"), "192.0.2.2");
+        assert_eq!(call("tcp", &outside, "192.0.2.1/80"), "refused");
+        assert_eq!(call("tcp", &outside, "10.10.0.2/80"), "silence");
+        assert_eq!(call("udp", &outside, "10.10.0.2/80"), "silence");
+        see(&["rm", "-f", &server.id]);
+        wait_until_nothing_is_left();
+    }
+}
+
+#[test]
+fn what_is_published_on_one_address_is_reached_there_only() {
+    need_bridge!();
+    let outside = internet::connect();
+    host("ip addr add 192.0.2.3/24 dev up0");
+    for path in tools() {
+        let on_one = serve_with(path.path(), TCP, &["-p", "192.0.2.3:8080:80"]);
+        let local = serve_with(path.path(), TCP, &["-p", "127.0.0.1:8081:80"]);
+        assert_eq!(call("tcp", &outside, "192.0.2.3/8080"), "192.0.2.2");
+        assert_eq!(call("tcp", &inside(&local), "192.0.2.3/8080"), "10.10.0.1");
+        for address in ["192.0.2.1/8080", "127.0.0.1/8080"] {
+            assert_eq!(call("tcp", "", address), "refused");
+        }
+        assert_eq!(call("tcp", "", "127.0.0.1/8081"), "10.10.0.1");
+        for from in [&outside, &inside(&on_one), &inside(&local)] {
+            assert_eq!(call("tcp", from, "192.0.2.1/8081"), "refused");
+        }
+        see(&["rm", "-f", &on_one.id, &local.id]);
+        wait_until_nothing_is_left();
+    }
+}
+
+/// CVE-2020-8558, and what came to light about Docker's own ports for 127.0.0.1 later.
+#[test]
+fn neither_containers_nor_neighbours_of_the_host_reach_its_loopback() {
+    need_bridge!();
+    let outside = internet::connect();
+    let own = TcpListener::bind("127.0.0.1:7000").unwrap();
+    let datagrams = UdpSocket::bind("127.0.0.1:7000").unwrap();
+    datagrams.set_nonblocking(true).unwrap();
+    for path in tools() {
+        let server = serve_with(
+            path.path(),
+            TCP,
+            &["-p", "127.0.0.1:8081:80", "-p", "8080:80"],
+        );
+        // Who may change its network sends what is for 127.0.0.1 to the host.
+        let attacks = [
+            (inside(&server), "10.10.0.1", "eth0"),
+            (outside.clone(), "192.0.2.1", "up0"),
+        ];
+        for (attacker, gateway, device) in &attacks {
+            host(&format!(
+                "{attacker} sh -ec 'echo 1 >/proc/sys/net/ipv4/conf/{device}/route_localnet
+                ip addr flush dev lo
+                ip route replace 127.0.0.0/8 via {gateway} dev {device}'"
+            ));
+            let local = host(&format!("{attacker} ip route get 127.0.0.1"));
+            assert!(local.contains(gateway), "{local}");
+        }
+        for (attacker, ..) in &attacks {
+            for port in [7000, 8080, 8081] {
+                let seen = call("tcp", attacker, &format!("127.0.0.1/{port}"));
+                assert_eq!(seen, "silence", "{attacker} {port}");
+            }
+            call("udp", attacker, "127.0.0.1/7000");
+        }
+        assert!(datagrams.recv(&mut [0; 9]).is_err());
+        // What has to hold is the guard: the packets were on their way.
+        if path.path().join("nft").exists() {
+            host("nft flush chain ip tiny-docker guard");
+            call("udp", &attacks[0].0, "127.0.0.1/7000");
+            assert!(datagrams.recv(&mut [0; 9]).is_ok());
+        }
+        see(&["rm", "-f", &server.id]);
+        wait_until_nothing_is_left();
+    }
+    drop(own);
+}
+
+#[test]
+fn a_port_that_is_taken_is_refused() {
+    need_bridge!();
+    let refused = |port: &str| {
+        let before = records().len();
+        let seen = see(&["run", "-p", port, "true"]);
+        assert_eq!((seen.code, seen.stdout.as_str()), (Some(125), ""), "{port}");
+        assert_eq!(records().len(), before);
+        seen.stderr
+    };
+    let listener = TcpListener::bind("127.0.0.1:8080").unwrap();
+    let both = ["8080:80", "127.0.0.1:8080:80"].map(refused);
+    assert_eq!(both[0], both[1]);
+    assert_snapshot!(both[0], @"
+    tiny-docker: cannot publish port 8080: Address already in use (os error 98)
+    hint: -p 80 takes one that is free
+    ");
+    drop(listener);
+    let listener = UdpSocket::bind("0.0.0.0:8080").unwrap();
+    refused("127.0.0.1:8080:80/udp");
+    drop(listener);
+    assert_snapshot!(refused("192.0.2.77:8080:80"), @"tiny-docker: cannot publish port 8080: Cannot assign requested address (os error 99)");
+    assert_eq!(host("ip -brief link").lines().count(), 1);
+
+    // Nor can another container have it, or any program that asks as servers do.
+    let container = Detached::start(&["-p", "8080:80", "-p", "9090:90/udp", "sleep", "1000"]);
+    for ours in ["8080:80", "127.0.0.1:8080:80", "9090:90/udp"] {
+        refused(ours);
+    }
+    assert!(TcpListener::bind("0.0.0.0:8080").is_err());
+    assert!(TcpListener::bind("127.0.0.1:8080").is_err());
+    assert!(UdpSocket::bind("127.0.0.1:9090").is_err());
+    // The other protocol's are others.
+    let other = Detached::start(&["-p", "8080:80/udp", "sleep", "1000"]);
+    let seen = see(&["run", "-p", "81:80", "-p", "81:80", "true"]);
+    assert_eq!(seen.code, Some(125));
+    see(&["rm", "-f", &container.id, &other.id]);
+    assert_eq!(see(&["run", "-p", "8080:80", "true"]).code, Some(0));
+}
+
+#[test]
+fn what_earlier_connections_have_left_is_no_hindrance() {
+    need_bridge!();
+    let listener = TcpListener::bind("127.0.0.1:8080").unwrap();
+    let caller = std::net::TcpStream::connect("127.0.0.1:8080").unwrap();
+    // Who hangs up first has to wait: TIME_WAIT.
+    drop(listener.accept().unwrap());
+    drop(caller);
+    drop(listener);
+    wait_until("TIME_WAIT", || {
+        host("ss -tan state time-wait").contains(":8080")
+    });
+    let seen = see(&["run", "-p", "8080:80", "true"]);
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_port_that_is_reserved_refuses_where_the_rules_are_gone() {
+    need_bridge!();
+    let _server = serve(TCP, &["-p", "8080:80"]);
+    host("nft flush ruleset");
+    assert_eq!(call("tcp", "", "127.0.0.1/8080"), "refused");
+}
+
+#[test]
+fn the_kernel_chooses_a_port_where_none_is_given() {
+    need_bridge!();
+    let server = serve(TCP, &["-p", "80", "--publish", "127.0.0.1::80"]);
+    let ports = server.record()["ports"].clone();
+    for (port, ip) in ports
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(["0.0.0.0", "127.0.0.1"])
+    {
+        assert_eq!(
+            (port["ip"].as_str(), port["container"].as_u64()),
+            (Some(ip), Some(80))
+        );
+        let seen = call("tcp", "", &format!("127.0.0.1/{}", port["host"]));
+        assert_eq!(seen, "10.10.0.1");
+    }
+}
+
+#[test]
+fn ports_that_cannot_be_are_refused() {
+    let refused = |ports| {
+        let seen = see(&["run", "-p", ports, "true"]);
+        assert_eq!((seen.code, seen.stdout.as_str()), (Some(2), ""));
+        seen.stderr.lines().next().unwrap().to_owned() + "\n"
+    };
+    let ports = [
+        "",
+        "a:b",
+        "99999:1",
+        "0:80",
+        "80:",
+        "80:0",
+        "80:80/sctp",
+        "80-81:80-81",
+        "300.1.1.1:80:80",
+        "localhost:80:80",
+        "[::1]:80:80",
+        "1:2:3:4",
+    ];
+    assert_snapshot!(ports.map(refused).concat(), @"
+    error: invalid value '' for '--publish <PORTS>': a port is a number from 1 to 65535, and '' is not
+    error: invalid value 'a:b' for '--publish <PORTS>': a port is a number from 1 to 65535, and 'a' is not
+    error: invalid value '99999:1' for '--publish <PORTS>': a port is a number from 1 to 65535, and '99999' is not
+    error: invalid value '0:80' for '--publish <PORTS>': a port is a number from 1 to 65535, and '0' is not
+    error: invalid value '80:' for '--publish <PORTS>': a port is a number from 1 to 65535, and '' is not
+    error: invalid value '80:0' for '--publish <PORTS>': a port is a number from 1 to 65535, and '0' is not
+    error: invalid value '80:80/sctp' for '--publish <PORTS>': only /tcp and /udp can be published
+    error: invalid value '80-81:80-81' for '--publish <PORTS>': there are no ranges; use one -p for each port
+    error: invalid value '300.1.1.1:80:80' for '--publish <PORTS>': 300.1.1.1 is no IPv4 address
+    error: invalid value 'localhost:80:80' for '--publish <PORTS>': localhost is no IPv4 address
+    error: invalid value '[::1]:80:80' for '--publish <PORTS>': only IPv4 addresses can be published
+    error: invalid value '1:2:3:4' for '--publish <PORTS>': it has to be IP:HOST:CONTAINER, HOST:CONTAINER or CONTAINER
+    ");
+}
+
+#[test]
+fn without_the_bridge_nothing_can_be_published() {
+    need_bridge!();
+    let seen = see(&["run", "--net", "isolated", "-p", "80:80", "true"]);
+    assert_eq!(seen.code, Some(125));
+    assert_snapshot!(seen.stderr, @"
+    tiny-docker: cannot publish ports: nothing leads to a container with --net isolated
+    hint: --net bridge
+    ");
+    assert!(records().is_empty());
+    // As Docker does.
+    let seen = see(&["run", "--net", "host", "-p", "80:80", "echo", "hello"]);
+    assert_eq!((seen.code, seen.stdout.as_str()), (Some(0), "hello\n"));
+    assert_snapshot!(seen.stderr, @"tiny-docker: -p does nothing with --net host: all ports are the host's there");
+    let path = only(&["ip", "nsenter"]);
+    let seen: Seen = tiny_docker(&["run", "-p", "80:80", "true"])
+        .env("PATH", path.path())
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(seen.code, Some(125));
+    assert_snapshot!(seen.stderr, @"
+    tiny-docker: cannot use --net bridge: cannot publish ports: neither nft nor iptables is in PATH
+    hint: install nftables
+    ");
+    wait_until_nothing_is_left();
+}
+
+#[test]
+fn an_ordinary_user_publishes_nothing() {
+    need_namespaces!();
+    let home = TempDir::new().unwrap();
+    let seen: Seen = as_ordinary_user(home.path(), &["run", "-p", "8080:80", "true"])
+        .env("HOME", home.path())
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(seen.code, Some(125));
+    let lines: Vec<_> = seen
+        .stderr
+        .lines()
+        .filter(|line| !line.contains("building"))
+        .collect();
+    assert_snapshot!(lines.join("\n"), @"
+    tiny-docker: cannot publish ports: only root may change the host's network
+    hint: sudo, or --net host: there all ports are the host's
+    ");
+}
+
+#[test]
+fn the_rules_go_with_the_container() {
+    need_bridge!();
+    for path in tools() {
+        let list = || host("nft list ruleset; iptables-legacy-save 2>/dev/null || true");
+        let leads = || {
+            list()
+                .lines()
+                .any(|line| line.contains(":80") && line.contains("10.10.0."))
+        };
+        let other = serve_with(path.path(), TCP, &[]);
+        for end in [&["stop", "-t", "0"][..], &["rm", "-f"], &["kill"]] {
+            let server = serve_with(path.path(), TCP, &["-p", "8080:80"]);
+            assert!(leads(), "{}", list());
+            assert_eq!(see(&[end, &[&server.id]].concat()).code, Some(0));
+            if end == ["kill"] {
+                server.wait_for_its_end();
+            }
+            // When the command returns, and not some time later.
+            assert!(!leads(), "{end:?}: {}", list());
+        }
+        let run = |arguments: &[&str]| {
+            tiny_docker(arguments)
+                .env("PATH", path.path())
+                .output()
+                .unwrap()
+        };
+        run(&["run", "-p", "8080:80", "true"]);
+        assert!(!leads());
+        run(&["run", "-p", "8080:80", "no-such-command"]);
+        assert!(!leads());
+        assert_eq!(
+            host("cat /proc/sys/net/ipv4/conf/td0/route_localnet"),
+            "0\n"
+        );
+        see(&["rm", "-f", &other.id]);
+        wait_until_nothing_is_left();
+    }
+}
+
+#[test]
+fn where_the_supervisor_was_killed_the_port_leads_there_until_the_container_ends() {
+    need_bridge!();
+    for path in tools() {
+        let look = || {
+            let mut ps = tiny_docker(&["ps"]);
+            ps.env("PATH", path.path()).output().unwrap();
+        };
+        let orphan = || {
+            let server = serve_with(path.path(), TCP, &["-p", "8080:80"]);
+            kill(Pid::from_raw(server.supervisor()), Signal::SIGKILL).unwrap();
+            server
+        };
+        let end = |server: &Detached| {
+            kill(Pid::from_raw(server.pid()), Signal::SIGKILL).unwrap();
+            wait_until("its end", || !server.is_running());
+            let cable = || host("ip -oneline link show").contains("td0-3");
+            wait_until("its cable gone", || !cable());
+        };
+        let other = serve_with(path.path(), TCP, &[]);
+        let server = orphan();
+        look();
+        sleep(Duration::from_millis(1500));
+        assert_eq!(call("tcp", "", "127.0.0.1/8080"), "10.10.0.1");
+        end(&server);
+        assert_ne!(call("tcp", "", "127.0.0.1/8080"), "refused");
+        // The next command finds out.
+        look();
+        wait_until("the rules gone", || {
+            call("tcp", "", "127.0.0.1/8080") == "refused"
+        });
+
+        // So does the next container. It has the address, and nothing to do with the port.
+        let server = orphan();
+        end(&server);
+        let next = serve_with(path.path(), TCP, &[]);
+        assert_eq!(next.record()["address"], server.record()["address"]);
+        assert_eq!(call("tcp", "", "127.0.0.1/8080"), "refused");
+        see(&["rm", "-f", &other.id, &next.id]);
+        wait_until_nothing_is_left();
+    }
+}
+
+#[test]
+fn a_killed_run_leaves_the_port_to_the_next_one() {
+    need_bridge!();
+    let other = serve(TCP, &[]);
+    let mut run = Running::start(&mut tiny_docker(&["run", "-p", "8080:80", "sleep", "1000"]));
+    wait_until("it running", || see(&["ps"]).stdout.contains("sleep 1000"));
+    run.0.kill().unwrap();
+    run.0.wait().unwrap();
+    let _server = serve(TCP, &["-p", "8080:80"]);
+    assert_eq!(call("tcp", "", "127.0.0.1/8080"), "10.10.0.1");
+    // The first one's cable may have been there still.
+    see(&["ps"]);
+    wait_until("its rule gone", || rules().lines().count() == 1);
+    drop(other);
+}
+
+#[test]
+fn who_goes_on_sending_is_led_where_the_port_leads_now() {
+    need_bridge!();
+    if !is_installed("conntrack") {
+        return leave_to("a machine with conntrack");
+    }
+    let other = Detached::start(&["sleep", "1000"]);
+    let caller = UdpSocket::bind("10.10.0.1:0").unwrap();
+    caller
+        .set_read_timeout(Some(Duration::from_millis(500)))
+        .unwrap();
+    let answered = || {
+        // That nobody was there, they are told with the next call.
+        let _ = caller.send_to(b"?", "10.10.0.1:8080");
+        let _ = caller.send_to(b"?", "10.10.0.1:8080");
+        let answered = caller.recv(&mut [0; 99]).is_ok();
+        while caller.recv(&mut [0; 99]).is_ok() {}
+        answered
+    };
+    assert!(!answered());
+    let server = serve(UDP, &["-p", "8080:80/udp"]);
+    assert!(answered());
+    see(&["rm", "-f", &server.id]);
+    let next = serve(UDP, &[]);
+    assert_eq!(next.record()["address"], "10.10.0.3");
+    assert!(!answered());
+    drop(other);
+}
