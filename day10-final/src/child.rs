@@ -40,6 +40,7 @@ fn become_container(socket: &UnixStream) -> Result<Infallible, Failure> {
     if container.tty {
         pty::open(socket, user.uid)?;
         pty::be_console()?;
+        pty::control()?;
     }
     if let Some(directory) = &container.directory {
         workdir::create(directory)?;

@@ -2,12 +2,15 @@
 
 use std::io::Write;
 use std::net::Shutdown;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
-use nix::unistd::dup2_stdin;
+use nix::sys::stat::{Mode, umask};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{Pid, dup2_stdin};
 
 use crate::container::Container;
 use crate::detach::{self, Caller};
@@ -48,6 +51,8 @@ pub struct Options {
 pub fn run(options: Options, state: &Path, caller: Option<Caller>) -> Result<u8, Failure> {
     let typed = options.interactive && options.tty && !options.detach;
     pty::check_stdin(typed)?;
+    // As for `run`.
+    umask(Mode::from_bits_truncate(0o022));
     if !options.interactive {
         dup2_stdin(detach::null()?).context("cannot close stdin")?;
     }
@@ -56,26 +61,22 @@ pub fn run(options: Options, state: &Path, caller: Option<Caller>) -> Result<u8,
     let guest = as_guest(container.map_err(Failure::of_a_look)?, options)?;
 
     let signals = signals::hold()?;
-    let (mut socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;
-    let host = guest.process.as_ref().context("it has no process")?;
-    let child = namespaces::spawn_guest(childs_end, host).context(cannot.clone())?;
-    let description = serde_json::to_vec(&guest).context("cannot describe the command")?;
-    // Where the child is dead already, what it has said, or how it ended, tells more than this error.
-    let _ = socket
-        .write_all(&description)
-        .and_then(|()| socket.shutdown(Shutdown::Write));
-
-    // Silence means success, as for `run`.
-    let (failure, terminals_end) = pty::receive(&socket);
+    let (child, failure, terminals_end) =
+        start(&guest).map_err(|Failure { code, reason }| Failure {
+            code,
+            reason: reason.context(cannot.clone()),
+        })?;
     let relay = terminals_end.map(|end| Relay::new(end, guest.log.as_deref(), guest.interactive));
     let relay = relay.transpose()?;
     if let Some(caller) = caller.filter(|_| failure.is_empty()) {
         caller.started(None);
     }
+    // It is in a session of its own, which does not hear the keyboard.
+    let at_keyboard = Some(Pid::from_raw(-child.as_raw()));
     let code = match relay {
         Some(relay) if failure.is_empty() => relay.run(child, &signals)?,
         // Without its terminal it would hear a SIGHUP, and that would be its end.
-        _held => wait(child, &signals, Some(child))?,
+        _held => wait(child, &signals, at_keyboard)?,
     };
     if failure.is_empty() {
         return Ok(code);
@@ -84,6 +85,39 @@ pub fn run(options: Options, state: &Path, caller: Option<Caller>) -> Result<u8,
     Err(Failure { code, reason })
 }
 // ANCHOR_END: run
+
+// ANCHOR: start
+/// The command's process, what it says in place of starting, and the runtime's side of its terminal.
+type Started = (Pid, Vec<u8>, Option<OwnedFd>);
+
+/// Has the command started, as a child of this process, by another one that joins the container first.
+fn start(guest: &Container) -> Result<Started, Failure> {
+    let (mut socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;
+    let host = guest.process.as_ref().context("it has no process")?;
+    let joiner = namespaces::spawn_guest(childs_end, host)?;
+    let description = serde_json::to_vec(guest).context("cannot describe the command")?;
+    // Where the joiner is dead already, what it has said, or how it ended, tells more than this error.
+    let _ = socket.write_all(&description);
+    let ended = waitpid(joiner, None).context("cannot wait for who joins it")?;
+    // The command's process has waited for this: now the joiner no longer counts in the container's group.
+    let _ = socket.shutdown(Shutdown::Write);
+
+    // First the pid. Then silence means success, as for `run`.
+    let (said, terminals_end) = pty::receive(&socket);
+    match (ended, said.split_first_chunk()) {
+        (WaitStatus::Exited(_, 0), Some((pid, failure))) => {
+            let child = Pid::from_raw(i32::from_ne_bytes(*pid));
+            Ok((child, failure.to_owned(), terminals_end))
+        }
+        (WaitStatus::Exited(_, code), _) => Err(Failure {
+            code: code as u8,
+            reason: anyhow!("{}", String::from_utf8_lossy(&said)),
+        }),
+        // By the kernel, where the container's memory is used up.
+        _ => Err(anyhow!("who joins it was killed").into()),
+    }
+}
+// ANCHOR_END: start
 
 /// One that has started: until then, its PID 1 has the host's root.
 fn find(id: &str, state: &Path) -> Result<Container> {

@@ -1,104 +1,69 @@
-//! The container's side of `exec`: joins a container, then becomes the command. setns(2), namespaces(7).
+//! The container's side of `exec`: joins a container, then starts the command. setns(2), namespaces(7).
+//!
+//! Two processes take part. The first one joins, and gives up all that the container is not to have. It has no pid in
+//! there, so nobody inside can find it, stop it or trace it. Only then it starts the second one, which becomes the command.
+//! Whoever catches that one early has caught nothing that they do not have themselves: CVE-2016-9962.
 
 use std::convert::Infallible;
 use std::fs::{self, File};
-use std::io::{BufReader, Write};
-use std::os::fd::AsRawFd;
+use std::io::{BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
-use std::process::exit;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow};
 use nix::errno::Errno;
-use nix::sched::{CloneFlags, setns};
+use nix::sched::{CloneFlags, clone, setns};
 use nix::sys::prctl::set_dumpable;
-use nix::unistd::{ForkResult, close, fork, setsid};
+use nix::unistd::{Pid, setsid};
+use serde::Deserialize;
+use serde_json::Deserializer;
 
 use crate::container::Container;
 use crate::failure::{Failure, NOT_EXECUTABLE};
-use crate::parent::wait;
 use crate::process::Process;
-use crate::{cgroup, command, detach, dev, environment, namespaces, pty, signals, workdir};
+use crate::{cgroup, command, detach, dev, environment, namespaces, pty, workdir};
 
 /// The mounts come last: with them goes the way to the others.
 const NAMESPACES: [&str; 6] = ["cgroup", "ipc", "net", "pid", "uts", "mnt"];
 
+/// Far more than is used before exec; what is not used costs nothing.
+const STACK: usize = 256 * 1024;
+
 // ANCHOR: main
-/// Returns only where something failed. The parent reads why from the socket, and tells the user.
+/// Tells the parent the command's pid, or why there is none.
 pub fn main() -> Result<u8, Failure> {
     let mut socket = namespaces::childs_socket()?;
-    let Err(failure) = join(&socket);
+    match join(&socket) {
+        Ok(command) => {
+            let pid = command.as_raw().to_ne_bytes();
+            socket.write_all(&pid).context("cannot tell its pid")?;
+            Ok(0)
+        }
+        Err(failure) => Ok(tell(&failure, &socket)),
+    }
+}
+
+fn tell(failure: &Failure, mut socket: &UnixStream) -> u8 {
     let _ = write!(socket, "{:#}", failure.reason);
-    Ok(failure.code)
+    failure.code
 }
 
-fn join(socket: &UnixStream) -> Result<Infallible, Failure> {
-    // From here to exec, this process has the host's power, and soon the container's processes can see it. None of them may
-    // trace it, or look at what it has open: CVE-2016-9962.
-    set_dumpable(false).context("cannot hide from the container")?;
-    let container: Container =
-        serde_json::from_reader(BufReader::new(socket)).context("cannot read what to become")?;
-    let doors = cgroup::doors(&container.cgroup)?;
-    enter_namespaces(container.process.as_ref().context("it has no process")?)?;
-    let signals = signals::hold()?;
-    // Who joins a PID namespace stays outside: only what it starts is in there. So this process waits, unseen.
-    // SAFETY: this process has one thread.
-    match unsafe { fork() } {
-        Ok(ForkResult::Child) => become_guest(socket, &container, doors),
-        Ok(ForkResult::Parent { child }) => {
-            // The parent hears that the command has started by the end of this.
-            let _ = close(socket.as_raw_fd());
-            exit(wait(child, &signals, None)?.into())
-        }
-        // Its PID 1 has ended: pid_namespaces(7).
-        Err(Errno::ENOMEM) => Err(anyhow!("it is not running").into()),
-        Err(errno) => Err(anyhow!("cannot fork: {errno}").into()),
+/// The order counts. First what needs the host's files, then what needs the host's power; and then that is gone.
+fn join(socket: &UnixStream) -> Result<Pid, Failure> {
+    let mut orders = Deserializer::from_reader(BufReader::new(socket));
+    let container = Container::deserialize(&mut orders).context("cannot read what to become")?;
+    if let Some(log) = container.log.as_ref().filter(|_| !container.tty) {
+        detach::write_to(log, container.interactive)?;
     }
-}
-// ANCHOR_END: main
+    let process = container.process.as_ref().context("it has no process")?;
+    let others = others(process)?;
+    cgroup::enter(cgroup::doors(&container.cgroup)?)?;
+    enter(others)?;
 
-// ANCHOR: enter_namespaces
-/// Enters those of `process` that are not ours already: with --net host, say, there is nothing to enter.
-fn enter_namespaces(process: &Process) -> Result<()> {
-    let others = others(process);
-    // What we have opened may have been another one's, who has got its pid.
-    ensure!(process.is_alive(), "it is not running");
-    for (name, namespace) in others? {
-        let any = CloneFlags::empty();
-        setns(namespace, any).with_context(|| format!("cannot join its {name} namespace"))?;
-    }
-    Ok(())
-}
-
-fn others(process: &Process) -> Result<Vec<(&'static str, File)>> {
-    let mut others = Vec::new();
-    for name in NAMESPACES {
-        let cannot = || format!("cannot open its {name} namespace");
-        let theirs = File::open(format!("/proc/{}/ns/{name}", process.pid)).with_context(cannot)?;
-        let ours = fs::metadata(format!("/proc/self/ns/{name}")).with_context(cannot)?;
-        if theirs.metadata().with_context(cannot)?.ino() != ours.ino() {
-            others.push((name, theirs));
-        }
-    }
-    Ok(others)
-}
-// ANCHOR_END: enter_namespaces
-
-// ANCHOR: become_guest
-/// Nearly what [`crate::child`] does: but all that had to be made has been made.
-fn become_guest(
-    socket: &UnixStream,
-    container: &Container,
-    doors: Vec<File>,
-) -> Result<Infallible, Failure> {
-    cgroup::enter(doors)?;
-    setsid().context("cannot create a session")?;
     dev::check_stdio()?;
     let user = container.privileges.user()?;
-    match &container.log {
-        _ if container.tty => pty::open(socket, user.uid)?,
-        Some(log) => detach::write_to(log, container.interactive)?,
-        None => (),
+    if container.tty {
+        pty::open(socket, user.uid)?;
     }
     if let Some(directory) = &container.directory {
         workdir::enter(directory).map_err(|reason| Failure {
@@ -107,9 +72,92 @@ fn become_guest(
         })?;
     }
     container.privileges.apply(&user)?;
-    namespaces::tie_to_runtime(socket)?;
+    // What is still in this program's memory is nobody's business either, until exec replaces it.
+    set_dumpable(false).context("cannot hide from the container")?;
     let own = &container.environment;
     let environment = environment::complete(&container.hostname, &user.home, own);
-    command::exec(&container.command, &environment)
+    start(socket, &container, &environment)
 }
-// ANCHOR_END: become_guest
+// ANCHOR_END: main
+
+// ANCHOR: enter_namespaces
+/// Those of `process` that are not ours already: with --net host, say, there is nothing to enter.
+fn others(process: &Process) -> Result<Vec<(&'static str, File)>, Failure> {
+    let mut others = Vec::new();
+    for name in NAMESPACES {
+        let [ours, theirs] =
+            ["self", &process.pid.to_string()].map(|pid| format!("/proc/{pid}/ns/{name}"));
+        if fs::read_link(ours).ok() != fs::read_link(&theirs).ok() {
+            let opened = File::open(theirs).map_err(|error| match error.kind() {
+                ErrorKind::NotFound => not_running(),
+                _ => anyhow!("cannot open its {name} namespace: {error}").into(),
+            });
+            others.push((name, opened?));
+        }
+    }
+    // What we have opened may have been another one's, who has got its pid.
+    match process.is_alive() {
+        true => Ok(others),
+        false => Err(not_running()),
+    }
+}
+
+/// Enters them. Of the one for pids, only what this process starts will be a part.
+fn enter(namespaces: Vec<(&str, File)>) -> Result<(), Failure> {
+    let root = || {
+        let root = fs::metadata("/").context("cannot look at /")?;
+        anyhow::Ok((root.dev(), root.ino()))
+    };
+    let hosts = root()?;
+    for (name, namespace) in namespaces {
+        let any = CloneFlags::empty();
+        setns(namespace, any).with_context(|| format!("cannot join its {name} namespace"))?;
+    }
+    // On an earlier day, a chroot kept it in. Who joins its mounts would be outside of that.
+    match root()? == hosts {
+        true => Err(anyhow!("the root of its mounts is the host's\nhint: run it again").into()),
+        false => Ok(()),
+    }
+}
+// ANCHOR_END: enter_namespaces
+
+// ANCHOR: start
+/// Starts the command in the container's PID namespace: as a child of the parent's, which has to wait for it.
+fn start(
+    socket: &UnixStream,
+    container: &Container,
+    environment: &[String],
+) -> Result<Pid, Failure> {
+    let begin = || {
+        let Err(failure) = become_guest(socket, container, environment);
+        isize::from(tell(&failure, socket))
+    };
+    let mut stack = vec![0; STACK];
+    let (flags, signal) = (CloneFlags::CLONE_PARENT, Some(libc::SIGCHLD));
+    // SAFETY: this process has one thread. The new one has a copy of its memory, and a stack of its own.
+    match unsafe { clone(Box::new(begin), &mut stack, flags, signal) } {
+        // Its PID 1 has ended: pid_namespaces(7).
+        Err(Errno::ENOMEM) => Err(not_running()),
+        started => Ok(started.context("cannot start a process")?),
+    }
+}
+
+fn become_guest(
+    mut socket: &UnixStream,
+    container: &Container,
+    environment: &[String],
+) -> Result<Infallible, Failure> {
+    // Ends when the parent knows of us.
+    let _ = socket.read(&mut [0]);
+    setsid().context("cannot create a session")?;
+    if container.tty {
+        pty::control()?;
+    }
+    namespaces::tie_to_runtime(socket)?;
+    command::exec(&container.command, environment)
+}
+// ANCHOR_END: start
+
+fn not_running() -> Failure {
+    Failure::of_a_look(anyhow!("it is not running"))
+}

@@ -61,15 +61,18 @@ pub fn spawn_child(socket: UnixStream, lend_terminal: bool, net: Net) -> Result<
 
 // ANCHOR: spawn_guest
 /// The same for a command more in the container whose PID 1 is `host`. It has no namespace yet but one for its mounts, see
-/// [`binary::protected`]. An ordinary user has the right to that one only where they are root.
+/// [`binary::protected`]. An ordinary user has the right to that one only where they are root, and root itself is to be
+/// nobody else than the container's root.
 pub fn spawn_guest(socket: UnixStream, host: &Process) -> Result<Pid> {
-    let user = format!("/proc/{}/ns/user", host.pid);
+    let [ours, its] = ["self", &host.pid.to_string()].map(|pid| format!("/proc/{pid}/ns/user"));
     spawn(CloneFlags::empty(), || {
+        // A file of the container's may be a link to /dev/tty. This is to be no terminal of the caller's.
         setsid().context("cannot create a session")?;
-        if !geteuid().is_root() {
-            let user = File::open(&user).context("cannot open its user namespace")?;
-            ensure!(host.is_alive(), "it is not running");
+        let user = File::open(&its).context("cannot open its user namespace")?;
+        ensure!(host.is_alive(), "it is not running");
+        if fs::read_link(&ours)? != fs::read_link(&its)? {
             setns(user, CloneFlags::CLONE_NEWUSER).context("cannot join its user namespace")?;
+            idmap::keep_capabilities()?;
         }
         unshare(CloneFlags::CLONE_NEWNS).context("cannot create a mount namespace")?;
         start_again(c"guest", &socket)

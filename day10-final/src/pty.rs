@@ -44,14 +44,21 @@ pub fn open(socket: &UnixStream, owner: Uid) -> Result<()> {
     // Until here 0, 1 and 2 are the caller's. Now, since a program asks for the size when it starts.
     copy_size(&theirs)?;
     fchown(&theirs, Some(owner), None).context("cannot give the terminal to its user")?;
-
-    control(&theirs).context("cannot make the terminal the session's own")?;
     send(socket, &ours).context("cannot hand over the terminal")?;
     dup2_stdin(&theirs).context("cannot read the terminal")?;
     dup2_stdout(&theirs).context("cannot write stdout to the terminal")?;
     dup2_stderr(&theirs).context("cannot write stderr to the terminal")
 }
 // ANCHOR_END: open
+
+/// From here on Ctrl-C, and what else is typed there for the kernel, goes to this session.
+pub fn control() -> Result<()> {
+    let (terminal, steal) = (libc::STDIN_FILENO, 0);
+    // SAFETY: TIOCSCTTY takes a number.
+    Errno::result(unsafe { libc::ioctl(terminal, libc::TIOCSCTTY, steal) })
+        .context("cannot make the terminal the session's own")?;
+    Ok(())
+}
 
 /// Puts it where an init system and a syslog expect one, as in Docker.
 pub fn be_console() -> Result<()> {
@@ -119,13 +126,6 @@ fn other_side(ours: &PtyMaster) -> nix::Result<OwnedFd> {
     let fd = Errno::result(unsafe { libc::ioctl(ours.as_raw_fd(), libc::TIOCGPTPEER, flags) })?;
     // SAFETY: it is new, and nobody else's.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
-/// From here on Ctrl-C, and what else is typed there for the kernel, goes to this session.
-fn control(terminal: &OwnedFd) -> nix::Result<()> {
-    let steal = 0;
-    // SAFETY: TIOCSCTTY takes a number.
-    Errno::result(unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSCTTY, steal) }).map(drop)
 }
 
 /// None where `terminal` is none.
