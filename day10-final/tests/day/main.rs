@@ -9,6 +9,8 @@ mod detach;
 mod devices;
 mod environment;
 mod escapes;
+mod exec;
+mod exec_attacks;
 mod ground;
 mod hostile;
 mod init;

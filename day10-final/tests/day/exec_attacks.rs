@@ -1,0 +1,270 @@
+//! Attacks: from within a container, on who executes a command in it. CVE-2016-9962, CVE-2019-5736, CVE-2024-21626.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+
+use nix::unistd::geteuid;
+use tempfile::TempDir;
+
+use crate::exec::{exec, idle};
+use crate::ground::Ground;
+use crate::need_namespaces;
+use crate::pair::earlier;
+use crate::support::{
+    Detached, Seen, TINY_DOCKER, as_ordinary_user, host, leave_to, see, shell, state, wait_until,
+};
+
+/// Says what it can get of each process that comes, while that may still be the runtime's.
+const TRACER: &str = r#"$| = 1; print qq(ready\n); my $next = 2; my ($mask) = capabilities(1); my %said;
+    sub capabilities { open(S, "<", "/proc/$_[0]/status") or return; map { /^CapPrm:\s*(\w+)/ ? $1 : () } <S> }
+    for (my $turn = 0; ; $turn++) {
+        if (sysopen(M, "/proc/$next/mem", 2)) {
+            my ($has) = capabilities($next);
+            my $more = defined $has && (hex($has) & ~hex($mask)) ? "caught $has\n" : "fair\n";
+            print $more if !$said{$more}++;
+            for my $name ("root", "cwd") {
+                print "host by $name\n" if -e "/proc/$next/${name}SECRET" && !$said{$name}++;
+            }
+            for my $fd (3 .. 9) {
+                my $to = readlink("/proc/$next/fd/$fd") // "";
+                print "open $to\n" if $to =~ m{^/(?!proc|dev|usr|lib|bin|etc)} && !$said{$to}++;
+            }
+            $next++;
+        } elsif ($turn % 2000 == 0) { for ($next + 1 .. $next + 3) { $next = $_ if -d "/proc/$_" } }
+    }"#;
+
+/// It is root with CAP_SYS_PTRACE, so it may trace whom it likes. But there is nobody who has more than it has.
+#[test]
+fn a_tracer_gets_nothing_that_it_does_not_have() {
+    need_namespaces!();
+    let ground = Ground::new();
+    let secret = ground.host().join("secret");
+    let attack = TRACER.replace("SECRET", secret.to_str().unwrap());
+    let rootfs = ground.rootfs();
+    let rootfs = rootfs.to_str().unwrap();
+    let options = [
+        "--net",
+        "isolated",
+        "--cap-add",
+        "SYS_PTRACE",
+        "--rootfs",
+        rootfs,
+    ];
+    let container = Detached::start(&[&options[..], &["perl", "-e", &attack]].concat());
+    let said = || fs::read_to_string(container.log()).unwrap();
+    wait_until("the attack", || said().contains("ready"));
+    for _ in 0..60 {
+        assert_eq!(exec(&container, &["ID", "true"]).code, Some(0));
+    }
+    // It has caught some, and these were no prey.
+    let said = said().replace("fair\n", "");
+    assert_eq!(said, "ready\n");
+}
+
+/// Without the capability it does not even get these.
+#[test]
+fn others_see_nothing_of_it_before_it_is_the_command() {
+    need_namespaces!();
+    let attack = r#"$| = 1; print qq(ready\n); for (;;) { for (2 .. 200) {
+        my $exe = readlink("/proc/$_/exe") // next; print "$exe\n" if $exe !~ m{^(/usr)?/bin/(true|perl)}; } }"#;
+    let container = Detached::start(&["--net", "isolated", "perl", "-e", attack]);
+    let said = || fs::read_to_string(container.log()).unwrap();
+    wait_until("the attack", || said().contains("ready"));
+    for _ in 0..60 {
+        exec(&container, &["ID", "true"]);
+    }
+    assert_eq!(said(), "ready\n");
+}
+
+/// A copy of the program to lose, and what comes of its `exec`.
+fn of_a_copy(ground: &Ground, id: &str, command: &[&str]) -> (Seen, u32, bool) {
+    let copy = ground.place("tiny-docker");
+    let mut cp = Command::new("cp");
+    assert!(cp.arg(TINY_DOCKER).arg(&copy).status().unwrap().success());
+    let mut exec = Command::new(&copy);
+    exec.args(["exec", id]).args(command).stdin(Stdio::null());
+    let seen = exec
+        .env("TINY_DOCKER_ROOT", state())
+        .output()
+        .unwrap()
+        .into();
+    let mode = fs::metadata(&copy).unwrap().permissions().mode() & 0o7777;
+    let same = fs::read(&copy).unwrap() == fs::read(TINY_DOCKER).unwrap();
+    (seen, mode, same)
+}
+
+#[test]
+fn the_runtimes_own_file_cannot_be_written() {
+    need_namespaces!();
+    let ground = Ground::new();
+    let script = ground.rootfs().join("script");
+    fs::write(&script, "#!/proc/self/exe\n").unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    // Whoever is the runtime's program, is told to do something to its own file.
+    let attack = r#"$| = 1; print qq(ready\n); for (;;) { for (2 .. 300) { my $exe = "/proc/$_/exe";
+        next if (readlink($exe) // "") =~ m{^(/usr)?/bin/perl}; chmod(04755, $exe) and print "changed\n";
+        open(F, "+<", $exe) and -s F and print "opened $exe\n"; } }"#;
+    let rootfs = ground.rootfs();
+    let rootfs = rootfs.to_str().unwrap();
+    let options = [
+        "--net",
+        "isolated",
+        "--cap-add",
+        "SYS_PTRACE",
+        "--rootfs",
+        rootfs,
+    ];
+    let container = Detached::start(&[&options[..], &["perl", "-e", attack]].concat());
+    let said = || fs::read_to_string(container.log()).unwrap();
+    wait_until("the attack", || said().contains("ready"));
+    for command in [
+        &["/proc/self/exe", "--version"][..],
+        &["/script"],
+        &["/proc/self/exe", "run", "true"],
+    ] {
+        for _ in 0..5 {
+            let (_, mode, same) = of_a_copy(&ground, &container.id, command);
+            assert_eq!((mode, same), (0o755, true), "{command:?}");
+        }
+    }
+}
+
+#[test]
+fn what_the_caller_has_open_is_no_way_out() {
+    need_namespaces!();
+    let ground = Ground::new();
+    ground.link("way", "/proc/self/fd/9");
+    ground.link("thread", "/proc/thread-self/fd/9");
+    let rootfs = ground.rootfs();
+    let container = idle(&["--rootfs", rootfs.to_str().unwrap()]);
+    let exec = |redirect: &str, arguments: &str| {
+        let host = ground.host();
+        let redirect = redirect.replace("HOST", host.to_str().unwrap());
+        let arguments = arguments.replace("ID", &container.id);
+        shell(&format!("$TD exec {arguments} {redirect}"))
+    };
+    for directory in [
+        "/way",
+        "/thread",
+        "/proc/self/fd/9",
+        "/proc/1/cwd/way",
+        "/proc/self/fd/3",
+    ] {
+        for option in ["", "-t", "-d", "-i"] {
+            let seen = exec("9<HOST", &format!("{option} -w {directory} ID cat secret"));
+            assert_ne!(seen.code, Some(0), "{option} {directory}");
+            assert!(
+                !seen.stdout.contains("the host's"),
+                "{directory}: {}",
+                seen.stdout
+            );
+        }
+    }
+    let seen = exec(
+        "9<HOST",
+        "ID sh -c 'cat /proc/self/fd/9/secret; for f in /proc/self/fd/*; do echo ${f##*/}; done'",
+    );
+    assert_eq!(seen.stdout.trim(), "0\n1\n2\n3", "{}", seen.stderr);
+    let seen = exec("<HOST", "-i ID cat /proc/self/fd/0/secret");
+    assert!(
+        seen.stderr.contains("is a directory of the host's"),
+        "{}",
+        seen.stderr
+    );
+    assert_eq!((seen.stdout.as_str(), seen.code), ("", Some(125)));
+}
+
+#[test]
+fn files_that_nobody_writes_to_are_not_waited_for() {
+    need_namespaces!();
+    let ground = Ground::new();
+    for name in ["etc/passwd", "etc/group"] {
+        host(&format!("mkfifo {}", ground.remove(name).display()));
+    }
+    let rootfs = ground.rootfs();
+    let container = idle(&["--rootfs", rootfs.to_str().unwrap()]);
+    let seen = shell(&format!("timeout 20 $TD exec -u web {} true", container.id));
+    assert_eq!(seen.code, Some(125), "{}", seen.stderr);
+    assert!(
+        seen.stderr.contains("there is no user web"),
+        "{}",
+        seen.stderr
+    );
+}
+
+/// /dev is in memory, and its root may do there what it likes.
+#[test]
+fn another_ptmx_is_no_terminal() {
+    need_namespaces!();
+    let container = idle(&[]);
+    for replace in [
+        "mkfifo /dev/ptmx",
+        "echo >/dev/ptmx",
+        "ln -s /dev/tty /dev/ptmx",
+        "ln -s /dev/zero /dev/ptmx",
+        "ln -s ptmx /dev/ptmx",
+        ":",
+    ] {
+        exec(
+            &container,
+            &["ID", "sh", "-c", &format!("rm -f /dev/ptmx; {replace}")],
+        );
+        let seen = shell(&format!("timeout 20 $TD exec -t {} true", container.id));
+        assert_eq!(seen.code, Some(125), "{replace}: {}", seen.stderr);
+        assert!(
+            seen.stderr.contains("terminal"),
+            "{replace}: {}",
+            seen.stderr
+        );
+    }
+    assert_eq!(exec(&container, &["ID", "true"]).code, Some(0));
+}
+
+/// On earlier days a chroot alone keeps the container in. Who joins its mounts would be at the host's root.
+#[test]
+fn in_a_container_of_an_earlier_day_it_would_be_on_the_host() {
+    need_namespaces!();
+    for day in ["day04-metadata", "day09-bridge"] {
+        let Some(program) = earlier(day) else { return };
+        let net = if day < "day08" {
+            &[][..]
+        } else {
+            &["--net", "isolated"]
+        };
+        let mut run = Command::new(&program);
+        run.arg("run").args(net).args(["sleep", "1000"]);
+        let mut run = run.env("TINY_DOCKER_ROOT", state()).spawn().unwrap();
+        wait_until("its record", || see(&["ps"]).stdout.contains("sleep"));
+        let table = see(&["ps"]).stdout;
+        let id = table.lines().find(|line| line.contains("sleep")).unwrap();
+        let id = id.split_whitespace().next().unwrap();
+        let seen = see(&["exec", id, "ls", "/"]);
+        assert_eq!((seen.stdout.as_str(), seen.code), ("", Some(125)), "{day}");
+        assert!(seen.stderr.contains("host's"), "{}", seen.stderr);
+        see(&["rm", "-f", id]);
+        run.wait().unwrap();
+    }
+}
+
+/// Its root is the user, and nobody more: what is there to be executed is the user's.
+#[test]
+fn root_is_no_more_in_a_users_container_than_the_user() {
+    need_namespaces!();
+    if !geteuid().is_root() {
+        return leave_to("root");
+    }
+    let home = TempDir::new().unwrap();
+    let arguments = ["--root", "state", "run", "-d", "sleep", "1000"];
+    let mut run = as_ordinary_user(home.path(), &arguments);
+    let seen: Seen = run.current_dir(home.path()).output().unwrap().into();
+    assert_eq!(seen.code, Some(0), "{}", seen.stderr);
+    let root = home.path().join("state");
+    let id = seen.stdout.trim();
+    let root = ["--root", root.to_str().unwrap()];
+    let script = "cat /proc/self/uid_map; test /proc/self/ns/user -ef /proc/1/ns/user && echo same";
+    let seen = see(&[&root[..], &["exec", id, "sh", "-c", script]].concat());
+    let words: Vec<_> = seen.stdout.split_whitespace().collect();
+    assert_eq!(words, ["0", "65534", "1", "same"], "{}", seen.stderr);
+    assert_eq!(see(&[&root[..], &["rm", "-f", id]].concat()).code, Some(0));
+}
