@@ -1,5 +1,6 @@
 //! `inspect`: all that is known about containers, by the names that it has in Docker, for jq(1).
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
@@ -148,11 +149,22 @@ fn host_config(container: &Container) -> Value {
         "NanoCpus": (limits.cpus.unwrap_or(0.0) * 1e9).round() as u64,
         "NetworkMode": container.net.in_docker(),
         "PidsLimit": limits.pids_limit,
-        "PortBindings": {},
+        "PortBindings": bindings(container),
         "ReadonlyRootfs": volumes.read_only,
         "SecurityOpt": container.privileges.options(),
         "Tmpfs": tmpfs.collect::<Map<_, _>>(),
     })
+}
+
+/// Which ports of the host's lead to each of its own, as 80/tcp.
+fn bindings(container: &Container) -> BTreeMap<String, Vec<Value>> {
+    let mut bindings = BTreeMap::<_, Vec<_>>::new();
+    for port in &container.ports.publish {
+        let host = json!({ "HostIp": port.ip, "HostPort": port.host.to_string() });
+        let inside = format!("{}/{}", port.container, port.protocol);
+        bindings.entry(inside).or_default().push(host);
+    }
+    bindings
 }
 
 /// As in Docker, only a container that runs has an address.
@@ -163,7 +175,7 @@ fn network_settings(container: &Container) -> Value {
         "IPAddress": text(address),
         "MacAddress": address.map_or_else(String::new, bridge::mac),
         "Gateway": text(address.and(pid(container)).and_then(gateway)),
-        "Ports": {},
+        "Ports": pid(container).map(|_| bindings(container)).unwrap_or_default(),
     })
 }
 

@@ -109,7 +109,7 @@ fn row(container: &Container, whole: bool, state: &Path) -> [String; 7] {
         created.map_or_else(String::new, |age| format!("{age} ago")),
         status(container),
         if running {
-            ports(container)
+            container.ports.to_string()
         } else {
             String::new()
         },
@@ -180,7 +180,3 @@ fn status(container: &Container) -> String {
     status
 }
 // ANCHOR_END: status
-
-fn ports(_container: &Container) -> String {
-    String::new()
-}

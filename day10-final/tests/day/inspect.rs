@@ -1,9 +1,12 @@
 //! What `inspect` tells, by Docker's names.
 
 use insta::assert_snapshot;
+use nix::unistd::geteuid;
 use serde_json::{Value, json};
 
-use crate::support::{Detached, inspect, processes_with, see, state, tiny_docker, wait_until};
+use crate::support::{
+    Detached, inspect, leave_to, processes_with, see, state, tiny_docker, wait_until, without_ids,
+};
 use crate::{need_cgroups, need_namespaces};
 
 /// `value` as it is printed, without what differs from run to run.
@@ -173,6 +176,37 @@ fn limits_are_in_dockers_units() {
 }
 
 #[test]
+fn published_ports_are_told_while_they_lead_there() {
+    need_namespaces!();
+    if !geteuid().is_root() {
+        return leave_to("root, for --net bridge");
+    }
+    let publish = [
+        "-p",
+        "8080:80",
+        "-p",
+        "127.0.0.1:8081:80",
+        "-p",
+        "5353:53/udp",
+    ];
+    let container = Detached::start(&[&publish[..], &["--name", "web", "sleep", "1000"]].concat());
+    let bindings = || inspect("web")["HostConfig"]["PortBindings"].to_string();
+    assert_snapshot!(bindings(), @r#"{"53/udp":[{"HostIp":"0.0.0.0","HostPort":"5353"}],"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"8080"},{"HostIp":"127.0.0.1","HostPort":"8081"}]}"#);
+    let ports = || inspect("web")["NetworkSettings"]["Ports"].to_string();
+    assert_eq!(ports(), bindings());
+    assert_snapshot!(without_ids(&see(&["ps"]).stdout), @r#"
+    CONTAINER ID   IMAGE   COMMAND   CREATED   STATUS   PORTS   NAMES
+    ID   default   "sleep 1000"   AGE ago   Up AGE   0.0.0.0:5353->53/udp, 0.0.0.0:8080->80/tcp, 127.0.0.1:8081->80/tcp   web
+    "#);
+    see(&["stop", "-t", "0", &container.id]);
+    assert_eq!(ports(), "{}");
+    assert_snapshot!(without_ids(&see(&["ps", "-a"]).stdout), @r#"
+    CONTAINER ID   IMAGE   COMMAND   CREATED   STATUS   PORTS   NAMES
+    ID   default   "sleep 1000"   AGE ago   Exited (137) AGE ago   web
+    "#);
+}
+
+#[test]
 fn how_it_ended_is_told() {
     need_namespaces!();
     see(&[
@@ -303,7 +337,7 @@ fn those_that_there_are_are_told_and_each_of_the_others_is_an_error() {
     let seen = see(&["inspect", "nope"]);
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(1), "[]\n"));
     let seen = see(&["inspect"]);
-    assert_eq!(seen.code, Some(2));
+    assert_eq!(seen.code, Some(1));
     assert_snapshot!(seen.stderr, @"
     error: the following required arguments were not provided:
       <ID>...
@@ -313,7 +347,7 @@ fn those_that_there_are_are_told_and_each_of_the_others_is_an_error() {
     For more information, try '--help'.
     ");
     let seen = see(&["inspect", "-f", "{{.State.Pid}}", "one"]);
-    assert_eq!((seen.code, seen.stdout.as_str()), (Some(2), ""));
+    assert_eq!((seen.code, seen.stdout.as_str()), (Some(125), ""));
     assert_snapshot!(seen.stderr, @"
     tiny-docker: -f is not here: there are no templates, but JSON
     hint: tiny-docker inspect ID | jq -r '.[].State.Pid'
