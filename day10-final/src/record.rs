@@ -20,7 +20,7 @@ pub struct Record {
     id: Id,
     name: String,
     kept: bool,
-    /// Locked while the container starts.
+    /// The directory, locked while the container starts.
     starting: Option<File>,
     /// Locked while this process may write.
     _lock: Option<File>,
@@ -47,9 +47,9 @@ impl Record {
         created.with_context(|| format!("cannot create {}", record.directory.display()))?;
         record.lock()?;
         container.name = name::reserve(state, &container.name, &container.id)?;
-        drop(all);
         record.name.clone_from(&container.name);
         record.starting = Some(lock(&record.directory)?);
+        drop(all);
         Ok(record)
     }
 
@@ -124,6 +124,11 @@ impl Record {
 
     /// Forgets it, with all that is kept beside it.
     pub fn remove(&mut self) -> Result<()> {
+        // Locked, what is left of it is nobody else's to remove.
+        let _removing = match self.starting.take() {
+            Some(starting) => starting,
+            None => lock(&self.directory)?,
+        };
         // The first step decides: nobody is to find half of it.
         let gone = unfinished(&self.directory);
         fs::rename(&self.directory, &gone).context("cannot rename its record")?;

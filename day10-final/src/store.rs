@@ -149,11 +149,12 @@ pub fn is_abandoned(state: &Path, id: &Id) -> bool {
         return is_let_go(&hidden);
     }
     let ended = load(&directory, id).is_ok_and(|container| container.status != Status::Running);
-    ended && is_let_go(&directory)
+    ended && is_let_go(&directory.join("lock"))
 }
 
-fn is_let_go(directory: &Path) -> bool {
-    let lock = File::open(directory.join("lock"));
+/// Whether nobody has locked `file`, or that is gone.
+fn is_let_go(file: &Path) -> bool {
+    let lock = File::open(file);
     lock.map_or(true, |lock| lock.try_lock().is_ok())
 }
 
