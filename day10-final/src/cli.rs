@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::environment::Variables;
 use crate::limits::Limits;
@@ -12,11 +13,11 @@ use crate::ports::Ports;
 use crate::subnet::Subnet;
 use crate::tail::Lines;
 use crate::volume::Volumes;
-use crate::{exec, name, privileges, ps, stats, workdir};
+use crate::{examples, exec, name, privileges, ps, stats, workdir};
 
 /// A container runtime that is small enough to read
 #[derive(Parser)]
-#[command(name = "tiny-docker", bin_name = "tiny-docker", version)]
+#[command(name = "tiny-docker", bin_name = "tiny-docker", version, after_help = examples::ALL)]
 pub struct Cli {
     /// Where tiny-docker keeps its files
     #[arg(
@@ -34,20 +35,26 @@ pub struct Cli {
 #[derive(Subcommand)]
 pub enum Command {
     /// Run a command in a new container
+    #[command(after_help = examples::RUN, disable_help_flag = true)]
     Run(Box<RunOptions>),
     /// Run a command more in a container that runs
+    #[command(after_help = examples::EXEC)]
     Exec(Box<exec::Options>),
     /// List containers
+    #[command(after_help = examples::PS)]
     Ps(ps::Options),
     /// Show all that is known about containers, as JSON
+    #[command(after_help = examples::INSPECT)]
     Inspect {
         /// The containers' names or ids, or the beginnings of the ids
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
     /// Show what containers use
+    #[command(after_help = examples::STATS)]
     Stats(stats::Options),
     /// Show what a container has printed
+    #[command(after_help = examples::LOGS)]
     Logs {
         /// Go on until the container ends
         #[arg(short, long)]
@@ -65,6 +72,7 @@ pub enum Command {
         id: String,
     },
     /// Stop a container
+    #[command(after_help = examples::STOP)]
     Stop {
         /// How long to wait before killing it
         #[arg(short, long, value_name = "SECONDS", default_value_t = 10)]
@@ -74,6 +82,7 @@ pub enum Command {
         ids: Vec<String>,
     },
     /// Remove a container, and what it has written
+    #[command(after_help = examples::RM)]
     Rm {
         /// Kill it, if it is running
         #[arg(short, long)]
@@ -83,6 +92,7 @@ pub enum Command {
         ids: Vec<String>,
     },
     /// Send a signal to a container
+    #[command(after_help = examples::KILL)]
     Kill {
         /// By its name or number
         #[arg(short, long, value_name = "SIGNAL", default_value = "KILL")]
@@ -92,19 +102,25 @@ pub enum Command {
         ids: Vec<String>,
     },
     /// Wait until containers have ended, and print their exit codes
+    #[command(after_help = examples::WAIT)]
     Wait {
         /// The containers' names or ids, or the beginnings of the ids
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
     /// Remove all containers that have ended, and what else nobody needs
+    #[command(after_help = examples::PRUNE)]
     Prune {
         /// Do not ask
         #[arg(short, long)]
         force: bool,
     },
     /// Show what this host lets tiny-docker do, and what to do about the rest
+    #[command(after_help = examples::INFO)]
     Info,
+    /// Print a script by which your shell completes what you type
+    #[command(after_help = examples::COMPLETION)]
+    Completion { shell: Shell },
     /// What the end of a container leaves to be done
     #[command(hide = true)]
     TidyUp { cable: Option<u32> },
@@ -131,7 +147,13 @@ pub struct RunOptions {
     #[arg(short, long)]
     pub tty: bool,
     /// Hostname inside the container
-    #[arg(long, value_name = "NAME", value_parser = hostname, default_value = "tiny-container")]
+    #[arg(
+        short = 'h',
+        long,
+        value_name = "NAME",
+        value_parser = hostname,
+        default_value = "tiny-container"
+    )]
     pub hostname: String,
     /// Where in the container the command begins; it is made, if it is not there
     #[arg(short, long, value_name = "DIR", value_parser = workdir::check)]
@@ -163,6 +185,9 @@ pub struct RunOptions {
     /// The directory that becomes the container's / [default: made of this machine's programs]
     #[arg(long, value_name = "DIR")]
     pub rootfs: Option<PathBuf>,
+    /// Print help: -h is the hostname, as in Docker
+    #[arg(long, action = ArgAction::Help)]
+    pub help: Option<bool>,
     /// The command and its arguments
     #[arg(required = true, trailing_var_arg = true)]
     pub command: Vec<String>,

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{self, exit};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use caps::CapsHashSet;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -14,7 +14,7 @@ use nix::sys::inotify::{InitFlags, Inotify};
 use nix::sys::prctl::set_no_new_privs;
 use nix::sys::utsname::uname;
 use nix::sys::wait::waitpid;
-use nix::unistd::{AccessFlags, ForkResult, Pid, access, fork, getegid, geteuid};
+use nix::unistd::{ForkResult, Pid, fork, getegid, geteuid};
 
 use crate::container::Status;
 use crate::hierarchy::{self, Version};
@@ -23,7 +23,6 @@ use crate::idmap;
 use crate::namespaces::refused;
 use crate::pidfd::PidFd;
 use crate::process::Process;
-use crate::state::create_private;
 use crate::{layer, rootfs, seccomp, store};
 
 /// The day that needs it, what it is, and how much of it there is, or why there is none.
@@ -32,9 +31,10 @@ type Row = (&'static str, &'static str, Result<String>);
 // ANCHOR: print
 /// Prints what there is, and for each lack a hint, if there is a way out.
 pub fn print(state: &Path) -> Result<u8> {
-    let was_there = state.exists();
     let mut text = about(state)?;
-    for (day, what, outcome) in rows(state) {
+    // A state directory comes with the first container, not with a look.
+    let here = state.ancestors().find(|directory| directory.exists());
+    for (day, what, outcome) in rows(here.unwrap_or(state)) {
         let _ = match outcome {
             Ok(how_much) => writeln!(text, "{day:8}{what:28}{how_much}"),
             Err(reason) => {
@@ -42,9 +42,6 @@ pub fn print(state: &Path) -> Result<u8> {
                 writeln!(text, "{day:8}{what:28}no: {reason}")
             }
         };
-    }
-    if !was_there {
-        let _ = fs::remove_dir(state);
     }
     io::stdout()
         .write_all(text.as_bytes())
@@ -60,7 +57,7 @@ fn about(state: &Path) -> Result<String> {
         .iter()
         .filter(|container| container.status == Status::Running);
     Ok(format!(
-        "tiny-docker {}, on {} {}, as {}\n{} containers, {} of them running, in {}\n\n",
+        "tiny-docker {}, on {} {}, as {}\ncontainers: {}, running: {}, in {}\n\n",
         env!("CARGO_PKG_VERSION"),
         kernel.sysname().display(),
         kernel.release().display(),
@@ -79,7 +76,10 @@ fn rows(state: &Path) -> Vec<Row> {
     let yes = |tried: Result<()>| tried.map(|()| "yes".to_owned());
     let namespaces = attempt(|| enter_namespaces(CloneFlags::empty()));
     let has_namespaces = namespaces.is_ok();
-    let mut rows = vec![("day 2", "namespaces", yes(namespaces))];
+    let mut rows = vec![
+        ("day 1", "processes", yes(attempt(|| Ok(())))),
+        ("day 2", "namespaces", yes(namespaces)),
+    ];
     // Most of what follows is tried out in some.
     if has_namespaces {
         rows.push(("day 3", "a /proc of its own", yes(attempt(mount_proc))));
@@ -104,8 +104,12 @@ fn rows(state: &Path) -> Vec<Row> {
     if has_namespaces {
         rows.push(("day 8", "a network of its own", yes(attempt(network))));
     }
-    rows.push(("day 9", "a bridge", bridge()));
-    rows.push(("day 9", "a way out, ports", firewall()));
+    let bridge = bridge();
+    let has_bridge = bridge.is_ok();
+    rows.push(("day 9", "a bridge", bridge));
+    if has_bridge {
+        rows.push(("day 9", "a way out, ports", firewall()));
+    }
     if has_namespaces {
         rows.push(("day 10", "layers", yes(mount_layer(state))));
         rows.push((
@@ -169,7 +173,7 @@ fn mount_proc() -> Result<()> {
 }
 
 fn mount_layer(state: &Path) -> Result<()> {
-    let here = state.join(format!(".info-{}", process::id()));
+    let here = scratch(state);
     fs::create_dir(&here).with_context(|| format!("cannot create {}", here.display()))?;
     let tried = layer::create(&here.join("layer")).and_then(|()| {
         attempt(|| {
@@ -187,9 +191,17 @@ fn load_filter() -> Result<()> {
 }
 
 fn writable(state: &Path) -> Result<()> {
-    create_private(state)
-        .and_then(|()| Ok(access(state, AccessFlags::W_OK | AccessFlags::X_OK)?))
-        .with_context(|| format!("cannot write to {}\nhint: --root DIR", state.display()))
+    let here = scratch(state);
+    let tried = fs::create_dir(&here).and_then(|()| fs::remove_dir(&here));
+    tried.map_err(|error| {
+        let place = state.display();
+        anyhow!("cannot write to {place}: {error}\nhint: --root DIR")
+    })
+}
+
+/// A directory for an attempt.
+fn scratch(state: &Path) -> PathBuf {
+    state.join(format!(".info-{}", process::id()))
 }
 
 fn watch() -> Result<()> {

@@ -10,7 +10,7 @@ const IMAGES: &str = "there are no images here, but directories";
 const EXPORT: &str = "docker export $(docker create IMAGE) | tar -x -C DIR, then --rootfs DIR";
 
 // ANCHOR: commands
-const COMMANDS: [Lack; 17] = [
+const COMMANDS: [Lack; 19] = [
     (
         &["attach"],
         "a container keeps the terminal that it has been given",
@@ -18,8 +18,8 @@ const COMMANDS: [Lack; 17] = [
     ),
     (
         &[
-            "build", "buildx", "commit", "history", "image", "images", "import", "load", "login",
-            "logout", "manifest", "pull", "push", "rmi", "save", "search", "tag",
+            "build", "builder", "buildx", "commit", "history", "image", "images", "import", "load",
+            "login", "logout", "manifest", "pull", "push", "rmi", "save", "search", "tag",
         ],
         IMAGES,
         EXPORT,
@@ -76,6 +76,11 @@ const COMMANDS: [Lack; 17] = [
     ),
     (&["port"], "ports are shown with the rest", "tiny-docker ps"),
     (
+        &["checkpoint", "context", "plugin", "trust"],
+        "there is no daemon that could do it",
+        "",
+    ),
+    (
         &["rename", "update"],
         "what a container is, it stays",
         "tiny-docker rm ID, then run --name NAME",
@@ -91,6 +96,11 @@ const COMMANDS: [Lack; 17] = [
         "tiny-docker exec ID ps -ef",
     ),
     (
+        &["version"],
+        "client and server are one program here",
+        "tiny-docker --version",
+    ),
+    (
         &["volume"],
         "volumes are directories of yours",
         "tiny-docker run -v $PWD/DIR:/DIR",
@@ -98,7 +108,12 @@ const COMMANDS: [Lack; 17] = [
 ];
 // ANCHOR_END: commands
 
-const OPTIONS: [Lack; 17] = [
+const OPTIONS: [Lack; 21] = [
+    (
+        &["--attach", "-a", "--sig-proxy", "--detach-keys"],
+        "output and signals are passed on, until it ends",
+        "tiny-docker run -d, then logs -f ID",
+    ),
     (
         &["--cgroupns", "--ipc", "--pid", "--userns", "--uts"],
         "each container has namespaces of its own",
@@ -145,7 +160,7 @@ const OPTIONS: [Lack; 17] = [
         "tiny-docker inspect ID",
     ),
     (
-        &["--label", "--label-file"],
+        &["--label", "--label-file", "-l"],
         "there are no labels",
         "--name NAME",
     ),
@@ -180,6 +195,21 @@ const OPTIONS: [Lack; 17] = [
         &["--restart"],
         "nobody is left who could start it again",
         "let systemd do it: tiny-docker run without -d, and Restart=always",
+    ),
+    (
+        &["--signal"],
+        "it is SIGTERM that asks a container to stop",
+        "tiny-docker kill -s SIGNAL ID",
+    ),
+    (
+        &["--since", "--until", "--timestamps"],
+        "a log has no times in it",
+        "tiny-docker logs -f ID | while read -r line; do echo \"$(date +%T) $line\"; done",
+    ),
+    (
+        &["--volumes-from", "--volume-driver"],
+        "volumes are directories of yours",
+        "-v HOST:CONTAINER",
     ),
     (
         &[

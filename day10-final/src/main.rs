@@ -8,12 +8,14 @@ mod cgroup;
 mod child;
 mod cli;
 mod command;
+mod completion;
 mod container;
 mod default_rootfs;
 mod detach;
 mod dev;
 mod environment;
 mod etc;
+mod examples;
 mod exec;
 mod failure;
 mod firewall;
@@ -158,6 +160,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Prune { force } => {
             prune::prune(force, &state::directory(cli.root)?).map_err(Failure::of_a_look)
         }
+        Command::Completion { shell } => completion::print(shell).map_err(Failure::of_a_look),
         Command::Info => info::print(&state::directory(cli.root)?).map_err(Failure::of_a_look),
         Command::TidyUp { cable } => {
             tidy_up::tidy_up(cable)?;

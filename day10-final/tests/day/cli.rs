@@ -96,24 +96,34 @@ fn help_tells_what_there_is() {
     Usage: tiny-docker [OPTIONS] <COMMAND>
 
     Commands:
-      run      Run a command in a new container
-      exec     Run a command more in a container that runs
-      ps       List containers
-      inspect  Show all that is known about containers, as JSON
-      stats    Show what containers use
-      logs     Show what a container has printed
-      stop     Stop a container
-      rm       Remove a container, and what it has written
-      kill     Send a signal to a container
-      wait     Wait until containers have ended, and print their exit codes
-      prune    Remove all containers that have ended, and what else nobody needs
-      info     Show what this host lets tiny-docker do, and what to do about the rest
-      help     Print this message or the help of the given subcommand(s)
+      run         Run a command in a new container
+      exec        Run a command more in a container that runs
+      ps          List containers
+      inspect     Show all that is known about containers, as JSON
+      stats       Show what containers use
+      logs        Show what a container has printed
+      stop        Stop a container
+      rm          Remove a container, and what it has written
+      kill        Send a signal to a container
+      wait        Wait until containers have ended, and print their exit codes
+      prune       Remove all containers that have ended, and what else nobody needs
+      info        Show what this host lets tiny-docker do, and what to do about the rest
+      completion  Print a script by which your shell completes what you type
+      help        Print this message or the help of the given subcommand(s)
 
     Options:
           --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
       -h, --help        Print help
       -V, --version     Print version
+
+    Examples:
+      tiny-docker run -it --rm sh     # a shell in a container, of which nothing stays
+      tiny-docker run -d --name web sh -c 'while date; do sleep 1; done'
+      tiny-docker logs -f web         # what it prints
+      tiny-docker exec -it web sh     # a look around in it
+      tiny-docker rm -f web
+
+    COMMAND --help shows more of them, and info what this host allows.
     ");
     assert_snapshot!(see(&["run", "--help"]).stdout, @"
     Run a command in a new container
@@ -131,7 +141,7 @@ fn help_tells_what_there_is() {
           --init                          Run a small PID 1 that passes signals on to the command, and reaps its orphans
       -i, --interactive                   Keep stdin open, in the background too
       -t, --tty                           Give it a terminal of its own
-          --hostname <NAME>               Hostname inside the container [default: tiny-container]
+      -h, --hostname <NAME>               Hostname inside the container [default: tiny-container]
       -w, --workdir <DIR>                 Where in the container the command begins; it is made, if it is not there
       -e, --env <NAME[=VALUE]>            Give its command a variable; without a value, the one that you have
           --env-file <FILE>               The same from a file, with a variable in each line
@@ -151,7 +161,15 @@ fn help_tells_what_there_is() {
           --cap-drop <CAPABILITY>         Take a capability away, or ALL
           --security-opt <OPTION>         Switch off a protection: seccomp=unconfined or no-new-privileges=false
           --rootfs <DIR>                  The directory that becomes the container's / [default: made of this machine's programs]
-      -h, --help                          Print help
+          --help                          Print help: -h is the hostname, as in Docker
+
+    Examples:
+      tiny-docker run -it --rm sh
+      tiny-docker run --rm -v $PWD:/work:ro -w /work ls
+      tiny-docker run --rm --memory 128m --cpus 0.5 --pids-limit 64 -e NAME=value env
+      tiny-docker run --rm --net isolated --read-only --tmpfs /tmp --cap-drop ALL id
+      mkdir nginx && docker export $(docker create nginx) | tar -x -C nginx
+      tiny-docker run -d --name web --rootfs nginx nginx -g 'daemon off;'
     ");
     assert_snapshot!(see(&["ps", "--help"]).stdout, @"
     List containers
@@ -167,6 +185,12 @@ fn help_tells_what_there_is() {
           --no-trunc         Do not cut commands short
           --format <FORMAT>  table, or json: an object in each line
       -h, --help             Print help
+
+    Examples:
+      tiny-docker ps
+      tiny-docker ps -a
+      tiny-docker ps --format json | jq -r .Names
+      tiny-docker rm -f $(tiny-docker ps -aq)     # all of them
     ");
     assert_snapshot!(see(&["logs", "--help"]).stdout, @"
     Show what a container has printed
@@ -181,6 +205,11 @@ fn help_tells_what_there_is() {
           --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
       -n, --tail <N>    Only the last N lines
       -h, --help        Print help
+
+    Examples:
+      tiny-docker logs web
+      tiny-docker logs -f web | grep :00
+      tiny-docker logs -n 5 web       # the last lines
     ");
     assert_snapshot!(see(&["stop", "--help"]).stdout, @"
     Stop a container
@@ -194,6 +223,10 @@ fn help_tells_what_there_is() {
           --root <DIR>      Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
       -t, --time <SECONDS>  How long to wait before killing it [default: 10]
       -h, --help            Print help
+
+    Examples:
+      tiny-docker stop web
+      tiny-docker stop -t 1 web       # a second, and then SIGKILL
     ");
     assert!(see(&["--version"]).stdout.starts_with("tiny-docker "));
 }

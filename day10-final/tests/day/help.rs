@@ -1,0 +1,307 @@
+//! The help, and the examples at its end: they are typed here.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use insta::assert_snapshot;
+use tempfile::TempDir;
+
+use crate::need_namespaces;
+use crate::support::{
+    Seen, TINY_DOCKER, can_have_cgroups, leave_to, own_network, see, shell, skip, state,
+};
+
+/// The commands that the help names, but for help itself.
+fn commands() -> Vec<String> {
+    let help = see(&["--help"]).stdout;
+    let list = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let list = list.take_while(|line| !line.is_empty());
+    let names = list.map(|line| line.split_whitespace().next().unwrap().to_owned());
+    names.filter(|name| name != "help").collect()
+}
+
+/// What the help of `command` shows, without what is said about it.
+fn examples(command: &[&str]) -> Vec<String> {
+    let help = see(&[command, &["--help"]].concat()).stdout;
+    let (_, examples) = help.split_once("\nExamples:\n").expect(&help);
+    let lines = examples.lines().take_while(|line| line.starts_with("  "));
+    let lines = lines.map(|line| line.split("  # ").next().unwrap().trim());
+    lines.map(str::to_owned).collect()
+}
+
+/// A directory to type in: with our name for the program under test, and what the examples take to be there.
+fn place() -> TempDir {
+    let place = TempDir::new().unwrap();
+    symlink(TINY_DOCKER, place.path().join("tiny-docker")).unwrap();
+    let directories = [
+        ".zfunc",
+        ".config/fish/completions",
+        ".local/share/bash-completion/completions",
+    ];
+    for directory in directories {
+        fs::create_dir_all(place.path().join(directory)).unwrap();
+    }
+    place
+}
+
+/// Types `line` into bash. There is no terminal here.
+fn type_in(place: &Path, state: &Path, line: &str) -> Seen {
+    let path = format!("{}:{}", place.display(), std::env::var("PATH").unwrap());
+    let mut bash = Command::new("timeout");
+    bash.args(["60", "bash", "-c", &line.replace("-it ", "-i ")]);
+    bash.current_dir(place).stdin(Stdio::null());
+    bash.env("PATH", path).env("HOME", place);
+    bash.env("TINY_DOCKER_ROOT", state).output().unwrap().into()
+}
+
+#[test]
+fn each_example_is_understood() {
+    own_network();
+    let place = place();
+    for command in commands() {
+        for line in examples(&[&command]) {
+            // Where no files can be kept, nothing starts: what is refused is the line.
+            let line = without_inner(&line);
+            if line.starts_with("mkdir ") {
+                continue;
+            }
+            let seen = type_in(place.path(), Path::new("/proc/nowhere"), &line);
+            assert!(!seen.stderr.contains("--help"), "{line}: {}", seen.stderr);
+        }
+    }
+}
+
+/// `line` with a name in place of what another command of ours would print.
+fn without_inner(line: &str) -> String {
+    match line.split_once("$(tiny-docker ") {
+        Some((before, rest)) => format!("{before}web{}", rest.split_once(')').unwrap().1),
+        None => line.to_owned(),
+    }
+}
+
+#[test]
+fn each_example_works() {
+    need_namespaces!();
+    if shell("bash -c true").code != Some(0) {
+        return skip("bash");
+    }
+    let place = place();
+    let mut all = examples(&[]);
+    for command in commands() {
+        all.extend(examples(&[&command]));
+    }
+    for line in all {
+        if line.contains("nginx") {
+            continue;
+        }
+        if line.contains("| jq") && shell("jq --version").code != Some(0) {
+            skip("jq");
+            continue;
+        }
+        if line.contains("--memory") && !can_have_cgroups() {
+            leave_to("who may make groups");
+            continue;
+        }
+        works(place.path(), &line);
+    }
+}
+
+/// `line` does what it is to do, with the container that it is about.
+fn works(place: &Path, line: &str) {
+    let state = state();
+    let about = line.contains(" web") || line.contains("ps -a");
+    if about && !line.contains("--name web") {
+        let web = "trap 'exit 0' TERM HUP; echo 10:00; while :; do sleep 0.1; done";
+        let seen = see(&["run", "-d", "--name", "web", "sh", "-c", web]);
+        assert_eq!(seen.code, Some(0), "{}", seen.stderr);
+        crate::support::wait_until("its output", || !see(&["logs", "web"]).stdout.is_empty());
+    }
+    // These wait for its end.
+    let before = match line {
+        _ if line.starts_with("tiny-docker logs -f") => "tiny-docker stop web >/dev/null &",
+        "tiny-docker wait web" => "tiny-docker stop web >/dev/null &",
+        "tiny-docker rm web" => "tiny-docker stop web >/dev/null;",
+        _ => "",
+    };
+    let seen = type_in(place, &state, &format!("{before} {line}"));
+    assert_eq!(
+        (seen.code, seen.stderr.as_str()),
+        (Some(0), ""),
+        "{line}: {}",
+        seen.stdout
+    );
+    if line.contains("exit 3") {
+        assert_eq!(seen.stdout, "3\n");
+    }
+    // `prune` leaves no state directory, where it has left nothing in it.
+    fs::create_dir_all(&state).unwrap();
+    see(&["rm", "-f", "web"]);
+}
+
+#[test]
+fn the_hostname_has_dockers_letter() {
+    need_namespaces!();
+    assert_eq!(see(&["run", "-h", "web", "hostname"]).stdout, "web\n");
+    assert!(see(&["ps", "-h"]).stdout.starts_with("List containers"));
+}
+
+#[test]
+fn help_of_the_commands_of_this_day() {
+    let mut text = String::new();
+    for command in commands() {
+        // The others are in cli.rs, as they came.
+        if !["run", "ps", "logs", "stop"].contains(&command.as_str()) {
+            text += &see(&[&command, "--help"]).stdout;
+            text += "---\n";
+        }
+    }
+    assert_snapshot!(text, @"
+    Run a command more in a container that runs
+
+    Usage: tiny-docker exec [OPTIONS] <ID> <COMMAND>...
+
+    Arguments:
+      <ID>          The container's name or id, or the beginning of the id
+      <COMMAND>...  The command and its arguments
+
+    Options:
+      -d, --detach               Run in the background; what it prints is lost
+          --root <DIR>           Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+      -i, --interactive          Let it read your stdin
+      -t, --tty                  Give it a terminal of its own
+      -e, --env <NAME[=VALUE]>   Give its command a variable; without a value, the one that you have
+          --env-file <FILE>      The same from a file, with a variable in each line
+      -w, --workdir <DIR>        Where in the container it begins
+      -u, --user <USER[:GROUP]>  Run as this user of the container's, by name or number
+      -h, --help                 Print help
+
+    Examples:
+      tiny-docker exec -it web sh
+      tiny-docker exec -w /etc web cat passwd
+      tiny-docker exec -i web sh -c 'cat >/tmp/copy' </etc/hosts
+    ---
+    Show all that is known about containers, as JSON
+
+    Usage: tiny-docker inspect [OPTIONS] <ID>...
+
+    Arguments:
+      <ID>...  The containers' names or ids, or the beginnings of the ids
+
+    Options:
+          --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+      -h, --help        Print help
+
+    Examples:
+      tiny-docker inspect web
+      tiny-docker inspect web | jq -r '.[0].NetworkSettings.IPAddress'
+    ---
+    Show what containers use
+
+    Usage: tiny-docker stats [OPTIONS] [ID]...
+
+    Arguments:
+      [ID]...  The containers' names or ids, or the beginnings of the ids [default: those that run]
+
+    Options:
+      -a, --all              Those that have ended, too
+          --root <DIR>       Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+          --no-stream        Once, and not again each second
+          --format <FORMAT>  table, or json: an object in each line
+      -h, --help             Print help
+
+    Examples:
+      tiny-docker stats --no-stream
+      tiny-docker stats --no-stream --format json web | jq -r .MemUsage
+    ---
+    Remove a container, and what it has written
+
+    Usage: tiny-docker rm [OPTIONS] <ID>...
+
+    Arguments:
+      <ID>...  The containers' names or ids, or the beginnings of the ids
+
+    Options:
+      -f, --force       Kill it, if it is running
+          --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+      -h, --help        Print help
+
+    Examples:
+      tiny-docker rm web
+      tiny-docker rm -f web           # even if it runs
+    ---
+    Send a signal to a container
+
+    Usage: tiny-docker kill [OPTIONS] <ID>...
+
+    Arguments:
+      <ID>...  The containers' names or ids, or the beginnings of the ids
+
+    Options:
+          --root <DIR>       Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+      -s, --signal <SIGNAL>  By its name or number [default: KILL]
+      -h, --help             Print help
+
+    Examples:
+      tiny-docker kill -s HUP web     # many programs read their settings again
+      tiny-docker kill web
+    ---
+    Wait until containers have ended, and print their exit codes
+
+    Usage: tiny-docker wait [OPTIONS] <ID>...
+
+    Arguments:
+      <ID>...  The containers' names or ids, or the beginnings of the ids
+
+    Options:
+          --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+      -h, --help        Print help
+
+    Examples:
+      tiny-docker wait web
+      tiny-docker wait $(tiny-docker run -d sh -c 'exit 3')     # prints 3
+    ---
+    Remove all containers that have ended, and what else nobody needs
+
+    Usage: tiny-docker prune [OPTIONS]
+
+    Options:
+      -f, --force       Do not ask
+          --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+      -h, --help        Print help
+
+    Examples:
+      tiny-docker prune
+      tiny-docker prune -f
+    ---
+    Show what this host lets tiny-docker do, and what to do about the rest
+
+    Usage: tiny-docker info [OPTIONS]
+
+    Options:
+          --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+      -h, --help        Print help
+
+    Examples:
+      tiny-docker info
+    ---
+    Print a script by which your shell completes what you type
+
+    Usage: tiny-docker completion [OPTIONS] <SHELL>
+
+    Arguments:
+      <SHELL>  [possible values: bash, elvish, fish, powershell, zsh]
+
+    Options:
+          --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+      -h, --help        Print help
+
+    Examples:
+      source <(tiny-docker completion bash)      # for this shell: bash completes containers, too
+      tiny-docker completion bash >~/.local/share/bash-completion/completions/tiny-docker
+      tiny-docker completion zsh >~/.zfunc/_tiny-docker      # a directory in $fpath
+      tiny-docker completion fish >~/.config/fish/completions/tiny-docker.fish
+    ---
+    ");
+}

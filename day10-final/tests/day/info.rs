@@ -1,0 +1,87 @@
+//! What this host lets us do.
+
+use insta::assert_snapshot;
+use std::fs;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+use crate::support::{Detached, Seen, as_ordinary_user, can_have_namespaces, own_network, see};
+use crate::{need_cgroups, need_namespaces};
+
+/// `text` without its head.
+fn rows(text: &str) -> String {
+    let (_, rows) = text.split_once("\n\n").unwrap();
+    rows.to_owned()
+}
+
+#[test]
+fn info_begins_with_who_asks_and_what_there_is() {
+    need_namespaces!();
+    let container = Detached::start(&["sleep", "600"]);
+    assert_eq!(see(&["run", "true"]).code, Some(0));
+    let seen = see(&["info"]);
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+    let version = format!("tiny-docker {}, on Linux ", env!("CARGO_PKG_VERSION"));
+    assert!(seen.stdout.starts_with(&version), "{}", seen.stdout);
+    let counted = "\ncontainers: 2, running: 1, in /";
+    assert!(seen.stdout.contains(counted), "{}", seen.stdout);
+    drop(container);
+}
+
+#[test]
+fn a_host_that_has_all_has_yes_on_each_line() {
+    need_cgroups!();
+    let text = see(&["info"]).stdout;
+    if nix::unistd::geteuid().is_root() {
+        insta::with_settings!({filters => vec![(r"by cgroup v\d", "by cgroup"), ("by (nft|iptables.*)", "by a tool")]}, {
+            assert_snapshot!(rows(&text), @"
+            day 1   processes                   yes
+            day 2   namespaces                  yes
+            day 3   a /proc of its own          yes
+            day 4   records                     yes
+            day 5   following a log             yes
+            day 6   signals without a race      yes
+            day 7   limits on memory            yes, by cgroup
+            day 7   limits on CPUs              yes, by cgroup
+            day 7   limits on processes         yes, by cgroup
+            day 8   a network of its own        yes
+            day 9   a bridge                    yes
+            day 9   a way out, ports            yes, by a tool
+            day 10  layers                      yes
+            day 10  a filter of system calls    yes
+            day 10  users beside root           yes
+            ");
+        });
+    }
+    for day in 1..=10 {
+        assert!(text.contains(&format!("\nday {day} ")), "{text}");
+    }
+}
+
+#[test]
+fn what_a_user_may_not_do_has_a_reason_and_a_hint() {
+    need_namespaces!();
+    let home = TempDir::new().unwrap();
+    let mut command = as_ordinary_user(home.path(), &["info"]);
+    let seen: Seen = command.env("HOME", home.path()).output().unwrap().into();
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+    let bridge = "a bridge                    no: only root may change the host's network
+        hint: sudo tiny-docker run …\n";
+    assert!(seen.stdout.contains(bridge), "{}", seen.stdout);
+    // The ordinary user's copy of the program may be there, and nothing else.
+    let left = fs::read_dir(home.path()).unwrap().flatten();
+    let mut left = left.filter(|entry| entry.file_name() != "tiny-docker");
+    assert!(left.next().is_none(), "something is left");
+}
+
+#[test]
+fn info_is_quick_and_works_where_little_is_there() {
+    own_network();
+    let start = Instant::now();
+    let seen = see(&["--root", "/proc/nowhere", "info"]);
+    assert!(start.elapsed() < Duration::from_secs(5));
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+    let records = "records                     no: cannot write to /proc: ";
+    assert!(seen.stdout.contains(records), "{}", seen.stdout);
+    assert!(can_have_namespaces() || seen.stdout.contains("no: "));
+}
