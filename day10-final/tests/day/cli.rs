@@ -169,7 +169,7 @@ fn help_tells_what_there_is() {
       tiny-docker run --rm --memory 128m --cpus 0.5 --pids-limit 64 -e NAME=value env
       tiny-docker run --rm --net isolated --read-only --tmpfs /tmp --cap-drop ALL id
       mkdir nginx && docker export $(docker create nginx) | tar -x -C nginx
-      tiny-docker run -d --name web --rootfs nginx nginx -g 'daemon off;'
+      tiny-docker run -d --name web -p 8080:80 --rootfs nginx nginx -g 'daemon off;'
     ");
     assert_snapshot!(see(&["ps", "--help"]).stdout, @"
     List containers
