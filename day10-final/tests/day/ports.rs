@@ -325,10 +325,34 @@ fn the_kernel_chooses_a_port_where_none_is_given() {
 }
 
 #[test]
+fn ps_and_inspect_show_the_ports_while_they_lead_there() {
+    need_bridge!();
+    let ports = ["-p", "9000:90/udp", "-p", "127.0.0.1:8080:80"];
+    let container = Detached::start(&[&ports[..], &["sleep", "1000"]].concat());
+    let shown = "127.0.0.1:8080->80/tcp, 0.0.0.0:9000->90/udp";
+    assert!(see(&["ps"]).stdout.contains(shown));
+    let inspected = || -> serde_json::Value {
+        let seen = see(&["inspect", &container.id]);
+        serde_json::from_str(&seen.stdout).unwrap()
+    };
+    let ports = inspected()[0]["NetworkSettings"]["Ports"].clone();
+    assert_eq!(ports["80/tcp"][0]["HostIp"], "127.0.0.1");
+    assert_eq!(ports["90/udp"][0]["HostPort"], "9000");
+    see(&["stop", "-t", "0", &container.id]);
+    assert!(!see(&["ps", "-a"]).stdout.contains("8080"));
+    let inspected = inspected();
+    assert_eq!(
+        inspected[0]["NetworkSettings"]["Ports"],
+        serde_json::json!({})
+    );
+    assert_eq!(inspected[0]["HostConfig"]["PortBindings"], ports);
+}
+
+#[test]
 fn ports_that_cannot_be_are_refused() {
     let refused = |ports| {
         let seen = see(&["run", "-p", ports, "true"]);
-        assert_eq!((seen.code, seen.stdout.as_str()), (Some(2), ""));
+        assert_eq!((seen.code, seen.stdout.as_str()), (Some(125), ""));
         seen.stderr.lines().next().unwrap().to_owned() + "\n"
     };
     let ports = [
