@@ -27,7 +27,8 @@ impl User {
         bash.args(["--norc", "--noprofile", "--noediting"]);
         bash.env("PS1", PROMPT)
             .env("TERM", "dumb")
-            .env("HOME", home.path());
+            .env("HOME", home.path())
+            .env("HISTFILE", "");
         let path = std::env::var("PATH").unwrap();
         bash.env("PATH", format!("{}:{path}", programs.display()));
         bash.env("TINY_DOCKER_ROOT", home.path().join("state"));

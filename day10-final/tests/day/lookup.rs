@@ -145,7 +145,7 @@ fn what_is_no_address_is_refused() {
         "--dns=192.0.2.300",
     ] {
         let seen = see(&["run", "--net", "isolated", option, "echo", "started"]);
-        assert_ne!(seen.code, Some(0), "{option}");
+        assert_eq!(seen.code, Some(125), "{option}");
         assert_eq!(seen.stdout, "", "{option}");
     }
     assert_nothing_is_kept();

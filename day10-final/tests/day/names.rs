@@ -188,11 +188,16 @@ fn a_name_comes_before_the_beginning_of_an_id_and_after_a_whole_one() {
     let first = start("first");
     let prefix = &first.id[..4];
     let second = start(prefix);
-    let third = start(&first.id);
+    assert_eq!(run(&["--name", &first.id, "true"]).code, Some(0));
     assert_eq!(see(&["stop", "-t", "0", prefix]).code, Some(0));
-    assert!(first.is_running() && !second.is_running());
+    assert_eq!(second.record()["status"], "stopped");
+    assert_eq!(first.record()["status"], "running");
     assert_eq!(see(&["stop", "-t", "0", &first.id]).code, Some(0));
-    assert!(!first.is_running() && third.is_running());
+    assert_eq!(first.record()["status"], "stopped");
+    assert_eq!(see(&["rm", &first.id]).code, Some(0));
+    // Now it is the name of the third.
+    assert_eq!(see(&["rm", &first.id]).code, Some(0));
+    assert_eq!(names(), [second.record()["name"].as_str().unwrap()]);
 }
 
 #[test]
@@ -204,7 +209,7 @@ fn a_name_that_is_none_is_refused() {
     ] {
         let name = format!("--name={name}");
         let seen = run(&[&name, "echo", "started"]);
-        assert_ne!(seen.code, Some(0), "{name}");
+        assert_eq!(seen.code, Some(125), "{name}");
         assert_eq!(seen.stdout, "", "{name}");
     }
     assert_nothing_is_kept();

@@ -84,7 +84,9 @@ fn cut_the_power() {
     for pid in stopped.iter().rev() {
         let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
     }
-    wait_until("the dark", || ours(&state).is_empty());
+    let is_dead = |pid: &i32| state_and_parent(*pid).is_none_or(|(state, _)| state == "Z");
+    wait_until("the dark", || stopped.iter().all(is_dead));
+    assert_eq!(ours(&state), BTreeSet::new());
 }
 
 /// A directory for PATH, in which `program` hangs.

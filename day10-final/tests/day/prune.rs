@@ -252,7 +252,7 @@ fn one_that_is_starting_keeps_its_root_filesystem() {
     let starting = record.with_file_name(".0123456789ab");
     fs::create_dir(&starting).unwrap();
     let state = state();
-    let lock = fs::File::create(starting.join("lock")).unwrap();
+    let lock = fs::File::open(&starting).unwrap();
     lock.lock().unwrap();
     assert_eq!(see(&["prune", "-f"]).code, Some(0));
     assert!(!record.exists() && starting.exists());
