@@ -28,6 +28,11 @@ fn state_and_parent(pid: i32) -> Option<(String, i32)> {
     Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
 }
 
+/// One that is being killed has no command line any more, and still lives.
+pub fn is_dead(pid: i32) -> bool {
+    state_and_parent(pid).is_none_or(|(state, _)| state == "Z")
+}
+
 /// The processes that are alive and have `state` in their environment, and all that have come of them.
 pub fn ours(state: &Path) -> BTreeSet<i32> {
     let variable = format!("TINY_DOCKER_ROOT={}", state.display());
@@ -84,8 +89,7 @@ fn cut_the_power() {
     for pid in stopped.iter().rev() {
         let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
     }
-    let is_dead = |pid: &i32| state_and_parent(*pid).is_none_or(|(state, _)| state == "Z");
-    wait_until("the dark", || stopped.iter().all(is_dead));
+    wait_until("the dark", || stopped.iter().all(|pid| is_dead(*pid)));
     assert_eq!(ours(&state), BTreeSet::new());
 }
 

@@ -150,7 +150,11 @@ fn when_nothing_runs_not_even_the_directory_stays() {
     let container = Detached::start(&["--net", "isolated", "sleep", "1000"]);
     assert_eq!(see(&["rm", "-f", &container.id]).code, Some(0));
     assert_eq!(
-        tiny_docker(&["prune", "-f"]).status().unwrap().code(),
+        tiny_docker(&["prune", "-f"])
+            .output()
+            .unwrap()
+            .status
+            .code(),
         Some(0)
     );
     assert!(!state.exists());
