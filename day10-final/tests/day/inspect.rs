@@ -393,5 +393,9 @@ fn its_help_tells_what_there_is() {
     Options:
           --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
       -h, --help        Print help
+
+    Examples:
+      tiny-docker inspect web
+      tiny-docker inspect web | jq -r '.[0].NetworkSettings.IPAddress'
     ");
 }

@@ -156,6 +156,41 @@ fn typed(commands: &str) -> Vec<Typed> {
     transcript(&seen.stdout)
 }
 
+/// What came of the comparison.
+struct Compared {
+    /// Differences that nobody has given a reason for.
+    wrong: String,
+    /// What went wrong on both sides, in our words.
+    errors: String,
+    /// Differences that there are no more.
+    gone: Vec<String>,
+}
+
+fn compare(theirs: &[Typed], ours: &[Typed]) -> Compared {
+    let (mut wrong, mut errors, mut gone) = (String::new(), String::new(), listed());
+    for (theirs, ours) in theirs.iter().zip(ours) {
+        let Some(difference) = difference(theirs, ours) else {
+            continue;
+        };
+        let is_listed = gone.iter().position(|listed| *listed == difference);
+        let in_our_words = theirs.without_errors() == ours.without_errors();
+        if theirs.code() != ours.code() && ours.command != MISTAKEN {
+            wrong += &difference;
+        } else if let Some(n) = is_listed {
+            gone.remove(n);
+        } else if let Some(error) = ours.error().filter(|_| in_our_words) {
+            errors += &format!("{}\n    {error}\n", ours.command);
+        } else {
+            wrong += &difference;
+        }
+    }
+    Compared {
+        wrong,
+        errors,
+        gone,
+    }
+}
+
 #[test]
 fn a_day_in_docker_is_a_day_here() {
     need_namespaces!();
@@ -168,44 +203,87 @@ fn a_day_in_docker_is_a_day_here() {
     );
     let mut can = commands.iter().map(|(_, can)| *can);
     theirs.retain(|_| can.next().unwrap());
-    let session: String = theirs
-        .iter()
-        .map(|typed| format!("{}\n", typed.command))
-        .collect();
-    let ours = typed(&session);
+    let session = theirs.iter().map(|typed| typed.command.clone() + "\n");
+    let ours = typed(&session.collect::<String>());
     assert_eq!(ours.len(), theirs.len());
 
-    let (mut listed, mut wrong, mut errors) = (listed(), String::new(), String::new());
-    for (theirs, ours) in theirs.iter().zip(&ours) {
-        let Some(difference) = difference(theirs, ours) else {
-            continue;
-        };
-        let is_listed = listed.iter().position(|listed| *listed == difference);
-        let in_our_words = theirs.without_errors() == ours.without_errors();
-        if theirs.code() != ours.code() && ours.command != MISTAKEN {
-            wrong += &difference;
-        } else if let Some(n) = is_listed {
-            listed.remove(n);
-        } else if let Some(error) = ours.error().filter(|_| in_our_words) {
-            errors += &format!("{}: {error}\n", ours.command);
-        } else {
-            wrong += &difference;
-        }
-    }
+    let Compared {
+        wrong,
+        errors,
+        gone,
+    } = compare(&theirs, &ours);
     assert!(
         wrong.is_empty(),
         "not as in Docker, and not in differences.md:\n{wrong}"
     );
-    if theirs.len() < commands.len() {
-        let left = commands.len() - theirs.len();
-        return leave_to(&format!(
-            "root, or ids of other users, for {left} of the commands"
-        ));
+    let left = commands.len() - theirs.len();
+    if left > 0 {
+        let who = format!("root, or ids of other users, for {left} of the commands");
+        return leave_to(&who);
     }
+    let gone = gone.concat();
     assert!(
-        listed.is_empty(),
-        "in differences.md, but as in Docker:\n{}",
-        listed.concat()
+        gone.is_empty(),
+        "in differences.md, but as in Docker:\n{gone}"
     );
-    assert_snapshot!(errors, @"");
+    assert_snapshot!(errors, @"
+    $D run --rm $IMAGE no-such-command
+        tiny-docker: cannot run no-such-command: not found in PATH
+    $D run --rm $IMAGE /etc/passwd
+        tiny-docker: cannot run /etc/passwd: EACCES: Permission denied
+    echo hello | $D run --rm -it $IMAGE cat
+        tiny-docker: cannot use -t: the input device is not a TTY
+    $D run --rm --env-file no-such-file $IMAGE true
+        tiny-docker: cannot read no-such-file: No such file or directory (os error 2)
+    $D run --rm -u no-such-user $IMAGE true
+        tiny-docker: there is no user no-such-user in its /etc/passwd
+    $D run --name web $IMAGE true
+        tiny-docker: the name web is taken, by ID
+    $D rm web
+        tiny-docker: cannot remove web: it is running
+    $D exec web true
+        tiny-docker: cannot execute in web: it is not running
+    $D kill sleeper
+        tiny-docker: cannot kill sleeper: it is not running
+    $D kill -s NOPE stubborn
+        tiny-docker: there is no signal NOPE
+    $D rm job no-such-container sleeper
+        tiny-docker: cannot remove no-such-container: no such container
+    $D stop nope
+        tiny-docker: cannot stop nope: no such container
+    $D kill nope
+        tiny-docker: cannot kill nope: no such container
+    $D rm nope
+        tiny-docker: cannot remove nope: no such container
+    $D rm -f nope
+        tiny-docker: cannot remove nope: no such container
+    $D logs nope
+        tiny-docker: cannot show the log of nope: no such container
+    $D wait nope
+        tiny-docker: cannot wait for nope: no such container
+    $D exec nope true
+        tiny-docker: cannot execute in nope: no such container
+    $D inspect nope
+        tiny-docker: cannot inspect nope: no such container
+    $D nope
+        error: unrecognized subcommand 'nope'
+    $D ps --nope
+        error: unexpected argument '--nope' found
+    $D run --nope $IMAGE true
+        error: unexpected argument '--nope' found
+    $D rm
+        error: the following required arguments were not provided:
+    $D run --name 'not legal' $IMAGE true
+        error: invalid value 'not legal' for '--name <NAME>': it has to be two or more letters, digits, '_', '.' or '-', the first a letter or digit
+    $D run --rm -v data:relative $IMAGE true
+        error: invalid value 'data:relative' for '--volume <HOST:CONTAINER[:ro]>': there are no named volumes; for a directory, ./data
+    $D run --rm --name late -p 127.0.0.1:8080:80 $IMAGE true
+        tiny-docker: cannot publish port 8080: Address already in use (os error 98)
+    $D run --rm --memory 1k $IMAGE true
+        error: invalid value '1k' for '--memory <SIZE>': a container needs at least 6m
+    $D run --rm --memory lots $IMAGE true
+        error: invalid value 'lots' for '--memory <SIZE>': it is not a number, or not followed by b, k, m or g
+    $D run --name missing $IMAGE no-such-command
+        tiny-docker: cannot run no-such-command: not found in PATH
+    ");
 }

@@ -246,5 +246,9 @@ fn its_help_tells_what_there_is() {
           --no-stream        Once, and not again each second
           --format <FORMAT>  table, or json: an object in each line
       -h, --help             Print help
+
+    Examples:
+      tiny-docker stats --no-stream
+      tiny-docker stats --no-stream --format json web | jq -r .MemUsage
     ");
 }
