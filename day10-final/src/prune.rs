@@ -1,6 +1,6 @@
 //! `prune`: removes what nobody needs any more.
 
-use std::fs;
+use std::fs::{self, DirEntry};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::container::Status;
 use crate::failure::{FAILED, warn};
 use crate::record::Record;
 use crate::store::{self, NoSuch};
-use crate::{idmap, name};
+use crate::{idmap, name, ps, size};
 
 const WARNING: &str = "WARNING! This will remove all stopped containers.\n\
     Are you sure you want to continue? [y/N] ";
@@ -24,23 +24,21 @@ pub fn prune(force: bool, state: &Path) -> Result<u8> {
     if !force && !is_confirmed()? {
         return Ok(0);
     }
-    let (mut code, mut left) = (0, 0);
-    let mut removed = Vec::new();
-    for container in store::all(state)? {
-        let ended = container.and_then(|container| match container.status {
-            Status::Running => Ok(None),
-            _ => Record::open(state, &container)?
-                .remove()
-                .map(|()| Some(container.id)),
-        });
-        match ended {
-            Ok(Some(id)) => removed.push(id),
-            Ok(None) => left += 1,
+    let unreadable = store::all(state)?.iter().any(Result::is_err);
+    let (mut code, mut freed) = (if unreadable { FAILED } else { 0 }, 0);
+    let mut removed = String::new();
+    let containers = ps::listed(true, state)?.into_iter();
+    for container in containers.filter(|container| container.status != Status::Running) {
+        let bytes = size(&container.layer.join("upper"));
+        match Record::open(state, &container).and_then(|mut record| record.remove()) {
+            Ok(()) => {
+                removed += &format!("{}\n", container.id);
+                freed += bytes;
+            }
             // Somebody else was faster.
             Err(error) if error.is::<NoSuch>() => (),
             Err(error) => {
                 warn(&error);
-                left += 1;
                 code = FAILED;
             }
         }
@@ -48,22 +46,32 @@ pub fn prune(force: bool, state: &Path) -> Result<u8> {
     // Nobody is to begin a record meanwhile.
     let _all = store::lock(&state.join("containers"));
     name::remove_abandoned(state);
-    if left == 0 {
-        remove_the_rest(state)?;
-    }
+    remove_the_rest(state)?;
     if !removed.is_empty() {
-        let ids: String = removed.iter().map(|id| format!("{id}\n")).collect();
-        write!(io::stdout(), "Deleted Containers:\n{ids}").context("cannot print")?;
+        removed = format!("Deleted Containers:\n{removed}\n");
     }
+    let freed = size::of_data(freed);
+    writeln!(io::stdout(), "{removed}Total reclaimed space: {freed}").context("cannot print")?;
     Ok(code)
 }
 // ANCHOR_END: prune
+
+/// What it has written, in bytes. Some of it may be only for its users to see.
+fn size(directory: &Path) -> u64 {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let size = |entry: DirEntry| match entry.metadata() {
+        Ok(found) if found.is_dir() => size(&entry.path()),
+        Ok(found) if found.is_file() => found.len(),
+        _ => 0,
+    };
+    entries.map(size).sum()
+}
 
 /// The caches, and the directories that are empty then.
 fn remove_the_rest(state: &Path) -> Result<()> {
     let removed = fs::remove_dir(state.join("containers"));
     if removed.is_err_and(|error| error.kind() == ErrorKind::DirectoryNotEmpty) {
-        // One is starting, and needs them.
+        // There are others, which need them, or one is starting.
         return Ok(());
     }
     let rootfs = state.join("rootfs");

@@ -111,10 +111,24 @@ fn it_tells_whom_it_has_removed() {
     ID
     ID
     ID
+
+    Total reclaimed space: 0B
     ");
     let nothing = see(&["prune", "-f"]);
     assert_eq!((nothing.code, nothing.stderr.as_str()), (Some(0), ""));
-    assert_snapshot!(nothing.stdout, @"");
+    assert_snapshot!(nothing.stdout, @"Total reclaimed space: 0B");
+}
+
+#[test]
+fn it_tells_how_much_that_was() {
+    need_namespaces!();
+    let write =
+        "head -c 1500000 /dev/zero >/tmp/one; mkdir -p /srv/deep; echo 12345 >/srv/deep/two";
+    let container = Detached::start(&["--net", "isolated", "sh", "-c", write]);
+    container.wait_for_its_end();
+    let seen = see(&["prune", "-f"]);
+    let freed = "\n\nTotal reclaimed space: 1.5MB\n";
+    assert!(seen.stdout.ends_with(freed), "{}", seen.stdout);
 }
 
 #[test]
