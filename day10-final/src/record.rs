@@ -37,8 +37,8 @@ impl Record {
         let mut record = Self::of(state, container);
         record.directory = unfinished(&record.directory);
         record.kept = false;
-        if !container.name.is_empty() {
-            // One that nobody has in hands any more may have that name.
+        if name::find(state, &container.name).is_some() {
+            // Perhaps it is that of one that nobody has in hands any more.
             remove_abandoned(state);
         }
         // Without a lock, it looks like one that somebody has left behind.
