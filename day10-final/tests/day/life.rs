@@ -57,7 +57,7 @@ impl User {
 /// What a machine has, apart from processes.
 fn machine() -> String {
     let devices = if geteuid().is_root() {
-        host("ip -oneline link; ip route; nft list ruleset")
+        host("ip -oneline link; ip route; nft list ruleset || true")
     } else {
         String::new()
     };

@@ -10,7 +10,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use crate::bridge::wait_until_nothing_is_left;
 use crate::need_namespaces;
@@ -168,26 +168,17 @@ fn id_of(name: &str) -> String {
     id.to_str().unwrap().to_owned()
 }
 
-/// /run is this test's own: there is the lock that one of them has while it hangs.
-fn own_run() {
-    unshare(CloneFlags::CLONE_NEWNS).unwrap();
+/// What one of them has locked while it hangs is not what other tests wait for. The file has to outlive this test.
+fn own_lock() -> NamedTempFile {
+    const LOCK: &str = "/run/tiny-docker.lock";
+    let own = NamedTempFile::new().unwrap();
     let nothing = None::<&str>;
-    mount(
-        nothing,
-        "/",
-        nothing,
-        MsFlags::MS_REC | MsFlags::MS_PRIVATE,
-        nothing,
-    )
-    .unwrap();
-    mount(
-        Some("tmpfs"),
-        "/run",
-        Some("tmpfs"),
-        MsFlags::empty(),
-        nothing,
-    )
-    .unwrap();
+    unshare(CloneFlags::CLONE_NEWNS).unwrap();
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(nothing, "/", nothing, private, nothing).unwrap();
+    fs::File::create(LOCK).unwrap();
+    mount(Some(own.path()), LOCK, nothing, MsFlags::MS_BIND, nothing).unwrap();
+    own
 }
 
 #[test]
@@ -205,10 +196,8 @@ fn after_a_power_loss_the_next_command_knows_and_tidies_up() {
     } else {
         &[]
     };
-    let forwards = root.then(|| {
-        own_run();
-        host("cat /proc/sys/net/ipv4/ip_forward")
-    });
+    let _lock = root.then(own_lock);
+    let forwards = root.then(|| host("cat /proc/sys/net/ipv4/ip_forward"));
     let rules =
         root.then(|| host("nft list ruleset; iptables-save | grep -v -e '^#' -e '^:' || true"));
 
