@@ -148,6 +148,7 @@ fn open_with_iptables(iptables: &str, bridge: &str, subnet: Subnet) -> Result<St
     Ok(rules)
 }
 
+/// What shows that they are there comes last: whoever makes them may be killed between two tables.
 fn iptables_rules(bridge: &str, subnet: Subnet) -> String {
     format!(
         "*raw\n\
@@ -155,6 +156,13 @@ fn iptables_rules(bridge: &str, subnet: Subnet) -> String {
         -A TINY-DOCKER -i {bridge} -d 127.0.0.0/8 -j DROP\n\
         -A TINY-DOCKER -i {bridge} -s 127.0.0.0/8 -j DROP\n\
         -I PREROUTING -j TINY-DOCKER\n\
+        COMMIT\n\
+        *filter\n\
+        :TINY-DOCKER - [0:0]\n\
+        -A TINY-DOCKER -i {bridge} -j ACCEPT\n\
+        -A TINY-DOCKER -o {bridge} -m conntrack --ctstate ESTABLISHED,RELATED,DNAT -j ACCEPT\n\
+        -A TINY-DOCKER -o {bridge} -j DROP\n\
+        -I FORWARD -j TINY-DOCKER\n\
         COMMIT\n\
         *nat\n\
         :TINY-DOCKER - [0:0]\n\
@@ -164,13 +172,6 @@ fn iptables_rules(bridge: &str, subnet: Subnet) -> String {
         -I POSTROUTING -j TINY-DOCKER\n\
         -I PREROUTING ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j TINY-DOCKER-PORTS\n\
         -I OUTPUT -m addrtype --dst-type LOCAL -j TINY-DOCKER-PORTS\n\
-        COMMIT\n\
-        *filter\n\
-        :TINY-DOCKER - [0:0]\n\
-        -A TINY-DOCKER -i {bridge} -j ACCEPT\n\
-        -A TINY-DOCKER -o {bridge} -m conntrack --ctstate ESTABLISHED,RELATED,DNAT -j ACCEPT\n\
-        -A TINY-DOCKER -o {bridge} -j DROP\n\
-        -I FORWARD -j TINY-DOCKER\n\
         COMMIT\n"
     )
 }
