@@ -28,6 +28,9 @@ const INSTEAD: &str = "hint: --net isolated does without";
 /// The bridge's alias tells what [`FORWARDING`] was before.
 pub const ALIAS: &str = "ip_forward-was";
 
+/// How our addresses of the other kind begin. 02: given by software, not by a maker.
+pub const VENDOR: &str = "02:42";
+
 // ANCHOR: cable
 /// Connects a container with the bridge, as long as that has its namespace.
 ///
@@ -135,7 +138,7 @@ impl Drop for Cable {
 /// Reuse of an address comes with the same one of these: what others remember about it stays true.
 pub fn mac(address: Ipv4Addr) -> String {
     let [a, b, c, d] = address.octets();
-    format!("02:42:{a:02x}:{b:02x}:{c:02x}:{d:02x}") // 02: given by software, not by a maker
+    format!("{VENDOR}:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
 }
 
 // ANCHOR: bridge

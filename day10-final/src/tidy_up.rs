@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 use nix::net::if_::if_nametoindex;
 use nix::unistd::geteuid;
 
-use crate::bridge::{ALIAS, BRIDGE, FORWARDING, cables, lock};
+use crate::bridge::{ALIAS, BRIDGE, FORWARDING, VENDOR, cables, lock};
 use crate::host::type_into;
 use crate::{firewall, publish, spoofing};
 
@@ -64,7 +64,9 @@ pub fn tidy_up(ours: Option<u32>) -> Result<()> {
 /// Removes the bridge and its rules.
 pub fn remove() -> Result<()> {
     let link = type_into(&format!("ip link show {BRIDGE}"), "")?;
-    ensure!(link.contains(ALIAS), "{BRIDGE} is not one of ours");
+    // One whose maker was killed too early has no alias, but already an address as only we give them.
+    let is_ours = link.contains(ALIAS) || link.contains(&format!("link/ether {VENDOR}"));
+    ensure!(is_ours, "{BRIDGE} is not one of ours");
     firewall::close();
     spoofing::permit();
     if link.contains(&format!("{ALIAS}-0")) {

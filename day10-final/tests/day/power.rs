@@ -15,8 +15,8 @@ use tempfile::{NamedTempFile, TempDir};
 use crate::bridge::wait_until_nothing_is_left;
 use crate::need_namespaces;
 use crate::support::{
-    Detached, Running, TINY_DOCKER, can_have_cgroups, groups, host, names, records, see, state,
-    tiny_docker, wait_until,
+    Detached, Running, TINY_DOCKER, can_have_cgroups, groups, host, leave_to, names, records, see,
+    state, tiny_docker, wait_until,
 };
 use crate::users::can_be_somebody_else;
 
@@ -375,6 +375,27 @@ fn at_whatever_moment_the_power_goes() {
     assert_eq!(see(&["ps", "-a"]).stdout.lines().count(), 1);
     crate::support::assert_nothing_is_kept();
     if geteuid().is_root() {
+        wait_until_nothing_is_left();
+    }
+}
+
+#[test]
+fn a_bridge_that_is_half_made_is_in_nobodys_way() {
+    need_namespaces!();
+    if !geteuid().is_root() {
+        return leave_to("root, to change the host's network");
+    }
+    let begun = "ip link add td0 address 02:42:0a:0a:00:01 type bridge group_fwd_mask 0x4000";
+    for half in [begun, &format!("{begun}; ip addr add 10.10.0.1/24 dev td0")] {
+        host(half);
+        let line = "ip -4 -oneline address show eth0; cat /sys/class/net/eth0/address";
+        let seen = see(&["run", "--rm", "sh", "-c", line]);
+        assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+        assert!(seen.stdout.contains(" 10.10.0.2/24 "), "{}", seen.stdout);
+        wait_until_nothing_is_left();
+        // Where no other run comes, any other command does.
+        host(half);
+        see(&["ps"]);
         wait_until_nothing_is_left();
     }
 }
