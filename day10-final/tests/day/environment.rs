@@ -52,7 +52,7 @@ fn what_the_caller_does_not_have_does_not_come() {
 #[test]
 fn a_file_has_one_in_each_line() {
     need_namespaces!();
-    let text = "# a comment\n\nSKY=light blue\n  INDENTED=1\n   # another\nQUOTED=\"as it is\"\nHASH=a # b\nCALLERS\nNOBODYS\r\nDOS=1\r\nLAST=no line end";
+    let text = "# a comment\n#OUT=commented\n\nSKY=light blue\n  INDENTED=1\n   # OTHER=too\nQUOTED=\"as it is\"\nHASH=a # b\nCALLERS\nNOBODYS\r\nDOS=1\r\nLAST=no line end";
     let file = file("variables", text);
     assert_snapshot!(own(&["--env-file", file.to_str().unwrap()]), @r#"
     SKY=light blue
