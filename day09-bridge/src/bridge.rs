@@ -28,6 +28,9 @@ const INSTEAD: &str = "hint: --net isolated does without";
 /// The bridge's alias tells what [`FORWARDING`] was before.
 const ALIAS: &str = "ip_forward-was";
 
+/// How our addresses of the other kind begin. 02: given by software, not by a maker.
+const VENDOR: &str = "02:42";
+
 /// Removing a bridge and its rules takes longer than a container: the next one may come soon.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -99,7 +102,7 @@ impl Drop for Cable {
 /// Reuse of an address comes with the same one of these: what others remember about it stays true.
 fn mac(address: Ipv4Addr) -> String {
     let [a, b, c, d] = address.octets();
-    format!("02:42:{a:02x}:{b:02x}:{c:02x}:{d:02x}") // 02: given by software, not by a maker
+    format!("{VENDOR}:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
 }
 
 // ANCHOR: bridge
@@ -229,7 +232,9 @@ pub fn tidy_up(ours: Option<u32>) -> Result<()> {
 
 fn remove() -> Result<()> {
     let link = type_into(&format!("ip link show {BRIDGE}"), "")?;
-    ensure!(link.contains(ALIAS), "{BRIDGE} is not one of ours");
+    // One whose maker was killed too early has no alias, but already an address as only we give them.
+    let is_ours = link.contains(ALIAS) || link.contains(&format!("link/ether {VENDOR}"));
+    ensure!(is_ours, "{BRIDGE} is not one of ours");
     firewall::close();
     if link.contains(&format!("{ALIAS}-0")) {
         // Where it could not be switched on, this cannot be done either.
