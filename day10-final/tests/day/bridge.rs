@@ -802,3 +802,16 @@ fn an_ordinary_user_has_no_bridge() {
         1
     );
 }
+
+/// Who may open the file may lock it, and all runs would wait for them.
+#[test]
+fn no_ordinary_user_may_lock_the_network() {
+    need_bridge!();
+    let lock = Path::new("/run/tiny-docker.lock");
+    // As an earlier day's program leaves it.
+    fs::write(lock, "").unwrap();
+    fs::set_permissions(lock, Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(run("true").code, Some(0));
+    let mode = fs::metadata(lock).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
