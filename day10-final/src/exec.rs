@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
+use nix::errno::Errno;
 use nix::sys::stat::{Mode, umask};
-use nix::sys::wait::{WaitStatus, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{Pid, dup2_stdin};
 
 use crate::container::Container;
@@ -18,7 +19,7 @@ use crate::environment::Variables;
 use crate::failure::Failure;
 use crate::parent::wait;
 use crate::relay::Relay;
-use crate::{namespaces, pty, signals, store, workdir};
+use crate::{guest, namespaces, pty, signals, store, workdir};
 
 #[derive(Args)]
 pub struct Options {
@@ -94,7 +95,12 @@ type Started = (Pid, Vec<u8>, Option<OwnedFd>);
 fn start(guest: &Container) -> Result<Started, Failure> {
     let (mut socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;
     let host = guest.process.as_ref().context("it has no process")?;
-    let joiner = namespaces::spawn_guest(childs_end, host)?;
+    let joiner = namespaces::spawn_guest(childs_end, host);
+    let joiner = joiner.map_err(|error| match host.is_alive() {
+        true => error.into(),
+        // It has ended since it was found.
+        false => guest::not_running(),
+    })?;
     let description = serde_json::to_vec(guest).context("cannot describe the command")?;
     // Where the joiner is dead already, what it has said, or how it ended, tells more than this error.
     let _ = socket.write_all(&description);
@@ -107,7 +113,10 @@ fn start(guest: &Container) -> Result<Started, Failure> {
     match (ended, said.split_first_chunk()) {
         (WaitStatus::Exited(_, 0), Some((pid, failure))) => {
             let child = Pid::from_raw(i32::from_ne_bytes(*pid));
-            Ok((child, failure.to_owned(), terminals_end))
+            match is_ours(child) {
+                true => Ok((child, failure.to_owned(), terminals_end)),
+                false => Err(anyhow!("a process in it has spoken for who joins it").into()),
+            }
         }
         (WaitStatus::Exited(_, code), _) => Err(Failure {
             code: code as u8,
@@ -116,6 +125,15 @@ fn start(guest: &Container) -> Result<Started, Failure> {
         // By the kernel, where the container's memory is used up.
         _ => Err(anyhow!("who joins it was killed").into()),
     }
+}
+
+/// Whether this process has such a child, dead or alive.
+///
+/// The command's process has the socket, too. A container with CAP_SYS_PTRACE can take it out of there, and name any
+/// pid before the joiner does: -1, say, and the next signal that we pass on goes to all processes of the host's.
+fn is_ours(child: Pid) -> bool {
+    let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    child.as_raw() > 0 && waitid(Id::Pid(child), look) != Err(Errno::ECHILD)
 }
 // ANCHOR_END: start
 
@@ -146,3 +164,23 @@ fn as_guest(mut container: Container, options: Options) -> Result<Container> {
     Ok(container)
 }
 // ANCHOR_END: as_guest
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn only_a_child_is_ours() {
+        let mut child = Command::new("true").spawn().unwrap();
+        for pid in [-1, 0, 1, -(child.id() as i32), i32::MAX] {
+            assert!(!is_ours(Pid::from_raw(pid)), "{pid}");
+        }
+        for _ in 0..2 {
+            assert!(is_ours(Pid::from_raw(child.id() as i32)));
+        }
+        child.wait().unwrap();
+        assert!(!is_ours(Pid::from_raw(child.id() as i32)));
+    }
+}

@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::support::{
-    Detached, Running, Seen, processes_with, see, shell, skip, state, tiny_docker, wait_until,
+    Detached, Running, Seen, host, processes_with, see, shell, skip, state, tiny_docker, wait_until,
 };
 use crate::terminal::terminal;
 use crate::users::can_be_somebody_else;
@@ -439,4 +439,22 @@ fn who_is_just_starting_is_waited_for() {
             .next()
             .is_none()
     );
+}
+
+#[test]
+fn a_container_may_end_while_exec_is_on_its_way() {
+    need_namespaces!();
+    let container = idle(&[]);
+    let fifo = state().join("fifo");
+    host(&format!("mkfifo {}", fifo.display()));
+    // It has been found running when its variables are read.
+    let line = "$TD exec --env-file FIFO ID true & exec 3>FIFO; $TD kill ID; $TD wait ID; exec 3>&-; wait $!";
+    let line = line.replace("FIFO", fifo.to_str().unwrap());
+    let seen = shell(&line.replace("ID", &container.id));
+    let stderr = seen.stderr.replace(&container.id, "ID");
+    assert_eq!(
+        stderr,
+        "tiny-docker: cannot execute in ID: it is not running\n"
+    );
+    assert_eq!(seen.code, Some(1));
 }

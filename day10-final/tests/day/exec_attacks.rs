@@ -62,6 +62,39 @@ fn a_tracer_gets_nothing_that_it_does_not_have() {
     assert_eq!(said, "ready\n");
 }
 
+/// Takes the runtime's socket out of each process that comes, and names as its pid: -1, which are all of the host's.
+const SPEAKER: &str = r#"$| = 1; print qq(ready\n); my ($next, $turn) = (2, 0);
+    for (;;) {
+        my $process = syscall(PIDFD_OPEN, $next, 0);
+        if ($process < 0) {
+            if ($turn++ % 2000 == 0) { for ($next + 1 .. $next + 3) { $next = $_ if -d "/proc/$_" } }
+            next;
+        }
+        my $socket = syscall(PIDFD_GETFD, $process, 3, 0);
+        if ($socket >= 0 && open(S, ">&=", $socket)) { syswrite(S, pack("l", -1)); close(S) }
+        syscall(CLOSE, $process); $next++;
+    }"#;
+
+#[test]
+fn no_tracer_decides_which_process_the_runtime_takes_for_the_command() {
+    need_namespaces!();
+    let attack = SPEAKER
+        .replace("PIDFD_OPEN", &libc::SYS_pidfd_open.to_string())
+        .replace("PIDFD_GETFD", &libc::SYS_pidfd_getfd.to_string())
+        .replace("CLOSE", &libc::SYS_close.to_string());
+    let options = ["--net", "isolated", "--cap-add", "SYS_PTRACE"];
+    let container = Detached::start(&[&options[..], &["perl", "-e", &attack]].concat());
+    let said = || fs::read_to_string(container.log()).unwrap();
+    wait_until("the attack", || said().contains("ready"));
+    // Now and then it is faster.
+    let noticed = |_| {
+        exec(&container, &["ID", "true"])
+            .stderr
+            .contains("has spoken")
+    };
+    assert!((0..500).any(noticed));
+}
+
 /// Without the capability it does not even get these.
 #[test]
 fn others_see_nothing_of_it_before_it_is_the_command() {
