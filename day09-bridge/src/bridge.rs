@@ -1,7 +1,8 @@
 //! `--net bridge`: a cable from the container to a bridge on the host. ip-link(8), veth(4).
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::net::Ipv4Addr;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -184,9 +185,12 @@ fn cables() -> Result<Vec<(u32, String)>> {
     Ok(cables)
 }
 
+/// Who may open the file may lock it: nobody else is to hold up the network.
 fn lock() -> Result<File> {
     let cannot = || format!("cannot lock {LOCK}");
-    let lock = File::create(LOCK).with_context(cannot)?;
+    let mut options = OpenOptions::new();
+    let lock = options.create(true).append(true).mode(0o600).open(LOCK);
+    let lock = lock.with_context(cannot)?;
     lock.lock().with_context(cannot)?;
     Ok(lock)
 }

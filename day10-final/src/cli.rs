@@ -17,7 +17,13 @@ use crate::{examples, exec, name, privileges, ps, stats, workdir};
 
 /// A container runtime that is small enough to read
 #[derive(Parser)]
-#[command(name = "tiny-docker", bin_name = "tiny-docker", version, after_help = examples::ALL)]
+#[command(
+    name = "tiny-docker",
+    bin_name = "tiny-docker",
+    version,
+    args_override_self = true,
+    after_help = examples::ALL
+)]
 pub struct Cli {
     /// Where tiny-docker keeps its files
     #[arg(
@@ -75,7 +81,13 @@ pub enum Command {
     #[command(after_help = examples::STOP)]
     Stop {
         /// How long to wait before killing it
-        #[arg(short, long, value_name = "SECONDS", default_value_t = 10)]
+        #[arg(
+            short,
+            long,
+            alias = "timeout",
+            value_name = "SECONDS",
+            default_value_t = 10
+        )]
         time: u32,
         /// The containers' names or ids, or the beginnings of the ids
         #[arg(required = true, value_name = "ID")]
@@ -87,6 +99,9 @@ pub enum Command {
         /// Kill it, if it is running
         #[arg(short, long)]
         force: bool,
+        /// Docker's for volumes that have no name: here there are none that could stay
+        #[arg(short, long, hide = true)]
+        volumes: bool,
         /// The containers' names or ids, or the beginnings of the ids
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,

@@ -146,7 +146,7 @@ const OPTIONS: [Lack; 21] = [
     ),
     (
         &["--format", "-f"],
-        "there are no templates, but JSON",
+        "there are no templates and no filters, but JSON",
         "tiny-docker inspect ID | jq -r '.[].State.Pid'",
     ),
     (
@@ -202,7 +202,7 @@ const OPTIONS: [Lack; 21] = [
         "tiny-docker kill -s SIGNAL ID",
     ),
     (
-        &["--since", "--until", "--timestamps"],
+        &["--since", "--until", "--timestamps", "-t"],
         "a log has no times in it",
         "tiny-docker logs -f ID | while read -r line; do echo \"$(date +%T) $line\"; done",
     ),

@@ -148,7 +148,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Logs { follow, tail, id } => {
             logs::print(&id, follow, tail, &state::directory(cli.root)?).map_err(Failure::of_a_look)
         }
-        Command::Rm { force, ids } => {
+        Command::Rm { force, ids, .. } => {
             rm::remove(&ids, force, &state::directory(cli.root)?).map_err(Failure::of_a_look)
         }
         Command::Kill { signal, ids } => {
