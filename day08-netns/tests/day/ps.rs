@@ -77,7 +77,8 @@ fn the_pid_is_that_of_pid_1_on_the_host() {
         .unwrap();
     let pid: i32 = pid.parse().unwrap();
     assert_ne!(pid, running.pid());
-    assert!(processes_with(&time).contains(&pid));
+    // It has the name of its command from the moment of exec.
+    wait_until("its command", || processes_with(&time).contains(&pid));
 }
 
 #[test]
