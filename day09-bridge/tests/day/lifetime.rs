@@ -61,10 +61,14 @@ fn a_container_killed_by_signal_n_exits_128_plus_n() {
     need_namespaces!();
     let time = long_time(4);
     let mut running = start_sleepers(&time);
-    // Of the container's processes, the first was started first.
-    let processes = processes_with(&time);
-    let pid_1 = processes.iter().find(|&&pid| pid != running.pid()).unwrap();
-    kill(Pid::from_raw(*pid_1), Signal::SIGKILL).unwrap();
+    // NSpid ends with the PID in the process's own namespace (proc_pid_status(5)).
+    let is_pid_1 = |pid: &i32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let pids = status.lines().find(|line| line.starts_with("NSpid:"));
+        pids.unwrap().ends_with("\t1")
+    };
+    let pid_1 = processes_with(&time).into_iter().find(is_pid_1).unwrap();
+    kill(Pid::from_raw(pid_1), Signal::SIGKILL).unwrap();
     assert_eq!(running.0.wait().unwrap().code(), Some(128 + 9));
     assert_eq!(processes_with(&time), Vec::<i32>::new());
 }
