@@ -1,6 +1,7 @@
 //! What `stats` shows.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, UdpSocket};
 use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
@@ -103,14 +104,16 @@ fn what_comes_and_goes_is_counted() {
     if !geteuid().is_root() {
         return leave_to("root, for --net bridge");
     }
-    let container = Detached::start(&[
-        "sh",
-        "-c",
-        "ping -c 3 -i 0.2 -s 60000 10.10.0.1 && echo sent; sleep 1000",
-    ]);
-    wait_until("it sent", || {
-        see(&["logs", &container.id]).stdout.ends_with("sent\n")
-    });
+    let listener = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let script = format!(
+        "exec 3<>/dev/tcp/10.10.0.1/{port} && head -c 180000 <&3 >/dev/null && \
+         head -c 180000 /dev/zero >&3 && echo sent; sleep 1000"
+    );
+    let container = Detached::start(&["bash", "-c", &script]);
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.write_all(&[0; 180_000]).unwrap();
+    stream.read_exact(&mut [0; 180_000]).unwrap();
     let traffic = stats(&container.id)["NetIO"].as_str().unwrap().to_owned();
     let parts: Vec<_> = traffic.split(" / ").collect();
     assert!(
@@ -127,7 +130,12 @@ fn the_hosts_traffic_is_not_the_containers() {
     if geteuid().is_root() {
         // This test's host has nothing but a loopback device otherwise.
         host("ip link add d0 type veth peer name d1 && ip link set d0 up && ip link set d1 up");
-        host("ip addr add 192.0.2.1/24 dev d0 && ! ping -c 1 -W 1 192.0.2.2");
+        host("ip addr add 192.0.2.1/24 dev d0");
+        let socket = UdpSocket::bind("192.0.2.1:0").unwrap();
+        socket.send_to(b"to nobody", "192.0.2.2:9").unwrap();
+        wait_until("d0 sent, if only who asks for the address", || {
+            host("awk '$1 == \"d0:\" { print $10 }' /proc/net/dev") != "0\n"
+        });
     }
     let container = Detached::start(&["--net", "host", "sleep", "1000"]);
     assert_eq!(stats(&container.id)["NetIO"], "0B / 0B");
