@@ -50,9 +50,9 @@ fn the_graders_know_a_solution_from_a_wrong_one() {
             let with = |kind| {
                 let patch = directory(&day).join(format!("{exercise}.{kind}.patch"));
                 git_apply(&sandbox, &[], &patch)?;
-                let passed = grade(exercise);
+                let verdict = grade(exercise);
                 git_apply(&sandbox, &["--reverse"], &patch)?;
-                passed
+                verdict
             };
             if let Some(problem) = problem([untouched, with("solution"), with("wrong")]) {
                 failures.push(format!("{day} {exercise}: {problem}"));
@@ -70,22 +70,24 @@ fn needed(day: &str, exercise: &str) -> &'static [&'static str] {
     }
 }
 
-/// What is wrong, if a grader said so of the untouched crate, the solution, and the wrong solution: whether they
-/// pass, or why it could not judge them.
-fn problem(passed: [Result<bool, String>; 3]) -> Option<String> {
-    match passed {
+/// What a grader said against a crate, if anything; or why it could not judge it.
+type Verdict = Result<Option<String>, String>;
+
+/// What is wrong, if a grader said so of the untouched crate, the solution, and the wrong solution.
+fn problem(said: [Verdict; 3]) -> Option<String> {
+    match said {
         [Err(why), ..] => Some(format!("untouched crate: {why}")),
         [_, Err(why), _] => Some(format!("solution: {why}")),
         [.., Err(why)] => Some(format!("wrong solution: {why}")),
-        [Ok(true), ..] => Some("the grader accepts the untouched crate".to_owned()),
-        [_, Ok(false), _] => Some("the grader refuses the solution".to_owned()),
-        [.., Ok(true)] => Some("the grader accepts the wrong solution".to_owned()),
-        [Ok(false), Ok(true), Ok(false)] => None,
+        [Ok(None), ..] => Some("the grader accepts the untouched crate".to_owned()),
+        [_, Ok(Some(said)), _] => Some(format!("the grader refuses the solution:\n{said}")),
+        [.., Ok(None)] => Some("the grader accepts the wrong solution".to_owned()),
+        [Ok(Some(_)), Ok(None), Ok(Some(_))] => None,
     }
 }
 
-/// Whether the crate as it is in the sandbox passes an exercise's grader.
-fn grade(cargo: &Path, sandbox: &Path, day: &str, exercise: &str) -> Result<bool, String> {
+/// What an exercise's grader says of the crate as it is in the sandbox.
+fn grade(cargo: &Path, sandbox: &Path, day: &str, exercise: &str) -> Verdict {
     let test = |arguments: &[&str]| {
         let mut command = Command::new(cargo);
         command.args(["test", "--offline", "--package", day, "--test", "exercises"]);
@@ -111,7 +113,7 @@ fn grade(cargo: &Path, sandbox: &Path, day: &str, exercise: &str) -> Result<bool
     let (passed, said) = test(&["--", "--ignored", &format!("{exercise}_")]);
     match !said.contains("\nrunning ") || said.contains("\nrunning 0 tests") {
         true => Err(format!("no test {exercise}_… ran:\n{said}")),
-        false => Ok(passed),
+        false => Ok((!passed).then_some(said)),
     }
 }
 
@@ -159,10 +161,11 @@ fn each_grader_has_its_patches_and_each_patch_its_grader() {
 
 #[test]
 fn a_grader_that_cannot_tell_is_caught() {
-    let problem = |passed: [bool; 3]| problem(passed.map(Ok)).unwrap_or_default();
+    let verdict = |passed: bool| Ok((!passed).then(|| "a test failed".to_owned()));
+    let problem = |passed: [bool; 3]| problem(passed.map(verdict)).unwrap_or_default();
     assert_eq!(problem([false, true, false]), "");
     assert!(problem([true, true, false]).contains("accepts the untouched"));
-    assert!(problem([false, false, false]).contains("refuses the solution"));
+    assert!(problem([false, false, false]).contains("refuses the solution:\na test failed"));
     assert!(problem([false, true, true]).contains("accepts the wrong"));
     assert_eq!(exercise("ex12_name"), Some("ex12"));
     assert_eq!(exercise("exact_name"), None);
