@@ -465,13 +465,14 @@ fn run_with_path(path: &Path, line: &str) -> Seen {
 #[test]
 fn a_host_that_drops_what_it_forwards_lets_ours_pass() {
     need_bridge!();
-    need!("nft", "iptables");
+    need!("nft", "iptables", "perl");
     internet::connect();
     let read = read_from("192.0.2.2/8000");
     host("iptables -P FORWARD DROP; iptables -A FORWARD -j REJECT");
     let before = host("iptables -S FORWARD");
     for tools in [&["ip", "nsenter", "nft"][..], &IPTABLES] {
         let path = only(tools);
+        let stays = server_with(path.path());
         for _ in 0..2 {
             let seen = run_with_path(path.path(), &read);
             assert_eq!(
@@ -483,6 +484,7 @@ fn a_host_that_drops_what_it_forwards_lets_ours_pass() {
         // Once, however many containers come.
         let rules = host("iptables -S FORWARD").lines().count() - before.lines().count();
         assert_eq!(rules, if tools == IPTABLES { 1 } else { 2 });
+        see(&["stop", "-t", "0", &stays.id]);
         wait_until_nothing_is_left();
         assert_eq!(host("iptables -S FORWARD"), before);
     }

@@ -51,8 +51,8 @@ pub fn try_out(shell: &str) {
     user.send_line("sh -c 'echo started; sleep 1000'").unwrap();
     user.exp_string("started\r\n").unwrap();
     press_until_prompt(&mut user, 'c');
-    // Ctrl-Z stops it, fg goes on.
-    user.send_line("sh -c 'echo again; sleep 1; echo done'")
+    // Ctrl-Z stops it, fg goes on. With &, since a shell that starts sleep by vfork(2) cannot be stopped meanwhile.
+    user.send_line("sh -c 'sleep 1 & echo again; wait; echo done'")
         .unwrap();
     user.exp_string("again\r\n").unwrap();
     press_until_prompt(&mut user, 'z');
