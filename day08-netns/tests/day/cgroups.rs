@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::support::{
     Detached, Running, Seen, as_ordinary_user, can_have_cgroups, groups, has_cgroup_v2, leave_to,
-    only_record, records, see, shell, skip, tiny_docker, wait_until,
+    only_record, records, rounds, see, shell, skip, tiny_docker, wait_until,
 };
 use crate::{need_cgroups, need_namespaces};
 
@@ -293,7 +293,7 @@ fn the_groups_are_gone_when_the_run_is() {
         }
     }
     // Before the exit code is told.
-    for _ in 0..20 {
+    for _ in 0..rounds(20) {
         let container = Detached::start(&["--memory", "64m", "sleep", "1000"]);
         let group = groups(&container.id).remove(0);
         kill(Pid::from_raw(container.pid()), Signal::SIGKILL).unwrap();
@@ -319,7 +319,7 @@ fn a_process_from_outside_does_not_keep_the_group() {
 fn a_container_that_is_starting_keeps_its_group() {
     need_cgroups!();
     let limits = ["--memory", "64m", "--pids-limit", "9", "--cpus", "0.5"];
-    let mut starting: Vec<_> = (0..30)
+    let mut starting: Vec<_> = (0..rounds(30))
         .map(|_| {
             Running::start(&mut tiny_docker(
                 &[&["run"], &limits[..], &["true"]].concat(),

@@ -259,6 +259,14 @@ pub fn can_have_cgroups() -> bool {
     ["memory", "cpu", "pids"].into_iter().all(may_limit)
 }
 
+/// How often a test repeats itself: an emulated machine (.ci/vm) takes 30 times as long for each.
+pub fn rounds(usual: usize) -> usize {
+    match std::env::var_os("TINY_DOCKER_VM") {
+        Some(_) => usual / 5,
+        None => usual,
+    }
+}
+
 /// Returns from a test, aloud, where this user may have no groups with limits.
 #[macro_export]
 macro_rules! need_cgroups {
