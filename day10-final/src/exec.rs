@@ -158,7 +158,7 @@ fn as_guest(mut container: Container, options: Options) -> Result<Container> {
     container.tty = options.tty;
     // As in Docker, whose log is of the container's first command only.
     container.log = options.detach.then(|| PathBuf::from("/dev/null"));
-    if let Some(user) = options.user {
+    if let Some(user) = options.user.filter(|user| !user.is_empty()) {
         container.privileges.of_user(user);
     }
     Ok(container)

@@ -65,7 +65,7 @@ impl From<Options> for Privileges {
             capabilities: capabilities::granted(&options.cap_add, &options.cap_drop),
             new_privileges: has(Opt::NewPrivileges),
             unconfined: has(Opt::Unconfined),
-            user: options.user,
+            user: options.user.filter(|user| !user.is_empty()),
         }
     }
 }

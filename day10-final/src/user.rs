@@ -40,53 +40,104 @@ impl User {
     // ANCHOR: find
     /// The one that `text` means, as USER or USER:GROUP, each a name or a number.
     ///
-    /// As in Docker: a number may be in no file, and then the group is root's. Who names a group is in no other.
+    /// As in Docker: a number may be in no file, and then the group is root's. Whoever names a group is in no other. What is
+    /// left out is root, or the user's own groups.
     pub fn find(text: &str) -> Result<Self> {
-        let (user, group) = match text.split_once(':') {
-            Some((user, group)) => (user, Some(group)),
-            None => (text, None),
-        };
-        let (users, groups) = (entries("/etc/passwd"), entries("/etc/group"));
-        let entry = users.iter().find(|entry| entry.is(user));
-        let field = |n: usize| entry.and_then(|entry| entry.rest.get(n));
-        let uid = id(entry, user)
+        let (user, group) = text.split_once(':').unwrap_or((text, ""));
+        let wanted = Wanted::parse(if user.is_empty() { "0" } else { user })
+            .with_context(|| format!("cannot run as user {user}"))?;
+        let entry = wanted.look_up("/etc/passwd");
+        let uid = wanted
+            .id(entry.as_ref())
             .with_context(|| format!("there is no user {user} in its /etc/passwd"))?;
-        let gid = match group {
-            Some(group) => id(groups.iter().find(|entry| entry.is(group)), group)
-                .with_context(|| format!("there is no group {group} in its /etc/group"))?,
-            None => field(0).and_then(|gid| number(gid)).unwrap_or(0),
-        };
-        let joined = |of: &&Entry| {
-            let mut members = of.rest.iter().flat_map(|members| members.split(','));
-            group.is_none() && members.any(|member| entry.is_some_and(|entry| entry.name == member))
+        let field = |n: usize| entry.as_ref().and_then(|entry| entry.rest.get(n));
+        let (gid, groups) = match (group, &entry) {
+            ("", None) => (0, Vec::new()),
+            ("", Some(entry)) => (own_group(entry)?, joined(&entry.name)),
+            _ => (named_group(group)?, Vec::new()),
         };
         Ok(Self {
             uid: Uid::from_raw(uid),
             gid: Gid::from_raw(gid),
-            groups: groups
-                .iter()
-                .filter(joined)
-                .map(|group| Gid::from_raw(group.id))
-                .collect(),
-            home: field(2).cloned().unwrap_or("/".to_owned()),
+            groups,
+            home: field(2)
+                .filter(|home| !home.is_empty())
+                .cloned()
+                .unwrap_or("/".to_owned()),
         })
     }
     // ANCHOR_END: find
 }
 
-impl Entry {
-    fn is(&self, text: &str) -> bool {
-        self.name == text || number(text) == Some(self.id)
-    }
+// ANCHOR: wanted
+/// What the user has typed. The root filesystem's author writes the files, and may call somebody "1000" who is root. So a
+/// number never means a name: CVE-2016-3697.
+enum Wanted<'a> {
+    Id(u32),
+    Name(&'a str),
 }
 
-fn id(entry: Option<&Entry>, text: &str) -> Option<u32> {
-    entry.map(|entry| entry.id).or_else(|| number(text))
+impl<'a> Wanted<'a> {
+    /// What begins as numbers do is one, or a mistake: 4294967296, +5, 0x10, -1.
+    fn parse(text: &'a str) -> Result<Self> {
+        let numeric = |c: char| c.is_numeric() || c.is_whitespace() || "+-".contains(c);
+        match text.starts_with(numeric) {
+            true => Ok(Self::Id(number(text).with_context(|| {
+                format!("a number has only digits, and is at most {}", i32::MAX)
+            })?)),
+            false => Ok(Self::Name(text)),
+        }
+    }
+
+    fn look_up(&self, file: &str) -> Option<Entry> {
+        entries(file).into_iter().find(|entry| match self {
+            Self::Id(id) => entry.id == *id,
+            Self::Name(name) => entry.name == *name,
+        })
+    }
+
+    /// A number needs no `entry`.
+    fn id(&self, entry: Option<&Entry>) -> Option<u32> {
+        match self {
+            Self::Id(id) => Some(*id),
+            Self::Name(_) => entry.map(|entry| entry.id),
+        }
+    }
+}
+// ANCHOR_END: wanted
+
+fn named_group(text: &str) -> Result<u32> {
+    let wanted = Wanted::parse(text).with_context(|| format!("cannot run as group {text}"))?;
+    wanted
+        .id(wanted.look_up("/etc/group").as_ref())
+        .with_context(|| format!("there is no group {text} in its /etc/group"))
+}
+
+/// Where that cannot be read, it is not root's.
+fn own_group(user: &Entry) -> Result<u32> {
+    let gid = user.rest.first().and_then(|gid| number(gid));
+    gid.with_context(|| {
+        let who = user.id;
+        format!("the group of user {who} in its /etc/passwd is not a number\nhint: -u {who}:GROUP")
+    })
+}
+
+/// The groups that have a member of this `name`. An entry without a name is a member of none.
+fn joined(name: &str) -> Vec<Gid> {
+    let is_member = |group: &Entry| {
+        let mut members = group.rest.iter().flat_map(|members| members.split(','));
+        !name.is_empty() && members.any(|member| member == name)
+    };
+    let groups = entries("/etc/group").into_iter().filter(is_member);
+    groups.map(|group| Gid::from_raw(group.id)).collect()
 }
 
 /// A user or group id. Docker knows no more of them, and the last one, -1, would mean to setresuid(2): stay root.
 fn number(text: &str) -> Option<u32> {
-    text.parse().ok().filter(|&id| id <= i32::MAX as u32)
+    // Not "+5", which parse would take.
+    let digits = text.chars().all(|c| c.is_ascii_digit());
+    let id = text.parse().ok().filter(|_| digits)?;
+    (id <= i32::MAX as u32).then_some(id)
 }
 
 /// Those lines of `file` that make sense. There may be no such file.

@@ -9,7 +9,7 @@ use nix::unistd::{User, geteuid};
 use tempfile::TempDir;
 
 use crate::need_namespaces;
-use crate::support::{Seen, as_ordinary_user, host, leave_to, see, skip, state};
+use crate::support::{Detached, Seen, as_ordinary_user, host, leave_to, see, skip, state};
 
 /// Whether containers have users beside root: with an ordinary user's, only where the host has set ids aside for them.
 pub fn can_be_somebody_else() -> bool {
@@ -92,22 +92,134 @@ fn a_user_is_looked_up_in_the_containers_own_files() {
     ");
 }
 
+/// Numbers, and what looks like one. To no program should any of it be a name.
+const NUMBERS: [&str; 9] = [
+    "1000",
+    "0077",
+    "+5",
+    " 5",
+    "5 ",
+    "0x10",
+    "5five",
+    "-1",
+    "4294967295",
+];
+
+#[test]
+fn what_is_written_as_a_number_is_a_number() {
+    need_namespaces!();
+    if !can_be_somebody_else() {
+        return skip("newuidmap, and a range of this user's in /etc/subuid");
+    }
+    let passwd =
+        "1000:x:0:0::/root:/bin/sh\n0077:x:0:0::/root:/bin/sh\nweb:x:33:34::/srv:/bin/sh\n";
+    let group = "1000:x:0:\n0077:x:0:\nroot:x:0:1000\nweb:x:34:\n";
+    let (_directory, rootfs) = with_users(passwd, group);
+    let rootfs = rootfs.to_str().unwrap();
+    let mut table = String::new();
+    for user in ["1000", "1000:1000", "0077", "web:1000", "web:0077", "0033"] {
+        let script = "echo $(id -u) $(id -g) groups $(id -G)";
+        let arguments = [
+            "run", "--net", "isolated", "--rootfs", rootfs, "-u", user, "sh", "-c", script,
+        ];
+        let seen = see(&arguments);
+        table += &format!("{user}: {}{}", seen.stdout, seen.stderr);
+    }
+    assert_snapshot!(table, @"
+    1000: 1000 0 groups 0
+    1000:1000: 1000 1000 groups 1000
+    0077: 77 0 groups 0
+    web:1000: 33 1000 groups 1000
+    web:0077: 33 77 groups 77
+    0033: 33 34 groups 34
+    ");
+}
+
+#[test]
+fn a_user_without_a_name_is_a_member_of_no_group() {
+    need_namespaces!();
+    if !can_be_somebody_else() {
+        return skip("newuidmap, and a range of this user's in /etc/subuid");
+    }
+    let passwd = ":x:1000:1000::/:/bin/sh\nweb:x:33:34::/srv:/bin/sh\n";
+    let group = "shadow:x:42:\ndisk:x:6:,\nlog:x:50:web,,other\n";
+    let (_directory, rootfs) = with_users(passwd, group);
+    let rootfs = rootfs.to_str().unwrap();
+    for (user, groups) in [("1000", "1000\n"), ("web", "34 50\n")] {
+        let arguments = [
+            "run", "--net", "isolated", "--rootfs", rootfs, "-u", user, "id", "-G",
+        ];
+        let seen = see(&arguments);
+        assert_eq!((seen.stdout.as_str(), seen.stderr.as_str()), (groups, ""));
+    }
+}
+
+#[test]
+fn a_part_that_is_left_out_means_the_default() {
+    need_namespaces!();
+    if !can_be_somebody_else() {
+        return skip("newuidmap, and a range of this user's in /etc/subuid");
+    }
+    let passwd = "root:x:0:0::/root:/bin/sh\nweb:x:33:34::/srv:/bin/sh\n";
+    let (_directory, rootfs) = with_users(passwd, "web:x:34:\nlog:x:50:web\n");
+    let rootfs = rootfs.to_str().unwrap();
+    let script = "echo $(id -u) $(id -g) groups $(id -G)";
+    let mut table = String::new();
+    for user in ["1000:", "web:", "33:", ":5", ":log", ":", ""] {
+        let arguments = [
+            "run", "--net", "isolated", "--rootfs", rootfs, "-u", user, "sh", "-c", script,
+        ];
+        let seen = see(&arguments);
+        table += &format!("'{user}': {}{}", seen.stdout, seen.stderr);
+    }
+    assert_snapshot!(table, @"
+    '1000:': 1000 0 groups 0
+    'web:': 33 34 groups 34 50
+    '33:': 33 34 groups 34 50
+    ':5': 0 5 groups 5
+    ':log': 0 50 groups 50
+    ':': 0 0 groups 0
+    '': 0 0 groups 0
+    ");
+    // To exec, an empty one is the user that the container runs as.
+    let container = Detached::start(&[
+        "--net", "isolated", "--rootfs", rootfs, "-u", "web", "sleep", "1000",
+    ]);
+    let whose = |user| see(&["exec", "-u", user, &container.id, "id", "-u"]).stdout;
+    assert_eq!((whose("").as_str(), whose(":5").as_str()), ("33\n", "0\n"));
+}
+
 #[test]
 fn a_user_that_cannot_be_exits_125() {
     need_namespaces!();
     // The last id is -1, which to the kernel means: stay who you are.
-    let (_directory, rootfs) = with_users("minus:x:4294967295:0::/:/bin/sh\n", "");
+    // And in the files the names are as the image's author likes them.
+    let mut passwd =
+        "minus:x:4294967295:0::/:/bin/sh\nnogroup:x:2000:4294967296::/:/bin/sh\n".to_owned();
+    for number in NUMBERS {
+        passwd += &format!("{number}:x:0:0::/:/bin/sh\n");
+    }
+    let group = NUMBERS.map(|number| format!("{number}:x:0:\n")).concat();
+    let (_directory, rootfs) = with_users(&passwd, &group);
     let mut messages = String::new();
     for user in [
         "web",
         "4294967295",
         "2147483648",
         "-1",
-        "minus",
-        "",
+        "+5",
+        " 5",
+        "0x10",
+        "5 ",
+        "5five",
+        "99999999999999999999",
         "0:web",
         "0:4294967295",
-        "0:",
+        "0:+5",
+        "0:5:6",
+        "minus",
+        "nogroup",
+        "2000",
     ] {
         let user = format!("--user={user}");
         let seen = see(&[
@@ -122,16 +234,26 @@ fn a_user_that_cannot_be_exits_125() {
         assert_eq!((seen.code, seen.stdout.as_str()), (Some(125), ""), "{user}");
         messages += &seen.stderr;
     }
-    assert_snapshot!(messages, @r"
+    assert_snapshot!(messages, @"
     tiny-docker: there is no user web in its /etc/passwd
-    tiny-docker: there is no user 4294967295 in its /etc/passwd
-    tiny-docker: there is no user 2147483648 in its /etc/passwd
-    tiny-docker: there is no user -1 in its /etc/passwd
-    tiny-docker: there is no user minus in its /etc/passwd
-    tiny-docker: there is no user  in its /etc/passwd
+    tiny-docker: cannot run as user 4294967295: a number has only digits, and is at most 2147483647
+    tiny-docker: cannot run as user 2147483648: a number has only digits, and is at most 2147483647
+    tiny-docker: cannot run as user -1: a number has only digits, and is at most 2147483647
+    tiny-docker: cannot run as user +5: a number has only digits, and is at most 2147483647
+    tiny-docker: cannot run as user  5: a number has only digits, and is at most 2147483647
+    tiny-docker: cannot run as user 0x10: a number has only digits, and is at most 2147483647
+    tiny-docker: cannot run as user 5 : a number has only digits, and is at most 2147483647
+    tiny-docker: cannot run as user 5five: a number has only digits, and is at most 2147483647
+    tiny-docker: cannot run as user 99999999999999999999: a number has only digits, and is at most 2147483647
     tiny-docker: there is no group web in its /etc/group
-    tiny-docker: there is no group 4294967295 in its /etc/group
-    tiny-docker: there is no group  in its /etc/group
+    tiny-docker: cannot run as group 4294967295: a number has only digits, and is at most 2147483647
+    tiny-docker: cannot run as group +5: a number has only digits, and is at most 2147483647
+    tiny-docker: cannot run as group 5:6: a number has only digits, and is at most 2147483647
+    tiny-docker: there is no user minus in its /etc/passwd
+    tiny-docker: the group of user 2000 in its /etc/passwd is not a number
+    hint: -u 2000:GROUP
+    tiny-docker: the group of user 2000 in its /etc/passwd is not a number
+    hint: -u 2000:GROUP
     ");
 }
 
