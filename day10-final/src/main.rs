@@ -123,7 +123,8 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         tidy_up::tidy_up_abandoned();
     }
     match cli.command {
-        Command::Run(options) if options.detach => {
+        Command::Run(mut options) if options.detach => {
+            options.environment.read_files()?;
             let state = state::directory(cli.root)?;
             let keep_stdin = options.interactive && !options.tty;
             detach::run(keep_stdin, |caller| {
@@ -131,7 +132,8 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
             })
         }
         Command::Run(options) => parent::run(*options, &state::directory(cli.root)?, None),
-        Command::Exec(options) if options.detach => {
+        Command::Exec(mut options) if options.detach => {
+            options.environment.read_files()?;
             let state = state::directory(cli.root)?;
             detach::run(false, |caller| exec::run(*options, &state, Some(caller)))
         }

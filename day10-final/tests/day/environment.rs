@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 
 use crate::ground::Ground;
 use crate::need_namespaces;
-use crate::support::{Seen, assert_nothing_is_kept, see, state, tiny_docker};
+use crate::support::{Seen, assert_nothing_is_kept, see, shell, skip, state, tiny_docker};
 
 /// What `env` prints, with these options, but for what each container has. The caller has CALLERS.
 fn own(options: &[&str]) -> String {
@@ -63,6 +63,85 @@ fn a_file_has_one_in_each_line() {
     DOS=1
     LAST=no line end
     "#);
+}
+
+#[test]
+fn a_byte_order_mark_belongs_to_no_name() {
+    need_namespaces!();
+    let file = file("marked", "\u{feff}FIRST=1\r\nSECOND=2\r\nLAST=3\r");
+    assert_snapshot!(own(&["--env-file", file.to_str().unwrap()]), @"
+    FIRST=1
+    SECOND=2
+    LAST=3
+    ");
+}
+
+#[test]
+fn a_mistake_in_a_file_is_told_with_its_line() {
+    let path = state().join("vars.env");
+    let mut said = String::new();
+    for text in [
+        &b"A=1\n# a comment\nexport B=2\n"[..],
+        b"C = 3\n",
+        b"A=1\n\nD \n",
+        b"not a variable\n",
+        b"=5\n",
+        b"A=1\n  =5\n",
+        b"TAB\t=1\n",
+        "A=1\n\u{feff}B=2\n".as_bytes(),
+        "WIDE\u{3000}=1\n".as_bytes(),
+        b"A\0B=2\n",
+        b"A=1\nZERO=2\0\n",
+        b"A=1\nB=\xff\n",
+        b"\xff\xfeA\0=\01\0",
+        b"\x1b[31mRED=1\n",
+    ] {
+        fs::write(&path, text).unwrap();
+        let seen = see(&["run", "--env-file", path.to_str().unwrap(), "true"]);
+        assert_eq!(seen.code, Some(125), "{text:?}");
+        said += &seen.stderr.replace(path.to_str().unwrap(), "vars.env");
+    }
+    assert_snapshot!(said, @r"
+    tiny-docker: cannot read vars.env: line 3: a variable's name cannot contain blanks or control characters: 'export B'
+    tiny-docker: cannot read vars.env: line 1: a variable's name cannot contain blanks or control characters: 'C '
+    tiny-docker: cannot read vars.env: line 3: a variable's name cannot contain blanks or control characters: 'D '
+    tiny-docker: cannot read vars.env: line 1: a variable's name cannot contain blanks or control characters: 'not a variable'
+    tiny-docker: cannot read vars.env: line 1: there is no name: '=5'
+    tiny-docker: cannot read vars.env: line 2: there is no name: '=5'
+    tiny-docker: cannot read vars.env: line 1: a variable's name cannot contain blanks or control characters: 'TAB\t'
+    tiny-docker: cannot read vars.env: line 2: a variable's name cannot contain blanks or control characters: '\u{feff}B'
+    tiny-docker: cannot read vars.env: line 1: a variable's name cannot contain blanks or control characters: 'WIDE\u{3000}'
+    tiny-docker: cannot read vars.env: line 1: a variable's name cannot contain blanks or control characters: 'A\0B'
+    tiny-docker: cannot read vars.env: line 2: the value of ZERO contains a NUL byte
+    tiny-docker: cannot read vars.env: line 2: it is not UTF-8
+    tiny-docker: cannot read vars.env: line 1: it is not UTF-8
+    tiny-docker: cannot read vars.env: line 1: a variable's name cannot contain blanks or control characters: '\u{1b}[31mRED'
+    ");
+    assert_nothing_is_kept();
+}
+
+#[test]
+fn a_file_may_be_a_pipe_and_has_an_end() {
+    need_namespaces!();
+    if shell("bash -c true").code != Some(0) {
+        return skip("bash");
+    }
+    let bash = |line: &str| shell(&format!("timeout 60 bash -c '{line}'"));
+    let run = "$TD run --net isolated --env-file";
+    for line in [
+        format!("{run} <(echo PIPED=1) env"),
+        format!("$TD logs -f $({run} <(echo PIPED=1) -d env)"),
+    ] {
+        let seen = bash(&line);
+        assert!(seen.stdout.contains("\nPIPED=1\n"), "{}", seen.stdout);
+        assert_eq!(seen.stderr, "", "{line}");
+    }
+    for endless in ["/dev/zero", "<(yes A=1)"] {
+        let seen = bash(&format!("{run} {endless} true"));
+        let expected = "larger than 1 MiB\n";
+        assert!(seen.stderr.ends_with(expected), "{}", seen.stderr);
+        assert_eq!(seen.code, Some(125));
+    }
 }
 
 #[test]
@@ -146,9 +225,8 @@ fn what_is_no_variable_or_no_file_is_refused() {
     hint: -e NAME=VALUE
     tiny-docker: cannot read /no/such/file: No such file or directory (os error 2)
     tiny-docker: cannot read STATE: Is a directory (os error 21)
-    tiny-docker: cannot read STATE/binary: stream did not contain valid UTF-8
-    tiny-docker: '=2' is no variable
-    hint: -e NAME=VALUE
+    tiny-docker: cannot read STATE/binary: line 1: it is not UTF-8
+    tiny-docker: cannot read STATE/no-name: line 2: there is no name: '=2'
     ");
     assert_nothing_is_kept();
 }
