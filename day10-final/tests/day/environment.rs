@@ -93,7 +93,7 @@ fn a_mistake_in_a_file_is_told_with_its_line() {
         b"A\0B=2\n",
         b"A=1\nZERO=2\0\n",
         b"A=1\nB=\xff\n",
-        b"\xff\xfeA\0=\01\0",
+        b"\xff\xfeA\0=\0",
         b"\x1b[31mRED=1\n",
     ] {
         fs::write(&path, text).unwrap();
