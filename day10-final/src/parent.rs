@@ -18,7 +18,7 @@ use crate::cgroup::Cgroup;
 use crate::cli::RunOptions;
 use crate::container::{Container, Status, now};
 use crate::detach::Caller;
-use crate::failure::{Failure, KILLED, warn};
+use crate::failure::{Failure, KILLED, NOT_FOUND, warn};
 use crate::network::Net;
 use crate::process::Process;
 use crate::record::Record;
@@ -27,12 +27,17 @@ use crate::subnet::Subnet;
 use crate::terminal::Terminal;
 use crate::{cgroup, etc, idmap, layer, namespaces, pty, signals};
 
+/// For everybody who types an image first, as Docker wants it.
+const NO_IMAGE: &str = "\nhint: run takes a command, not an image: tiny-docker run ls /bin lists them, \
+    --rootfs DIR provides others";
+
 // ANCHOR: run
 /// Runs the command to its end, and returns the exit code to pass on.
 ///
 /// A `caller` is told when it has started.
 pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<u8, Failure> {
     pty::check_stdin(options.interactive && options.tty && !options.detach)?;
+    let may_be_image = options.rootfs.is_none() && !options.command[0].starts_with(['/', '.']);
     // The caller's mask would decide who may read what the container creates. This one is Docker's, too.
     umask(Mode::from_bits_truncate(0o022));
     let subnet = options.subnet;
@@ -87,7 +92,9 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
         note_its_end(container, record, code);
         return Ok(code);
     }
-    let reason = anyhow!("{}", String::from_utf8_lossy(&failure));
+    let hint = (may_be_image && code == NOT_FOUND).then_some(NO_IMAGE);
+    let said = String::from_utf8_lossy(&failure);
+    let reason = anyhow!("{said}{}", hint.unwrap_or_default());
     Err(Failure { code, reason })
 }
 

@@ -64,7 +64,10 @@ fn init_passes_the_exit_code_on() {
     }
     let seen = see(&["run", "--init", "no-such-command"]);
     assert_eq!(seen.code, Some(127));
-    assert_snapshot!(seen.stderr, @"tiny-docker: cannot run no-such-command: not found in PATH");
+    assert_snapshot!(seen.stderr, @"
+    tiny-docker: cannot run no-such-command: not found in PATH
+    hint: run takes a command, not an image: tiny-docker run ls /bin lists them, --rootfs DIR provides others
+    ");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::fd::OwnedFd;
 
 use crate::need_namespaces;
-use crate::support::{Running, see, shell, tiny_docker};
+use crate::support::{Running, see, shell, state, tiny_docker};
 use insta::assert_snapshot;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -45,10 +45,33 @@ fn a_command_that_is_not_found_exits_127() {
     need_namespaces!();
     let seen = see(&["run", "no-such-command"]);
     assert_eq!(seen.code, Some(127));
-    assert_snapshot!(seen.stderr, @"tiny-docker: cannot run no-such-command: not found in PATH");
+    assert_snapshot!(seen.stderr, @"
+    tiny-docker: cannot run no-such-command: not found in PATH
+    hint: run takes a command, not an image: tiny-docker run ls /bin lists them, --rootfs DIR provides others
+    ");
     let seen = see(&["run", "/no/such/command"]);
     assert_eq!(seen.code, Some(127));
     assert_snapshot!(seen.stderr, @"tiny-docker: cannot run /no/such/command: ENOENT: No such file or directory");
+}
+
+#[test]
+fn an_image_in_place_of_a_command_is_met_with_a_hint() {
+    need_namespaces!();
+    let hint = "\nhint: run takes a command, not an image: ";
+    for image in [
+        "ubuntu",
+        "debian:12",
+        "ghcr.io/owner/image:tag",
+        "a@sha256:b",
+    ] {
+        let seen = see(&["run", image, "bash"]);
+        assert_eq!(seen.code, Some(127), "{image}");
+        assert!(seen.stderr.contains(hint), "{}", seen.stderr);
+    }
+    // In a root filesystem of their own choice, they know that it is none.
+    let default = state().join("rootfs/default");
+    let seen = see(&["run", "--rootfs", default.to_str().unwrap(), "ubuntu"]);
+    assert!(!seen.stderr.contains("hint"), "{}", seen.stderr);
 }
 
 #[test]
