@@ -4,11 +4,14 @@ use std::mem;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsRawFd, RawFd};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::ValueEnum;
 use nix::errno::Errno;
 use nix::sched::CloneFlags;
 use serde::{Deserialize, Serialize};
+
+/// In a Docker container, even root lacks this capability: capabilities(7).
+const NO_NET_ADMIN: &str = "hint: --net host, or inside Docker: docker run --cap-add NET_ADMIN …";
 
 // ANCHOR: net
 #[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -50,8 +53,10 @@ pub fn enter(net: Net) -> Result<()> {
 fn bring_up_loopback() -> Result<()> {
     // Any socket will do to talk to the kernel about network devices.
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
-    set_flags(socket.as_raw_fd(), b"lo", libc::IFF_UP)?;
-    Ok(())
+    set_flags(socket.as_raw_fd(), b"lo", libc::IFF_UP).map_err(|error| match error {
+        Errno::EPERM => anyhow!("{error}\n{NO_NET_ADMIN}"),
+        _ => error.into(),
+    })
 }
 
 /// Sets the `flags` of a network device.

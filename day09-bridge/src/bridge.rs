@@ -8,13 +8,14 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use nix::net::if_::{if_nameindex, if_nametoindex};
 use nix::unistd::{Pid, geteuid};
 
 use crate::failure::warn;
 use crate::firewall;
 use crate::host::{has, type_into};
+use crate::network::NO_NET_ADMIN;
 use crate::subnet::Subnet;
 
 const BRIDGE: &str = "td0";
@@ -72,7 +73,7 @@ impl Cable {
         );
         let made = type_into("ip -batch -", &commands);
         made.inspect_err(|_| tidy_up_later(None))
-            .map_err(|error| anyhow!("{error}\n{INSTEAD}"))?;
+            .map_err(|error| anyhow!("{error}\n{}", instead(&error)))?;
         let index = if_nametoindex(name.as_str()).context("the container has ended")?;
         let cable = Self { index, address };
         if let Err(error) = open_way_out(subnet) {
@@ -92,6 +93,14 @@ impl Cable {
         Ok(cable)
     }
     // ANCHOR_END: plug
+}
+
+/// What to do where `ip` says this.
+fn instead(error: &Error) -> &'static str {
+    match error.to_string().contains("not permitted") {
+        true => NO_NET_ADMIN,
+        false => INSTEAD,
+    }
 }
 
 impl Drop for Cable {

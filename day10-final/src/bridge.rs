@@ -6,12 +6,13 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use nix::net::if_::{if_nameindex, if_nametoindex};
 use nix::unistd::Pid;
 
 use crate::failure::warn;
 use crate::host::{has, type_into};
+use crate::network::NO_NET_ADMIN;
 use crate::ports::Ports;
 use crate::subnet::Subnet;
 use crate::tidy_up::{remove, tidy_up_later};
@@ -78,7 +79,7 @@ impl Cable {
         );
         let made = type_into("ip -batch -", &commands);
         made.inspect_err(|_| tidy_up_later(None))
-            .map_err(|error| anyhow!("{error}\n{INSTEAD}"))?;
+            .map_err(|error| anyhow!("{error}\n{}", instead(&error)))?;
         let index = if_nametoindex(name.as_str()).context("the container has ended")?;
         let mut cable = Self {
             index,
@@ -124,6 +125,14 @@ impl Cable {
         Ok(())
     }
     // ANCHOR_END: open_ways
+}
+
+/// What to do where `ip` says this.
+fn instead(error: &Error) -> &'static str {
+    match error.to_string().contains("not permitted") {
+        true => NO_NET_ADMIN,
+        false => INSTEAD,
+    }
 }
 
 impl Drop for Cable {

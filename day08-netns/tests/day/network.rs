@@ -6,9 +6,10 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 
 use insta::assert_snapshot;
+use nix::unistd::geteuid;
 
 use crate::need_namespaces;
-use crate::support::{Detached, records, see, wait_until};
+use crate::support::{Detached, leave_to, records, see, shell, wait_until};
 
 /// What connects to a port of 127.0.0.1, and says so.
 fn connect(port: u16) -> String {
@@ -51,6 +52,23 @@ fn loopback_is_up() {
         "{}",
         seen.stderr
     );
+}
+
+/// As in a container of Docker's that was given SYS_ADMIN alone.
+#[test]
+fn root_without_net_admin_is_told_what_helps() {
+    need_namespaces!();
+    if !geteuid().is_root() {
+        return leave_to("root, to give up a capability");
+    }
+    let run = "setpriv --bounding-set=-net_admin $TD run --net";
+    let seen = shell(&format!("{run} isolated true"));
+    assert_eq!((seen.code, seen.stdout.as_str()), (Some(125), ""));
+    assert_snapshot!(seen.stderr, @"
+    tiny-docker: cannot bring up the loopback device: EPERM: Operation not permitted
+    hint: --net host, or inside Docker: docker run --cap-add NET_ADMIN …
+    ");
+    assert_eq!(shell(&format!("{run} host true")).code, Some(0));
 }
 
 #[test]
