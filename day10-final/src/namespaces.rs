@@ -15,13 +15,15 @@ use nix::sched::{CloneFlags, clone, setns, unshare};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::sys::wait::waitpid;
-use nix::unistd::{Pid, execveat, geteuid, setpgid, setsid};
+use nix::unistd::{
+    Gid, Pid, Uid, execveat, geteuid, setgroups, setpgid, setresgid, setresuid, setsid,
+};
 
 use crate::command::close_on_exec;
 use crate::failure::RUNTIME_FAILED;
 use crate::network::Net;
 use crate::process::Process;
-use crate::{binary, idmap};
+use crate::{binary, idmap, privileges};
 
 /// Where the child finds its end of the socket.
 const SOCKET: RawFd = 3;
@@ -60,9 +62,9 @@ pub fn spawn_child(socket: UnixStream, lend_terminal: bool, net: Net) -> Result<
 // ANCHOR_END: spawn_child
 
 // ANCHOR: spawn_guest
-/// The same for a command more in the container whose PID 1 is `host`. It has no namespace yet but one for its mounts, see
-/// [`binary::protected`]. An ordinary user has the right to that one only where they are root, and root itself is to be
-/// nobody else than the container's root.
+/// The same for another command in the container whose PID 1 is `host`. It has no namespace yet but one for its mounts, see
+/// [`binary::protected`]. An ordinary user has the right to that one only where they are root, and root itself must be
+/// nobody but the container's root.
 pub fn spawn_guest(socket: UnixStream, host: &Process) -> Result<Pid> {
     let [ours, its] = ["self", &host.pid.to_string()].map(|pid| format!("/proc/{pid}/ns/user"));
     spawn(CloneFlags::empty(), || {
@@ -71,14 +73,32 @@ pub fn spawn_guest(socket: UnixStream, host: &Process) -> Result<Pid> {
         let user = File::open(&its).context("cannot open its user namespace")?;
         ensure!(host.is_alive(), "it is not running");
         if fs::read_link(&ours)? != fs::read_link(&its)? {
-            setns(user, CloneFlags::CLONE_NEWUSER).context("cannot join its user namespace")?;
-            idmap::keep_capabilities()?;
+            become_root_of(user)?;
         }
         unshare(CloneFlags::CLONE_NEWNS).context("cannot create a mount namespace")?;
         start_again(c"guest", &socket)
     })
 }
 // ANCHOR_END: spawn_guest
+
+// ANCHOR: become_root_of
+/// Joins a user namespace, as its root and nobody else.
+///
+/// From the next exec on, this process belongs to the owner of that namespace, who may trace it and use whatever it
+/// has: ptrace(2). So nothing of the caller's may be left by then, if the caller is the host's root.
+fn become_root_of(user_namespace: File) -> Result<()> {
+    if geteuid().is_root() {
+        // Now, since inside the namespace it may be forbidden: user_namespaces(7).
+        setgroups(&[]).context("cannot leave the caller's groups")?;
+        privileges::forget_keys();
+    }
+    setns(user_namespace, CloneFlags::CLONE_NEWUSER).context("cannot join its user namespace")?;
+    let (uid, gid) = (Uid::from_raw(0), Gid::from_raw(0));
+    setresgid(gid, gid, gid).context("cannot join its group of root")?;
+    setresuid(uid, uid, uid).context("cannot become its root")?;
+    idmap::keep_capabilities()
+}
+// ANCHOR_END: become_root_of
 
 // ANCHOR: spawn
 /// A child in new namespaces, by `flags`, which does nothing but to `start` this program again.

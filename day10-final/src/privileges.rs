@@ -132,7 +132,7 @@ impl Privileges {
 
 /// The keys that the caller's session holds, of encrypted disks or Kerberos: session-keyring(7). Otherwise, it is the
 /// seccomp filter that closes the way to them.
-fn forget_keys() {
+pub fn forget_keys() {
     let (join, anonymous) = (
         libc::KEYCTL_JOIN_SESSION_KEYRING,
         ptr::null::<libc::c_char>(),

@@ -20,6 +20,7 @@ mod init;
 mod inspect;
 mod instead;
 mod internet;
+mod joining;
 mod kernel;
 mod kill;
 mod layer;

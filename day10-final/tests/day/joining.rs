@@ -1,0 +1,120 @@
+//! Attacks by an ordinary user, from outside of their container, on root who executes a command in it. ptrace(2).
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use nix::unistd::geteuid;
+use tempfile::TempDir;
+
+use crate::need_namespaces;
+use crate::support::{Running, Seen, as_ordinary_user, leave_to, shell, state, wait_until};
+
+/// Looks at each new process on the host, as long as it lives. What can be opened so can be traced as well.
+const TRACER: &str = r#"$| = 1; my (%new, %said);
+    sub newest { open(L, "<", "/proc/loadavg"); my @words = split " ", <L>; $words[4] }
+    my $last = newest(); print "ready\n";
+    for (;;) {
+        my $newest = newest(); $new{$_} = 1 for $last + 1 .. $newest; $last = $newest;
+        for my $pid (keys %new) {
+            sysopen(M, "/proc/$pid/mem", 2) or do { delete $new{$pid} if !-d "/proc/$pid"; next };
+            open(S, "<", "/proc/$pid/status"); my $status = join "", <S>; close M;
+            my ($uid, $groups) = $status =~ /^Uid:\t(\d+).*^Groups:\t(.*?) *$/ms or next;
+            my $what = $uid == $> ? "fair" : "caught user $uid";
+            $what .= " in group 42" if $groups =~ /\b42\b/;
+            print "$what\n" if !$said{$what}++; delete $new{$pid};
+        }
+    }"#;
+
+/// A user's container, of which root has a copy of the record: root uses no state directory of somebody else's.
+struct Users {
+    home: TempDir,
+    id: String,
+}
+
+impl Users {
+    /// In the background, with `options`.
+    fn start(options: &[&str]) -> Self {
+        let home = TempDir::new().unwrap();
+        let run = [
+            &["--root", "state", "run", "-d"],
+            options,
+            &["sleep", "1000"],
+        ]
+        .concat();
+        let mut run = as_ordinary_user(home.path(), &run);
+        let seen: Seen = run.current_dir(home.path()).output().unwrap().into();
+        assert_eq!(seen.code, Some(0), "{}", seen.stderr);
+        let id = seen.stdout.trim().to_owned();
+        // Makes root's own.
+        assert_eq!(shell("$TD run --net isolated true").code, Some(0));
+        let own = state().join("containers").join(&id);
+        fs::create_dir(&own).unwrap();
+        fs::set_permissions(&own, Permissions::from_mode(0o700)).unwrap();
+        let record = home.path().join("state/containers").join(&id);
+        for file in ["config.json", "lock"] {
+            fs::copy(record.join(file), own.join(file)).unwrap();
+        }
+        Self { home, id }
+    }
+}
+
+impl Drop for Users {
+    fn drop(&mut self) {
+        let mut rm = as_ordinary_user(self.home.path(), &["--root", "state", "rm", "-f", &self.id]);
+        let _ = rm.current_dir(self.home.path()).output();
+    }
+}
+
+#[test]
+fn root_executes_nothing_in_a_users_container_that_the_user_can_catch_as_root() {
+    need_namespaces!();
+    if !geteuid().is_root() {
+        return leave_to("root");
+    }
+    let container = Users::start(&[]);
+    let said = container.home.path().join("said");
+    let mut perl = Command::new("perl");
+    perl.args(["-e", TRACER]).uid(65534).gid(65534);
+    perl.stdin(Stdio::null())
+        .stdout(File::create(&said).unwrap());
+    let _tracer = Running(perl.spawn().unwrap());
+    let said = || fs::read_to_string(&said).unwrap();
+    wait_until("the attack", || said().contains("ready"));
+    let exec = format!("setpriv --groups 42 $TD exec {} true", container.id);
+    for _ in 0..60 {
+        assert_eq!(shell(&exec).code, Some(0));
+    }
+    // Whoever it has caught is the user already.
+    wait_until("somebody", || said() != "ready\n");
+    assert_eq!(said(), "ready\nfair\n");
+}
+
+#[test]
+fn root_leaves_its_groups_when_it_enters_a_users_container() {
+    need_namespaces!();
+    if !geteuid().is_root() {
+        return leave_to("root");
+    }
+    let files = TempDir::new().unwrap();
+    fs::set_permissions(files.path(), Permissions::from_mode(0o755)).unwrap();
+    let secret = files.path().join("secret");
+    fs::write(&secret, "the group's").unwrap();
+    fs::set_permissions(&secret, Permissions::from_mode(0o640)).unwrap();
+    chown(&secret, Some(0), Some(42)).unwrap();
+    let volume = format!("{}:/files", files.path().display());
+    let container = Users::start(&["-v", &volume]);
+    let line = format!(
+        "setpriv --groups 42 $TD exec {} cat /files/secret",
+        container.id
+    );
+    let seen = shell(&line);
+    assert_eq!(
+        (seen.stdout.as_str(), seen.code),
+        ("", Some(1)),
+        "{}",
+        seen.stderr
+    );
+    assert!(seen.stderr.contains("Permission denied"), "{}", seen.stderr);
+}
