@@ -21,7 +21,7 @@ pub struct Process {
 impl Process {
     /// The process that has `pid` now, dead or alive, as long as nobody has waited for it.
     pub fn of(pid: Pid) -> Result<Self> {
-        let (_, start_time) = state_and_start(pid.as_raw()).context("cannot find the process")?;
+        let (.., start_time) = state_and_start(pid.as_raw()).context("cannot find the process")?;
         Ok(Self {
             start_time,
             pid: pid.as_raw(),
@@ -32,25 +32,26 @@ impl Process {
     // ANCHOR: is_alive
     /// Whether it is still there, and not some other process that has got its pid.
     pub fn is_alive(&self) -> bool {
-        let Some((state, start_time)) = state_and_start(self.pid) else {
+        let Some((state, threads, start_time)) = state_and_start(self.pid) else {
             return false;
         };
-        // A zombie, or one that is about to be none.
-        let dead = matches!(state, 'Z' | 'X');
+        // A zombie, or one that is about to be none. But it may be only the first thread that has ended.
+        let dead = matches!(state, 'Z' | 'X') && threads < 2;
         !dead && start_time == self.start_time && boot_id().is_ok_and(|id| id == self.boot_id)
     }
     // ANCHOR_END: is_alive
 }
 
 // ANCHOR: state_and_start
-/// Fields 3 and 22 of /proc/PID/stat. Field 2 is the program's name, which may have blanks and ')' in it.
-fn state_and_start(pid: i32) -> Option<(char, u64)> {
+/// Fields 3, 20 and 22 of /proc/PID/stat. Field 2 is the program's name, which may have blanks and ')' in it.
+fn state_and_start(pid: i32) -> Option<(char, u64, u64)> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
     let stat = String::from_utf8_lossy(&stat);
     let (_, after_name) = stat.rsplit_once(')')?;
     let mut fields = after_name.split_whitespace();
     let state = fields.next()?.chars().next()?;
-    Some((state, fields.nth(18)?.parse().ok()?))
+    let threads = fields.nth(16)?.parse().ok()?;
+    Some((state, threads, fields.nth(1)?.parse().ok()?))
 }
 // ANCHOR_END: state_and_start
 

@@ -85,9 +85,16 @@ fn join(socket: &UnixStream) -> Result<Pid, Failure> {
 /// Those of `process` that are not ours already: with --net host, say, there is nothing to enter.
 fn others(process: &Process) -> Result<Vec<(&'static str, File)>, Failure> {
     let mut others = Vec::new();
+    // Its first thread may have ended, and has none then.
+    let threads = fs::read_dir(format!("/proc/{}/task", process.pid));
+    let mut threads = threads.into_iter().flatten().flatten();
+    let thread = threads.find(|thread| fs::read_link(thread.path().join("ns/mnt")).is_ok());
+    let thread = thread.ok_or_else(not_running)?.path();
     for name in NAMESPACES {
-        let [ours, theirs] =
-            ["self", &process.pid.to_string()].map(|pid| format!("/proc/{pid}/ns/{name}"));
+        let (ours, theirs) = (
+            format!("/proc/self/ns/{name}"),
+            thread.join("ns").join(name),
+        );
         if fs::read_link(ours).ok() != fs::read_link(&theirs).ok() {
             let opened = File::open(theirs).map_err(|error| match error.kind() {
                 ErrorKind::NotFound => not_running(),

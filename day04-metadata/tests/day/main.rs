@@ -11,3 +11,4 @@ mod rootfs;
 mod state;
 mod support;
 mod terminal;
+mod threads;

@@ -13,3 +13,4 @@ mod rootfs;
 mod state;
 mod support;
 mod terminal;
+mod threads;

@@ -15,3 +15,4 @@ mod stop;
 mod stress;
 mod support;
 mod terminal;
+mod threads;

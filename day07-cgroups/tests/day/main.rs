@@ -16,3 +16,4 @@ mod stop;
 mod stress;
 mod support;
 mod terminal;
+mod threads;

@@ -17,3 +17,4 @@ mod stop;
 mod stress;
 mod support;
 mod terminal;
+mod threads;

@@ -19,3 +19,4 @@ mod stop;
 mod stress;
 mod support;
 mod terminal;
+mod threads;

@@ -57,6 +57,7 @@ mod stop;
 mod stress;
 mod support;
 mod terminal;
+mod threads;
 mod typing;
 mod users;
 mod volumes;
