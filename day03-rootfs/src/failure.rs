@@ -36,8 +36,9 @@ impl Failure {
 
     /// Tells the user, and returns the exit code.
     pub fn report(&self) -> u8 {
+        let reason = escaped(&format!("{:#}", self.reason));
         // Where stderr is closed, the exit code is all that can still be told.
-        let _ = writeln!(io::stderr(), "tiny-docker: {:#}", self.reason);
+        let _ = writeln!(io::stderr(), "tiny-docker: {reason}");
         self.code
     }
 }
@@ -48,4 +49,13 @@ impl From<Error> for Failure {
         let code = RUNTIME_FAILED;
         Self { code, reason }
     }
+}
+
+/// `text` without what would move the cursor, or worse: console_codes(4). It may repeat what somebody else has written.
+pub fn escaped(text: &str) -> String {
+    let escape = |c: char| match c {
+        ' '..='~' | '\n' => c.to_string(),
+        _ => c.escape_debug().to_string(),
+    };
+    text.chars().map(escape).collect()
 }

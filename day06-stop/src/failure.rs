@@ -48,8 +48,9 @@ impl Failure {
 
     /// Tells the user, and returns the exit code.
     pub fn report(&self) -> u8 {
+        let reason = escaped(&format!("{:#}", self.reason));
         // Where stderr is closed, the exit code is all that can still be told.
-        let _ = writeln!(io::stderr(), "tiny-docker: {:#}", self.reason);
+        let _ = writeln!(io::stderr(), "tiny-docker: {reason}");
         self.code
     }
 }
@@ -64,5 +65,15 @@ impl From<Error> for Failure {
 
 /// Tells the user what went wrong, where the rest goes on.
 pub fn warn(reason: &Error) {
-    let _ = writeln!(io::stderr(), "tiny-docker: {reason:#}");
+    let reason = escaped(&format!("{reason:#}"));
+    let _ = writeln!(io::stderr(), "tiny-docker: {reason}");
+}
+
+/// `text` without what would move the cursor, or worse: console_codes(4). It may repeat what somebody else has written.
+pub fn escaped(text: &str) -> String {
+    let escape = |c: char| match c {
+        ' '..='~' | '\n' => c.to_string(),
+        _ => c.escape_debug().to_string(),
+    };
+    text.chars().map(escape).collect()
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::container::{Container, Status};
-use crate::failure::warn;
+use crate::failure::{escaped, warn};
 use crate::{signals, store};
 
 const HEADINGS: [&str; 4] = ["CONTAINER ID", "PID", "STATUS", "COMMAND"];
@@ -55,13 +55,9 @@ fn row(container: &Container) -> [String; 4] {
     ]
 }
 
-/// A line break in an argument would break the table, an escape sequence the terminal.
+/// A line break in an argument would break the table.
 fn printable(text: &str) -> String {
-    let escape = |c: char| match c.is_control() {
-        true => c.escape_default().collect(),
-        false => c.to_string(),
-    };
-    text.chars().map(escape).collect()
+    escaped(text).replace('\n', "\\n")
 }
 
 /// Columns as wide as they need to be, and three spaces between them.

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::str::FromStr;
 
+use crate::failure::escaped;
+
 #[derive(Clone, Copy)]
 pub enum Format {
     Table,
@@ -50,11 +52,7 @@ pub fn table<const COLUMNS: usize>(
 }
 // ANCHOR_END: table
 
-/// A line break in a cell would break the table, an escape sequence the terminal.
+/// A line break in a cell would break the table.
 fn printable(text: &str) -> String {
-    let escape = |c: char| match c.is_control() {
-        true => c.escape_default().collect(),
-        false => c.to_string(),
-    };
-    text.chars().map(escape).collect()
+    escaped(text).replace('\n', "\\n")
 }

@@ -223,6 +223,14 @@ fn a_caller_that_ignores_sigchld_gets_the_exit_code() {
 }
 
 #[test]
+fn an_error_does_not_change_the_terminal() {
+    // To clear the screen, to name the window, to write over a line, or from right to left.
+    let seen = see(&["run", "\u{1b}[2J\u{9b}2J\u{1b}]0;no\u{7}\r\u{202e}é"]);
+    assert_eq!(seen.code, Some(127));
+    assert_snapshot!(seen.stderr, @r"tiny-docker: cannot run \u{1b}[2J\u{9b}2J\u{1b}]0;no\u{7}\r\u{202e}é: not found in PATH");
+}
+
+#[test]
 fn a_closed_stderr_costs_the_message_and_not_the_exit_code() {
     need_namespaces!();
     let (reader, writer) = std::io::pipe().unwrap();
