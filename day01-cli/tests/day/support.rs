@@ -1,6 +1,9 @@
 //! What the tests share: typing commands as a user would, and looking at what comes back.
 
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Once;
+
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
 /// The program under test.
 pub const TINY_DOCKER: &str = env!(concat!("CARGO_BIN_EXE_", env!("CARGO_PKG_NAME")));
@@ -22,8 +25,30 @@ impl From<Output> for Seen {
     }
 }
 
+/// Makes sure that what the tests start hears these signals, even if nohup(1) or a script's `&` has told us to ignore them.
+///
+/// The tests themselves stay deaf to them: the handler does nothing. Unlike "ignore", it does not survive execve(2).
+pub fn hear_signals() {
+    extern "C" fn nothing(_: i32) {}
+    let handler = SigHandler::Handler(nothing);
+    let handle = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT] {
+            // SAFETY: the handler does nothing, and what it replaces is put back as it was.
+            unsafe {
+                let before = sigaction(signal, &handle).unwrap();
+                if !matches!(before.handler(), SigHandler::SigIgn) {
+                    sigaction(signal, &before).unwrap();
+                }
+            }
+        }
+    });
+}
+
 /// `tiny-docker ARGUMENTS…`, with nothing to read, still to be started.
 pub fn tiny_docker(arguments: &[&str]) -> Command {
+    hear_signals();
     let mut command = Command::new(TINY_DOCKER);
     command.args(arguments).stdin(Stdio::null());
     command
@@ -36,6 +61,7 @@ pub fn see(arguments: &[&str]) -> Seen {
 
 /// Runs a line of shell in which `$TD` is the program under test.
 pub fn shell(line: &str) -> Seen {
+    hear_signals();
     let mut sh = Command::new("sh");
     sh.args(["-c", line]).env("TD", TINY_DOCKER);
     sh.stdin(Stdio::null()).output().unwrap().into()

@@ -6,12 +6,12 @@ use std::os::unix::fs::{chown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
 use nix::unistd::{AccessFlags, Pid, access, geteuid};
 use tempfile::TempDir;
 
@@ -35,8 +35,30 @@ impl From<Output> for Seen {
     }
 }
 
+/// Makes sure that what the tests start hears these signals, even if nohup(1) or a script's `&` has told us to ignore them.
+///
+/// The tests themselves stay deaf to them: the handler does nothing. Unlike "ignore", it does not survive execve(2).
+pub fn hear_signals() {
+    extern "C" fn nothing(_: i32) {}
+    let handler = SigHandler::Handler(nothing);
+    let handle = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT] {
+            // SAFETY: the handler does nothing, and what it replaces is put back as it was.
+            unsafe {
+                let before = sigaction(signal, &handle).unwrap();
+                if !matches!(before.handler(), SigHandler::SigIgn) {
+                    sigaction(signal, &before).unwrap();
+                }
+            }
+        }
+    });
+}
+
 /// `tiny-docker ARGUMENTS…`, with nothing to read, still to be started.
 pub fn tiny_docker(arguments: &[&str]) -> Command {
+    hear_signals();
     let mut command = Command::new(TINY_DOCKER);
     command.args(arguments).stdin(Stdio::null());
     command.env("TINY_DOCKER_ROOT", state());
@@ -50,6 +72,7 @@ pub fn see(arguments: &[&str]) -> Seen {
 
 /// Runs a line of shell in which `$TD` is the program under test.
 pub fn shell(line: &str) -> Seen {
+    hear_signals();
     let mut sh = Command::new("sh");
     sh.args(["-c", line]).env("TD", TINY_DOCKER);
     sh.env("TINY_DOCKER_ROOT", state());
@@ -212,21 +235,24 @@ pub fn leave_to(user: &str) {
 
 /// Whether this machine lets us have namespaces at all: many containers do not.
 pub fn can_have_namespaces() -> bool {
-    let mut unshare = Command::new("unshare");
-    if !geteuid().is_root() {
-        unshare.args(["--user", "--map-root-user"]);
-    }
-    // Root's containers are connected by ip.
-    unshare.args([
-        "--pid",
-        "--uts",
-        "--net",
-        "--mount-proc",
-        "--fork",
-        "ip",
-        "link",
-    ]);
-    unshare.output().is_ok_and(|output| output.status.success())
+    static CAN: OnceLock<bool> = OnceLock::new();
+    *CAN.get_or_init(|| {
+        let mut unshare = Command::new("unshare");
+        if !geteuid().is_root() {
+            unshare.args(["--user", "--map-root-user"]);
+        }
+        // Root's containers are connected by ip.
+        unshare.args([
+            "--pid",
+            "--uts",
+            "--net",
+            "--mount-proc",
+            "--fork",
+            "ip",
+            "link",
+        ]);
+        unshare.output().is_ok_and(|output| output.status.success())
+    })
 }
 
 /// Returns from a test, aloud, on a machine that allows no namespaces.
@@ -236,6 +262,7 @@ macro_rules! need_namespaces {
         if !$crate::support::can_have_namespaces() {
             return $crate::support::skip("namespaces");
         }
+        $crate::support::hear_signals();
         $crate::support::own_network();
     };
 }
