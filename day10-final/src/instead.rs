@@ -1,4 +1,7 @@
-//! What to type in place of what Docker has, and this program has not.
+//! What to type in place of what Docker has and this program does not.
+
+mod options;
+mod run;
 
 use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -6,52 +9,55 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 /// What is not here, why, and what to type instead: nothing, where there is nothing.
 type Lack = (&'static [&'static str], &'static str, &'static str);
 
-const IMAGES: &str = "there are no images here, but directories";
+const IMAGES: &str = "images are not supported";
 const EXPORT: &str = "docker export $(docker create IMAGE) | tar -x -C DIR, then --rootfs DIR";
 
 // ANCHOR: commands
 const COMMANDS: [Lack; 19] = [
     (
-        &["attach"],
-        "a container keeps the terminal that it has been given",
+        &["attach", "debug"],
+        "a container keeps the terminal that it was started with",
         "tiny-docker logs -f ID, or exec -it ID sh",
     ),
     (
         &[
-            "build", "builder", "buildx", "commit", "history", "image", "images", "import", "load",
-            "login", "logout", "manifest", "pull", "push", "rmi", "save", "search", "tag",
+            "bake", "build", "builder", "buildx", "commit", "history", "image", "images", "import",
+            "init", "load", "login", "logout", "manifest", "pull", "push", "rmi", "save", "scout",
+            "search", "tag",
         ],
         IMAGES,
         EXPORT,
     ),
     (
-        &["compose", "service", "stack", "swarm", "node", "secret"],
-        "it is about one container at a time",
+        &[
+            "compose", "config", "service", "stack", "swarm", "node", "secret",
+        ],
+        "each container is started by itself",
         "",
     ),
     (
         &["container"],
-        "the word can be left out",
+        "leave the word out",
         "tiny-docker ps, rm, prune, …",
     ),
     (
         &["cp"],
-        "files go in and out by volumes and pipes",
+        "copy files through a volume or a pipe",
         "-v DIR:/mnt, or tiny-docker exec ID cat FILE >FILE",
     ),
     (
         &["create", "start", "restart"],
-        "a container runs once, from its start to its end",
+        "a container runs only once",
         "tiny-docker run",
     ),
     (
         &["diff"],
-        "what a container has written is a directory",
+        "what a container has written is in a directory",
         "find $(tiny-docker inspect ID | jq -r '.[].Layer')/upper",
     ),
     (
         &["events"],
-        "nobody is there who could tell",
+        "there is no daemon that could report them",
         "tiny-docker wait ID",
     ),
     (
@@ -59,14 +65,10 @@ const COMMANDS: [Lack; 19] = [
         IMAGES,
         "tiny-docker exec ID tar -c -C / . >FILE",
     ),
-    (
-        &["ls", "list"],
-        "it is called as in Docker",
-        "tiny-docker ps",
-    ),
+    (&["ls", "list"], "ps lists the containers", "tiny-docker ps"),
     (
         &["network"],
-        "there is one, and it comes and goes with the containers",
+        "there is only one bridge",
         "tiny-docker run --net bridge",
     ),
     (
@@ -74,7 +76,7 @@ const COMMANDS: [Lack; 19] = [
         "a container cannot be frozen",
         "tiny-docker kill -s STOP ID, and CONT",
     ),
-    (&["port"], "ports are shown with the rest", "tiny-docker ps"),
+    (&["port"], "ps shows the ports", "tiny-docker ps"),
     (
         &["checkpoint", "context", "plugin", "trust"],
         "there is no daemon that could do it",
@@ -82,166 +84,105 @@ const COMMANDS: [Lack; 19] = [
     ),
     (
         &["rename", "update"],
-        "what a container is, it stays",
+        "a container cannot be changed",
         "tiny-docker rm ID, then run --name NAME",
     ),
     (
         &["system"],
-        "two of its commands are here",
+        "leave the word out",
         "tiny-docker info, or prune",
     ),
     (
         &["top"],
-        "its processes are seen from inside",
+        "list the processes from inside",
         "tiny-docker exec ID ps -ef",
     ),
     (
         &["version"],
-        "client and server are one program here",
+        "client and server are one program",
         "tiny-docker --version",
     ),
     (
         &["volume"],
-        "volumes are directories of yours",
+        "volumes are directories of the host",
         "tiny-docker run -v $PWD/DIR:/DIR",
     ),
 ];
 // ANCHOR_END: commands
 
-const OPTIONS: [Lack; 21] = [
+/// Values of options, by how they begin.
+const VALUES: [(&str, Lack); 4] = [
     (
-        &["--attach", "-a", "--sig-proxy", "--detach-keys"],
-        "output and signals are passed on, until it ends",
-        "tiny-docker run -d, then logs -f ID",
+        "--security-opt",
+        (
+            &["apparmor", "label"],
+            "containers have no AppArmor profile and no SELinux label",
+            "leave it out",
+        ),
     ),
     (
-        &["--cgroupns", "--ipc", "--pid", "--userns", "--uts"],
-        "each container has namespaces of its own",
-        "",
+        "--security-opt",
+        (
+            &["seccomp"],
+            "there is one filter, or none",
+            "--security-opt seccomp=unconfined",
+        ),
     ),
     (
-        &["--device", "--gpus"],
-        "there are no devices but the usual ones",
-        "",
+        "--security-opt",
+        (&["systempaths"], "parts of /proc are always covered", ""),
     ),
     (
-        &["--dns-search", "--dns-option"],
-        "only servers can be given",
-        "--dns ADDRESS",
-    ),
-    (
-        &["--entrypoint"],
-        "there are no images, and so no entry points",
-        "tiny-docker run … COMMAND ARG…",
-    ),
-    (
-        &["--expose", "--publish-all", "-P"],
-        "ports are published one by one",
-        "-p HOST:CONTAINER",
-    ),
-    (
-        &["--filter"],
-        "there are no filters",
-        "tiny-docker ps -a | grep …",
-    ),
-    (
-        &["--format", "-f"],
-        "there are no templates and no filters, but JSON",
-        "tiny-docker inspect ID | jq -r '.[].State.Pid'",
-    ),
-    (
-        &["--health-cmd", "--health-interval", "--no-healthcheck"],
-        "nobody is there who could look",
-        "tiny-docker exec ID COMMAND",
-    ),
-    (
-        &["--ip", "--mac-address", "--network-alias", "--link"],
-        "addresses are given as they are free",
-        "tiny-docker inspect ID",
-    ),
-    (
-        &["--label", "--label-file", "-l"],
-        "there are no labels",
-        "--name NAME",
-    ),
-    (
-        &["--log-driver", "--log-opt"],
-        "a log is a file",
-        "tiny-docker logs ID",
-    ),
-    (
-        &[
-            "--memory-swap",
-            "--memory-reservation",
-            "--cpu-shares",
-            "--cpuset-cpus",
-            "--blkio-weight",
-        ],
-        "there are three limits",
-        "--memory, --cpus, --pids-limit",
-    ),
-    (
-        &["--mount"],
-        "there is the short form",
-        "-v HOST:CONTAINER[:ro], or --tmpfs PATH",
-    ),
-    (&["--platform", "--pull"], IMAGES, EXPORT),
-    (
-        &["--privileged"],
-        "no single word opens all locks",
-        "--cap-add ALL --security-opt seccomp=unconfined --security-opt no-new-privileges=false",
-    ),
-    (
-        &["--restart"],
-        "nobody is left who could start it again",
-        "let systemd do it: tiny-docker run without -d, and Restart=always",
-    ),
-    (
-        &["--signal"],
-        "it is SIGTERM that asks a container to stop",
-        "tiny-docker kill -s SIGNAL ID",
-    ),
-    (
-        &["--since", "--until", "--timestamps", "-t"],
-        "a log has no times in it",
-        "tiny-docker logs -f ID | while read -r line; do echo \"$(date +%T) $line\"; done",
-    ),
-    (
-        &["--volumes-from", "--volume-driver"],
-        "volumes are directories of yours",
-        "-v HOST:CONTAINER",
-    ),
-    (
-        &[
-            "--shm-size",
-            "--sysctl",
-            "--ulimit",
-            "--oom-kill-disable",
-            "--stop-signal",
-            "--stop-timeout",
-        ],
-        "it is as the kernel, or Docker's default, has it",
-        "",
+        "--net",
+        (
+            &["container:"],
+            "containers do not share a network",
+            "--net bridge",
+        ),
     ),
 ];
 
 // ANCHOR: find
-/// What to say of a command line that is wrong, if it would not be for Docker.
+/// What to say about a command line that is wrong here, and would not be wrong for Docker.
 pub fn find(error: &Error) -> Option<String> {
-    let (kind, lacks) = match error.kind() {
-        ErrorKind::InvalidSubcommand => (ContextKind::InvalidSubcommand, &COMMANDS[..]),
-        ErrorKind::UnknownArgument => (ContextKind::InvalidArg, &OPTIONS[..]),
+    let said = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let (word, lack) = match error.kind() {
+        ErrorKind::InvalidSubcommand => {
+            let word = said(ContextKind::InvalidSubcommand)?;
+            (word, COMMANDS.iter().find(|lack| lack.0.contains(&word))?)
+        }
+        ErrorKind::UnknownArgument => {
+            let word = said(ContextKind::InvalidArg)?.split('=').next()?;
+            let options = options::of(command(error).as_deref());
+            (word, options.iter().find(|lack| lack.0.contains(&word))?)
+        }
+        ErrorKind::InvalidValue => {
+            let (option, value) = (
+                said(ContextKind::InvalidArg)?,
+                said(ContextKind::InvalidValue)?,
+            );
+            let begins = |(of, lack): &&(&str, Lack)| {
+                option.starts_with(of) && lack.0.iter().any(|word| value.starts_with(word))
+            };
+            (value, &VALUES.iter().find(begins)?.1)
+        }
         _ => return None,
     };
-    let Some(ContextValue::String(typed)) = error.get(kind) else {
-        return None;
-    };
-    let word = typed.split('=').next()?;
-    let (_, why, instead) = lacks.iter().find(|(words, ..)| words.contains(&word))?;
+    let (_, why, instead) = lack;
     let hint = match *instead {
         "" => String::new(),
         instead => format!("\nhint: {instead}"),
     };
-    Some(format!("{word} is not here: {why}{hint}"))
+    Some(format!("there is no {word}: {why}{hint}"))
+}
+
+/// The command that the `error` is about, as its usage has it: "Usage: tiny-docker run [OPTIONS] …".
+fn command(error: &Error) -> Option<String> {
+    let usage = error.get(ContextKind::Usage)?.to_string();
+    let command = usage.split_whitespace().nth(2)?;
+    (!command.starts_with(['[', '<', '-'])).then(|| command.to_owned())
 }
 // ANCHOR_END: find

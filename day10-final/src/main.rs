@@ -62,6 +62,7 @@ mod stats;
 mod stop;
 mod store;
 mod subnet;
+mod switches;
 mod syscalls;
 mod table;
 mod tail;
@@ -77,7 +78,7 @@ use std::env;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 use cli::{Cli, Command};
 use failure::Failure;
 
@@ -99,9 +100,16 @@ fn main() -> ExitCode {
     outcome.unwrap_or_else(|failure| failure.report()).into()
 }
 
-/// What is wrong in it, clap tells, but for what only Docker knows.
+/// clap says what is wrong with the command line, except where only Docker would understand it.
 fn parse() -> Result<Cli, Failure> {
-    Cli::try_parse().map_err(|error| match instead::find(&error) {
+    let parsed = Cli::try_parse().or_else(|error| match switches::may_have_value(&error) {
+        true => {
+            let command = switches::with_values(Cli::command());
+            Cli::from_arg_matches(&command.try_get_matches()?)
+        }
+        false => Err(error),
+    });
+    parsed.map_err(|error| match instead::find(&error) {
         Some(reason) => Failure {
             code: slip::code(&error),
             reason: anyhow!(reason),

@@ -349,7 +349,7 @@ fn those_that_there_are_are_told_and_each_of_the_others_is_an_error() {
     let seen = see(&["inspect", "-f", "{{.State.Pid}}", "one"]);
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(125), ""));
     assert_snapshot!(seen.stderr, @"
-    tiny-docker: -f is not here: there are no templates and no filters, but JSON
+    tiny-docker: there is no -f: there are no templates, but there is JSON
     hint: tiny-docker inspect ID | jq -r '.[].State.Pid'
     ");
     // As Docker: four blanks for each level.

@@ -2,7 +2,8 @@
 
 use insta::assert_snapshot;
 
-use crate::support::{own_network, see};
+use crate::need_namespaces;
+use crate::support::{own_network, records, see};
 
 /// What is said of each line of words.
 fn said(lines: &[&str]) -> String {
@@ -43,153 +44,336 @@ fn dockers_commands_that_are_not_here() {
     ];
     assert_snapshot!(said(&commands), @"
     $ tiny-docker attach x
-    tiny-docker: attach is not here: a container keeps the terminal that it has been given
+    tiny-docker: there is no attach: a container keeps the terminal that it was started with
     hint: tiny-docker logs -f ID, or exec -it ID sh
     $ tiny-docker build .
-    tiny-docker: build is not here: there are no images here, but directories
+    tiny-docker: there is no build: images are not supported
     hint: docker export $(docker create IMAGE) | tar -x -C DIR, then --rootfs DIR
     $ tiny-docker checkpoint ls
-    tiny-docker: checkpoint is not here: there is no daemon that could do it
+    tiny-docker: there is no checkpoint: there is no daemon that could do it
     $ tiny-docker compose up
-    tiny-docker: compose is not here: it is about one container at a time
+    tiny-docker: there is no compose: each container is started by itself
     $ tiny-docker container ls
-    tiny-docker: container is not here: the word can be left out
+    tiny-docker: there is no container: leave the word out
     hint: tiny-docker ps, rm, prune, …
     $ tiny-docker cp x:/a b
-    tiny-docker: cp is not here: files go in and out by volumes and pipes
+    tiny-docker: there is no cp: copy files through a volume or a pipe
     hint: -v DIR:/mnt, or tiny-docker exec ID cat FILE >FILE
     $ tiny-docker create x
-    tiny-docker: create is not here: a container runs once, from its start to its end
+    tiny-docker: there is no create: a container runs only once
     hint: tiny-docker run
     $ tiny-docker diff x
-    tiny-docker: diff is not here: what a container has written is a directory
+    tiny-docker: there is no diff: what a container has written is in a directory
     hint: find $(tiny-docker inspect ID | jq -r '.[].Layer')/upper
     $ tiny-docker events
-    tiny-docker: events is not here: nobody is there who could tell
+    tiny-docker: there is no events: there is no daemon that could report them
     hint: tiny-docker wait ID
     $ tiny-docker export x
-    tiny-docker: export is not here: there are no images here, but directories
+    tiny-docker: there is no export: images are not supported
     hint: tiny-docker exec ID tar -c -C / . >FILE
     $ tiny-docker ls
-    tiny-docker: ls is not here: it is called as in Docker
+    tiny-docker: there is no ls: ps lists the containers
     hint: tiny-docker ps
     $ tiny-docker network ls
-    tiny-docker: network is not here: there is one, and it comes and goes with the containers
+    tiny-docker: there is no network: there is only one bridge
     hint: tiny-docker run --net bridge
     $ tiny-docker pause x
-    tiny-docker: pause is not here: a container cannot be frozen
+    tiny-docker: there is no pause: a container cannot be frozen
     hint: tiny-docker kill -s STOP ID, and CONT
     $ tiny-docker port x
-    tiny-docker: port is not here: ports are shown with the rest
+    tiny-docker: there is no port: ps shows the ports
     hint: tiny-docker ps
     $ tiny-docker pull x
-    tiny-docker: pull is not here: there are no images here, but directories
+    tiny-docker: there is no pull: images are not supported
     hint: docker export $(docker create IMAGE) | tar -x -C DIR, then --rootfs DIR
     $ tiny-docker rename x y
-    tiny-docker: rename is not here: what a container is, it stays
+    tiny-docker: there is no rename: a container cannot be changed
     hint: tiny-docker rm ID, then run --name NAME
     $ tiny-docker system df
-    tiny-docker: system is not here: two of its commands are here
+    tiny-docker: there is no system: leave the word out
     hint: tiny-docker info, or prune
     $ tiny-docker top x
-    tiny-docker: top is not here: its processes are seen from inside
+    tiny-docker: there is no top: list the processes from inside
     hint: tiny-docker exec ID ps -ef
     $ tiny-docker version
-    tiny-docker: version is not here: client and server are one program here
+    tiny-docker: there is no version: client and server are one program
     hint: tiny-docker --version
     $ tiny-docker volume ls
-    tiny-docker: volume is not here: volumes are directories of yours
+    tiny-docker: there is no volume: volumes are directories of the host
     hint: tiny-docker run -v $PWD/DIR:/DIR
     ");
 }
 
+/// Docker's options, from version 20 to 28, except those that we have.
+const OPTIONS: [(&str, &str); 11] = [
+    (
+        "run",
+        "-a --annotation --attach --blkio-weight --blkio-weight-device -c --cgroup-parent --cgroupns --cidfile --cpu-count
+        --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpu-shares --cpuset-cpus --cpuset-mems
+        --detach-keys --device --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps
+        --device-write-iops --disable-content-trust --dns-opt --dns-option --dns-search --domainname --entrypoint --expose
+        --gpus --group-add --health-cmd --health-interval --health-retries --health-start-interval --health-start-period
+        --health-timeout --io-maxbandwidth --io-maxiops --ip --ip6 --ipc --isolation --kernel-memory -l --label
+        --label-file --link --link-local-ip --log-driver --log-opt --mac-address --memory-reservation --memory-swap
+        --memory-swappiness --mount --net-alias --network-alias --no-healthcheck --oom-kill-disable --oom-score-adj -P
+        --pid --platform --privileged --publish-all --pull -q --quiet --restart --runtime --shm-size --sig-proxy
+        --stop-signal --stop-timeout --storage-opt --sysctl --ulimit --use-api-socket --userns --uts --volume-driver
+        --volumes-from",
+    ),
+    ("exec", "--detach-keys --privileged"),
+    ("ps", "-f --filter -s --size"),
+    ("inspect", "-f --format -s --size --type"),
+    ("logs", "--details --since -t --timestamps --until"),
+    ("stop", "-s --signal"),
+    ("rm", "-l --link"),
+    ("stats", "--no-trunc"),
+    ("prune", "-a --all --filter --volumes"),
+    ("info", "-f --format"),
+    (
+        "",
+        "-D --debug -H --host -c --context --config -l --log-level --tls --tlscacert --tlscert --tlskey --tlsverify -v",
+    ),
+];
+
 #[test]
-fn dockers_options_that_are_not_here() {
-    let options = [
-        "run -a stdout true",
-        "run --pid host true",
-        "run --gpus all true",
-        "run --dns-search x true",
-        "run --entrypoint sh true",
-        "run -P true",
-        "ps --filter name=x",
-        "run --health-cmd x true",
-        "run --ip 10.10.0.9 true",
-        "run -l a=b true",
-        "run --log-driver none true",
-        "run --cpuset-cpus 0 true",
-        "run --mount type=tmpfs,dst=/x true",
-        "run --pull always true",
-        "run --privileged true",
-        "exec --privileged x true",
-        "run --restart=always true",
-        "stop --signal HUP x",
-        "logs --since 1m x",
-        "run --volumes-from x true",
-        "run --ulimit nofile=9 true",
-    ];
-    assert_snapshot!(said(&options), @r#"
-    $ tiny-docker run -a stdout true
-    tiny-docker: -a is not here: output and signals are passed on, until it ends
+fn each_option_that_docker_has_is_answered() {
+    own_network();
+    // Each answer, and what it is about.
+    let mut answers: Vec<(String, String)> = Vec::new();
+    for (command, options) in OPTIONS {
+        for option in options.split_whitespace() {
+            let words = [command, option, "x"];
+            let seen = see(&words[usize::from(command.is_empty())..]);
+            let (code, stdout) = (seen.code, seen.stdout.as_str());
+            assert_eq!((code, stdout), (Some(125), ""), "{command} {option}");
+            let says = format!("tiny-docker: there is no {option}: ");
+            let answer = seen.stderr.strip_prefix(&says).expect(&seen.stderr);
+            match answers.iter_mut().find(|(known, _)| known == answer) {
+                Some((_, about)) => *about += &format!(" {option}"),
+                None => answers.push((answer.to_owned(), format!("{command} {option}"))),
+            }
+        }
+    }
+    let answers = answers.iter();
+    let table: String = answers
+        .map(|(answer, about)| format!("{about}\n{answer}"))
+        .collect();
+    assert_snapshot!(table, @r#"
+    run -a --attach --detach-keys --sig-proxy
+    without -d, output and signals are always passed on
     hint: tiny-docker run -d, then logs -f ID
-    $ tiny-docker run --pid host true
-    tiny-docker: --pid is not here: each container has namespaces of its own
-    $ tiny-docker run --gpus all true
-    tiny-docker: --gpus is not here: there are no devices but the usual ones
-    $ tiny-docker run --dns-search x true
-    tiny-docker: --dns-search is not here: only servers can be given
-    hint: --dns ADDRESS
-    $ tiny-docker run --entrypoint sh true
-    tiny-docker: --entrypoint is not here: there are no images, and so no entry points
-    hint: tiny-docker run … COMMAND ARG…
-    $ tiny-docker run -P true
-    tiny-docker: -P is not here: ports are published one by one
-    hint: -p HOST:CONTAINER
-    $ tiny-docker ps --filter name=x
-    tiny-docker: --filter is not here: there are no filters
-    hint: tiny-docker ps -a | grep …
-    $ tiny-docker run --health-cmd x true
-    tiny-docker: --health-cmd is not here: nobody is there who could look
-    hint: tiny-docker exec ID COMMAND
-    $ tiny-docker run --ip 10.10.0.9 true
-    tiny-docker: --ip is not here: addresses are given as they are free
-    hint: tiny-docker inspect ID
-    $ tiny-docker run -l a=b true
-    tiny-docker: -l is not here: there are no labels
+    run --annotation -l --label --label-file
+    containers have no labels
     hint: --name NAME
-    $ tiny-docker run --log-driver none true
-    tiny-docker: --log-driver is not here: a log is a file
-    hint: tiny-docker logs ID
-    $ tiny-docker run --cpuset-cpus 0 true
-    tiny-docker: --cpuset-cpus is not here: there are three limits
+    run --blkio-weight --blkio-weight-device -c --cpu-count --cpu-percent --cpu-rt-period --cpu-rt-runtime --cpu-shares --cpuset-cpus --cpuset-mems --device-read-bps --device-read-iops --device-write-bps --device-write-iops --io-maxbandwidth --io-maxiops --kernel-memory --memory-reservation
+    there are three limits
     hint: --memory, --cpus, --pids-limit
-    $ tiny-docker run --mount type=tmpfs,dst=/x true
-    tiny-docker: --mount is not here: there is the short form
-    hint: -v HOST:CONTAINER[:ro], or --tmpfs PATH
-    $ tiny-docker run --pull always true
-    tiny-docker: --pull is not here: there are no images here, but directories
+    run --cgroup-parent
+    the group of a container is below your own
+    hint: systemd-run --user --scope -p Delegate=yes tiny-docker run …
+    run --cgroupns --ipc --pid --userns --uts
+    each container has its own namespaces; only the network can be shared
+    hint: --net host
+    run --cidfile
+    run -d prints the id
+    hint: tiny-docker run -d … >FILE
+    run --cpu-period --cpu-quota
+    the limit is a number of CPUs
+    hint: --cpus NUMBER
+    run --device --device-cgroup-rule --gpus
+    containers have only the usual devices
+    run --disable-content-trust --platform --pull
+    images are not supported
     hint: docker export $(docker create IMAGE) | tar -x -C DIR, then --rootfs DIR
-    $ tiny-docker run --privileged true
-    tiny-docker: --privileged is not here: no single word opens all locks
+    run --dns-opt --dns-option --dns-search
+    only the servers can be chosen
+    hint: --dns ADDRESS
+    run --domainname
+    it is part of the hostname
+    hint: --hostname NAME.DOMAIN
+    run --entrypoint
+    there are no images, and so no entry points
+    hint: tiny-docker run … COMMAND ARG…
+    run --expose -P --publish-all
+    ports are published one by one
+    hint: -p HOST:CONTAINER
+    run --group-add
+    a user has the groups of the container's /etc/group
+    hint: -u USER:GROUP
+    run --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --no-healthcheck
+    there is no daemon that could do it
+    hint: tiny-docker exec ID COMMAND
+    run --ip --ip6 --link-local-ip --mac-address
+    the address is assigned
+    hint: tiny-docker inspect ID
+    run --isolation --runtime
+    there is one way to run a container
+    hint: leave it out
+    run --link --net-alias --network-alias
+    containers do not find each other by name
+    hint: --add-host NAME:ADDRESS
+    run --log-driver --log-opt
+    a log is always a file
+    hint: tiny-docker logs ID
+    run --memory-swap --memory-swappiness
+    a container with a memory limit has no swap
+    hint: --memory SIZE
+    run --mount
+    use the short form
+    hint: -v HOST:CONTAINER[:ro], or --tmpfs PATH
+    run --oom-kill-disable --oom-score-adj
+    the kernel chooses what it kills
+    hint: --memory SIZE
+    run --privileged
+    no single option switches all protections off
     hint: --cap-add ALL --security-opt seccomp=unconfined --security-opt no-new-privileges=false
-    $ tiny-docker exec --privileged x true
-    tiny-docker: --privileged is not here: no single word opens all locks
-    hint: --cap-add ALL --security-opt seccomp=unconfined --security-opt no-new-privileges=false
-    $ tiny-docker run --restart=always true
-    tiny-docker: --restart is not here: nobody is left who could start it again
+    run -q --quiet
+    nothing is pulled
+    hint: leave it out
+    run --restart
+    there is no daemon that could do it
     hint: let systemd do it: tiny-docker run without -d, and Restart=always
-    $ tiny-docker stop --signal HUP x
-    tiny-docker: --signal is not here: it is SIGTERM that asks a container to stop
+    run --shm-size
+    /dev/shm has the size of /dev, unless it is a tmpfs of its own
+    hint: --tmpfs /dev/shm
+    run --stop-signal -s --signal
+    stop always sends SIGTERM
     hint: tiny-docker kill -s SIGNAL ID
-    $ tiny-docker logs --since 1m x
-    tiny-docker: --since is not here: a log has no times in it
-    hint: tiny-docker logs -f ID | while read -r line; do echo "$(date +%T) $line"; done
-    $ tiny-docker run --volumes-from x true
-    tiny-docker: --volumes-from is not here: volumes are directories of yours
+    run --stop-timeout
+    it is an option of stop
+    hint: tiny-docker stop -t SECONDS ID
+    run --storage-opt
+    a layer may grow until the disk is full
+    run --sysctl
+    a container has the kernel's default settings
+    run --ulimit
+    a container inherits the limits of its caller
+    hint: ulimit -n NUMBER, then tiny-docker run
+    run --use-api-socket
+    there is no daemon
+    run --volume-driver --volumes-from
+    volumes are directories of the host
     hint: -v HOST:CONTAINER
-    $ tiny-docker run --ulimit nofile=9 true
-    tiny-docker: --ulimit is not here: it is as the kernel, or Docker's default, has it
+    exec --detach-keys
+    a terminal is kept until the command ends
+    hint: tiny-docker exec -d ID COMMAND
+    exec --privileged
+    a command has the power of its container
+    hint: tiny-docker run --cap-add CAPABILITY
+    ps -f --filter
+    there are no filters
+    hint: tiny-docker ps -a | grep …
+    ps -s --size -s --size
+    what a container has written is in a directory
+    hint: du -sh $(tiny-docker inspect ID | jq -r '.[].Layer')/upper
+    inspect -f --format
+    there are no templates, but there is JSON
+    hint: tiny-docker inspect ID | jq -r '.[].State.Pid'
+    inspect --type
+    only containers can be inspected
+    hint: leave it out
+    logs --details
+    a log contains only the output
+    hint: leave it out
+    logs --since -t --timestamps --until
+    a log contains only the output, and no times
+    hint: tiny-docker logs -f ID | while read -r line; do echo "$(date +%T) $line"; done
+    rm -l --link
+    containers are not linked
+    hint: tiny-docker rm ID
+    stats --no-trunc
+    nothing is cut short
+    hint: leave it out
+    prune -a --all
+    there are no images to remove
+    hint: tiny-docker prune
+    prune --filter
+    there are no filters
+    hint: tiny-docker ps -a, then rm ID
+    prune --volumes
+    volumes are your own directories, and stay
+    hint: tiny-docker prune
+    info -f --format
+    there are no templates
+    hint: tiny-docker info | grep …
+     -D --debug -l --log-level
+    there is no daemon that keeps a log
+    hint: strace -f tiny-docker …
+     -H --host -c --context --config --tls --tlscacert --tlscert --tlskey --tlsverify
+    there is no daemon to talk to
+    hint: --root DIR, for other containers
+     -v
+    the version has a capital letter
+    hint: tiny-docker -V
     "#);
+}
+
+#[test]
+fn a_value_that_docker_has_is_answered() {
+    let values = [
+        "run --security-opt apparmor=unconfined true",
+        "run --security-opt apparmor:docker-default true",
+        "run --security-opt label=disable true",
+        "run --security-opt seccomp=profile.json true",
+        "run --security-opt systempaths=unconfined true",
+        "run --net container:web true",
+    ];
+    assert_snapshot!(said(&values), @"
+    $ tiny-docker run --security-opt apparmor=unconfined true
+    tiny-docker: there is no apparmor=unconfined: containers have no AppArmor profile and no SELinux label
+    hint: leave it out
+    $ tiny-docker run --security-opt apparmor:docker-default true
+    tiny-docker: there is no apparmor:docker-default: containers have no AppArmor profile and no SELinux label
+    hint: leave it out
+    $ tiny-docker run --security-opt label=disable true
+    tiny-docker: there is no label=disable: containers have no AppArmor profile and no SELinux label
+    hint: leave it out
+    $ tiny-docker run --security-opt seccomp=profile.json true
+    tiny-docker: there is no seccomp=profile.json: there is one filter, or none
+    hint: --security-opt seccomp=unconfined
+    $ tiny-docker run --security-opt systempaths=unconfined true
+    tiny-docker: there is no systempaths=unconfined: parts of /proc are always covered
+    $ tiny-docker run --net container:web true
+    tiny-docker: there is no container:web: containers do not share a network
+    hint: --net bridge
+    ");
+}
+
+#[test]
+fn a_switch_may_have_a_value() {
+    need_namespaces!();
+    let run = |options: &str| {
+        let line = format!("run --net isolated {options} sh -c");
+        let words = line.split_whitespace().collect::<Vec<_>>();
+        let seen = see(&[
+            &words[..],
+            &["test -t 1 && echo terminal; echo ran; : >/file"],
+        ]
+        .concat());
+        (seen.stdout.replace('\r', ""), seen.stderr, records().len())
+    };
+    let plain = |count| ("ran\n".to_owned(), String::new(), count);
+    assert_eq!(run("--rm=true"), plain(0));
+    assert_eq!(run("--rm=1 --init=T --tty=false"), plain(0));
+    assert_eq!(run("--rm=false"), plain(1));
+    assert_eq!(run("--rm --rm=false"), plain(2));
+    assert_eq!(run("--rm -it=false"), plain(2));
+    assert_eq!(run("--rm -i=false -t=true").0, "terminal\nran\n");
+    assert!(run("--rm --read-only=true").1.contains("Read-only"));
+    let id = see(&["run", "--net", "isolated", "--detach=true", "true"]).stdout;
+    assert_eq!(see(&["wait", id.trim()]).stdout, "0\n");
+    assert_eq!(see(&["ps", "-a=true", "-q=true"]).stdout.lines().count(), 3);
+    assert_eq!(see(&["rm", "--force=true", id.trim()]).code, Some(0));
+    // What follows the command is the command's.
+    let seen = see(&["run", "--net", "isolated", "echo", "--rm=true", "-it=x"]);
+    assert_eq!(seen.stdout, "--rm=true -it=x\n");
+    let seen = see(&["run", "--rm=maybe", "true"]);
+    assert_eq!((seen.code, seen.stdout.as_str()), (Some(125), ""));
+    assert_snapshot!(seen.stderr, @"
+    error: invalid value 'maybe' for '--rm[=<true|false>]': it is neither true nor false
+
+    For more information, try '--help'.
+    ");
 }
 
 #[test]
@@ -197,7 +381,7 @@ fn of_what_docker_has_not_either_clap_tells() {
     for line in ["nope", "run --nope true", "ps --nope"] {
         let said = said(&[line]);
         assert!(said.matches("nope").count() > 1, "{said}");
-        assert!(!said.contains("is not here"), "{said}");
+        assert!(!said.contains("there is no"), "{said}");
     }
 }
 

@@ -1,0 +1,141 @@
+//! The options of Docker's other commands that ours do not have.
+
+use super::{Lack, run};
+
+const GLOBAL: [Lack; 3] = [
+    (
+        &["--debug", "-D", "--log-level", "-l"],
+        "there is no daemon that keeps a log",
+        "strace -f tiny-docker …",
+    ),
+    (
+        &[
+            "--config",
+            "--context",
+            "-c",
+            "--host",
+            "-H",
+            "--tls",
+            "--tlscacert",
+            "--tlscert",
+            "--tlskey",
+            "--tlsverify",
+        ],
+        "there is no daemon to talk to",
+        "--root DIR, for other containers",
+    ),
+    (
+        &["-v"],
+        "the version has a capital letter",
+        "tiny-docker -V",
+    ),
+];
+
+const EXEC: [Lack; 2] = [
+    (
+        &["--detach-keys"],
+        "a terminal is kept until the command ends",
+        "tiny-docker exec -d ID COMMAND",
+    ),
+    (
+        &["--privileged"],
+        "a command has the power of its container",
+        "tiny-docker run --cap-add CAPABILITY",
+    ),
+];
+
+const PS: [Lack; 2] = [
+    (
+        &["--filter", "-f"],
+        "there are no filters",
+        "tiny-docker ps -a | grep …",
+    ),
+    (SIZE, NOT_MEASURED, DU),
+];
+
+const INSPECT: [Lack; 3] = [
+    (
+        &["--format", "-f"],
+        "there are no templates, but there is JSON",
+        "tiny-docker inspect ID | jq -r '.[].State.Pid'",
+    ),
+    (SIZE, NOT_MEASURED, DU),
+    (
+        &["--type"],
+        "only containers can be inspected",
+        "leave it out",
+    ),
+];
+
+const SIZE: &[&str] = &["--size", "-s"];
+const NOT_MEASURED: &str = "what a container has written is in a directory";
+const DU: &str = "du -sh $(tiny-docker inspect ID | jq -r '.[].Layer')/upper";
+
+const LOGS: [Lack; 2] = [
+    (
+        &["--since", "--until", "--timestamps", "-t"],
+        "a log contains only the output, and no times",
+        "tiny-docker logs -f ID | while read -r line; do echo \"$(date +%T) $line\"; done",
+    ),
+    (
+        &["--details"],
+        "a log contains only the output",
+        "leave it out",
+    ),
+];
+
+const STOP: [Lack; 1] = [(
+    &["--signal", "-s"],
+    "stop always sends SIGTERM",
+    "tiny-docker kill -s SIGNAL ID",
+)];
+
+const RM: [Lack; 1] = [(
+    &["--link", "-l"],
+    "containers are not linked",
+    "tiny-docker rm ID",
+)];
+
+const STATS: [Lack; 1] = [(&["--no-trunc"], "nothing is cut short", "leave it out")];
+
+const PRUNE: [Lack; 3] = [
+    (
+        &["--all", "-a"],
+        "there are no images to remove",
+        "tiny-docker prune",
+    ),
+    (
+        &["--filter"],
+        "there are no filters",
+        "tiny-docker ps -a, then rm ID",
+    ),
+    (
+        &["--volumes"],
+        "volumes are your own directories, and stay",
+        "tiny-docker prune",
+    ),
+];
+
+const INFO: [Lack; 1] = [(
+    &["--format", "-f"],
+    "there are no templates",
+    "tiny-docker info | grep …",
+)];
+
+/// Those of a `command`, or of Docker itself.
+pub fn of(command: Option<&str>) -> &'static [Lack] {
+    match command {
+        None => &GLOBAL,
+        Some("run") => &run::OPTIONS,
+        Some("exec") => &EXEC,
+        Some("ps") => &PS,
+        Some("inspect") => &INSPECT,
+        Some("logs") => &LOGS,
+        Some("stop") => &STOP,
+        Some("rm") => &RM,
+        Some("stats") => &STATS,
+        Some("prune") => &PRUNE,
+        Some("info") => &INFO,
+        Some(_) => &[],
+    }
+}

@@ -1,0 +1,192 @@
+//! The options of Docker's `run` that ours does not have.
+
+use super::{EXPORT, IMAGES, Lack};
+
+const NO_DAEMON: &str = "there is no daemon that could do it";
+
+pub const OPTIONS: [Lack; 33] = [
+    (
+        &["--attach", "-a", "--sig-proxy", "--detach-keys"],
+        "without -d, output and signals are always passed on",
+        "tiny-docker run -d, then logs -f ID",
+    ),
+    (
+        &["--annotation", "--label", "--label-file", "-l"],
+        "containers have no labels",
+        "--name NAME",
+    ),
+    (
+        &["--cgroup-parent"],
+        "the group of a container is below your own",
+        "systemd-run --user --scope -p Delegate=yes tiny-docker run …",
+    ),
+    (
+        &["--cgroupns", "--ipc", "--pid", "--userns", "--uts"],
+        "each container has its own namespaces; only the network can be shared",
+        "--net host",
+    ),
+    (
+        &["--cidfile"],
+        "run -d prints the id",
+        "tiny-docker run -d … >FILE",
+    ),
+    (
+        &["--cpu-period", "--cpu-quota"],
+        "the limit is a number of CPUs",
+        "--cpus NUMBER",
+    ),
+    (
+        &["--memory-swap", "--memory-swappiness"],
+        "a container with a memory limit has no swap",
+        "--memory SIZE",
+    ),
+    (
+        &["--oom-kill-disable", "--oom-score-adj"],
+        "the kernel chooses what it kills",
+        "--memory SIZE",
+    ),
+    (
+        &[
+            "--blkio-weight",
+            "--blkio-weight-device",
+            "--cpu-count",
+            "--cpu-percent",
+            "--cpu-rt-period",
+            "--cpu-rt-runtime",
+            "--cpu-shares",
+            "-c",
+            "--cpuset-cpus",
+            "--cpuset-mems",
+            "--device-read-bps",
+            "--device-read-iops",
+            "--device-write-bps",
+            "--device-write-iops",
+            "--io-maxbandwidth",
+            "--io-maxiops",
+            "--kernel-memory",
+            "--memory-reservation",
+        ],
+        "there are three limits",
+        "--memory, --cpus, --pids-limit",
+    ),
+    (
+        &["--device", "--device-cgroup-rule", "--gpus"],
+        "containers have only the usual devices",
+        "",
+    ),
+    (
+        &["--disable-content-trust", "--platform", "--pull"],
+        IMAGES,
+        EXPORT,
+    ),
+    (&["--quiet", "-q"], "nothing is pulled", "leave it out"),
+    (
+        &["--dns-search", "--dns-option", "--dns-opt"],
+        "only the servers can be chosen",
+        "--dns ADDRESS",
+    ),
+    (
+        &["--domainname"],
+        "it is part of the hostname",
+        "--hostname NAME.DOMAIN",
+    ),
+    (
+        &["--entrypoint"],
+        "there are no images, and so no entry points",
+        "tiny-docker run … COMMAND ARG…",
+    ),
+    (
+        &["--expose", "--publish-all", "-P"],
+        "ports are published one by one",
+        "-p HOST:CONTAINER",
+    ),
+    (
+        &["--group-add"],
+        "a user has the groups of the container's /etc/group",
+        "-u USER:GROUP",
+    ),
+    (
+        &[
+            "--health-cmd",
+            "--health-interval",
+            "--health-retries",
+            "--health-start-interval",
+            "--health-start-period",
+            "--health-timeout",
+            "--no-healthcheck",
+        ],
+        NO_DAEMON,
+        "tiny-docker exec ID COMMAND",
+    ),
+    (
+        &["--ip", "--ip6", "--link-local-ip", "--mac-address"],
+        "the address is assigned",
+        "tiny-docker inspect ID",
+    ),
+    (
+        &["--link", "--network-alias", "--net-alias"],
+        "containers do not find each other by name",
+        "--add-host NAME:ADDRESS",
+    ),
+    (
+        &["--isolation", "--runtime"],
+        "there is one way to run a container",
+        "leave it out",
+    ),
+    (
+        &["--log-driver", "--log-opt"],
+        "a log is always a file",
+        "tiny-docker logs ID",
+    ),
+    (
+        &["--mount"],
+        "use the short form",
+        "-v HOST:CONTAINER[:ro], or --tmpfs PATH",
+    ),
+    (
+        &["--privileged"],
+        "no single option switches all protections off",
+        "--cap-add ALL --security-opt seccomp=unconfined --security-opt no-new-privileges=false",
+    ),
+    (
+        &["--restart"],
+        NO_DAEMON,
+        "let systemd do it: tiny-docker run without -d, and Restart=always",
+    ),
+    (
+        &["--shm-size"],
+        "/dev/shm has the size of /dev, unless it is a tmpfs of its own",
+        "--tmpfs /dev/shm",
+    ),
+    (
+        &["--stop-signal"],
+        "stop always sends SIGTERM",
+        "tiny-docker kill -s SIGNAL ID",
+    ),
+    (
+        &["--stop-timeout"],
+        "it is an option of stop",
+        "tiny-docker stop -t SECONDS ID",
+    ),
+    (
+        &["--storage-opt"],
+        "a layer may grow until the disk is full",
+        "",
+    ),
+    (
+        &["--sysctl"],
+        "a container has the kernel's default settings",
+        "",
+    ),
+    (
+        &["--ulimit"],
+        "a container inherits the limits of its caller",
+        "ulimit -n NUMBER, then tiny-docker run",
+    ),
+    (&["--use-api-socket"], "there is no daemon", ""),
+    (
+        &["--volumes-from", "--volume-driver"],
+        "volumes are directories of the host",
+        "-v HOST:CONTAINER",
+    ),
+];

@@ -1,0 +1,37 @@
+//! Switches with a value, which Docker has: --rm=false, -it=true.
+
+use clap::error::{ContextKind, ErrorKind};
+use clap::{Arg, ArgAction, Command, Error};
+
+/// Whether the `error` may be that a switch has a value.
+pub fn may_have_value(error: &Error) -> bool {
+    let after_a_letter = error.get(ContextKind::InvalidArg).map(ToString::to_string);
+    error.kind() == ErrorKind::TooManyValues || after_a_letter.as_deref() == Some("-=")
+}
+
+// ANCHOR: with_values
+/// The same `command`, in which each switch takes one. Not for the help, which is easier to read without.
+pub fn with_values(command: Command) -> Command {
+    let switch = |arg: Arg| match arg.get_action() {
+        ArgAction::SetTrue => arg
+            .action(ArgAction::Set)
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true")
+            .default_value("false")
+            .value_name("true|false")
+            .value_parser(boolean),
+        _ => arg,
+    };
+    command.mut_args(switch).mut_subcommands(with_values)
+}
+// ANCHOR_END: with_values
+
+/// As Go reads it, and so Docker: strconv.ParseBool.
+fn boolean(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "True" | "TRUE" => Ok(true),
+        "0" | "f" | "F" | "false" | "False" | "FALSE" => Ok(false),
+        _ => Err("it is neither true nor false".to_owned()),
+    }
+}
