@@ -182,3 +182,15 @@ fn a_full_disk_does_not_end_what_runs() {
     assert_eq!(lines[1..], ["1", "125", "2"], "{}", seen.stderr);
     assert_snapshot!(seen.stderr.lines().filter(|line| line.contains("tiny-docker")).count(), @"1");
 }
+
+#[test]
+fn it_keeps_none_of_the_callers_locks_and_pipes() {
+    need_namespaces!();
+    let line = "exec 9>$TINY_DOCKER_ROOT/lock; flock 9; $TD run -d sleep 1000; exec 9>&-
+        flock -n $TINY_DOCKER_ROOT/lock echo free; { $TD run -d sleep 1000 9>&1; } | timeout 60 cat; echo $?";
+    let seen = shell(line);
+    let lines: Vec<_> = seen.stdout.lines().collect();
+    let _containers = [lines[0], lines[lines.len() - 2]].map(|id| Detached { id: id.to_owned() });
+    let last = lines[lines.len() - 1];
+    assert_eq!((lines[1], last), ("free", "0"), "{lines:?}");
+}

@@ -282,6 +282,16 @@ fn in_the_background_it_goes_on_and_leaves_no_zombie() {
 }
 
 #[test]
+fn in_the_background_it_keeps_none_of_the_callers_locks() {
+    need_namespaces!();
+    let container = idle(&[]);
+    let line = "exec 9>$TINY_DOCKER_ROOT/lock; flock 9; $TD exec -d ID sleep 1000; exec 9>&-
+        flock -n $TINY_DOCKER_ROOT/lock echo free";
+    let seen = shell(&line.replace("ID", &container.id));
+    assert_eq!(seen.stdout, "free\n", "{}", seen.stderr);
+}
+
+#[test]
 fn it_ends_with_the_container() {
     need_namespaces!();
     for options in [&[][..], &["-t"]] {
