@@ -6,8 +6,9 @@
 //! - all else: what it prints, where `…` stands for anything, and as a line of its own for any lines
 //! - ```` ```console,needs-strace ````: only where that program is installed (or `needs-root`, or `needs-limits`)
 
+use std::fs::{self, Permissions};
 use std::io::Read;
-use std::os::unix::process::CommandExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
@@ -17,7 +18,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use proofs::{built, can_have_namespaces, has, names, read, root, run, skip};
+use proofs::{built, can_have_namespaces, has, names, read, root, run, skip, tidy_up};
+use tempfile::TempDir;
 
 const LIMIT: Duration = Duration::from_secs(300);
 
@@ -41,13 +43,19 @@ struct Step {
 #[test]
 fn the_chapters_print_what_their_commands_print() {
     let book = root().join("book/src");
-    let mut failures = Vec::new();
-    for chapter in names(&book).iter().filter(|name| name.ends_with(".md")) {
-        match parse(chapter, &read(&book.join(chapter))) {
-            Ok(blocks) => failures.extend(check(chapter, blocks, LIMIT)),
-            Err(failure) => failures.push(failure),
-        }
-    }
+    let mut chapters = names(&book);
+    chapters.retain(|name| name.ends_with(".md"));
+    let read_and_check = |chapter: &String| match parse(chapter, &read(&book.join(chapter))) {
+        Ok(blocks) => check(chapter, blocks, LIMIT),
+        Err(failure) => vec![failure],
+    };
+    // Side by side: most of a chapter's time is waiting.
+    let failures: Vec<_> = thread::scope(|scope| {
+        let check = |chapter| scope.spawn(move || read_and_check(chapter));
+        let checks: Vec<_> = chapters.iter().map(check).collect();
+        let checked = checks.into_iter().map(|check| check.join().unwrap());
+        checked.flatten().collect()
+    });
     assert!(failures.is_empty(), "\n\n{}\n", failures.join("\n\n"));
 }
 
@@ -132,7 +140,7 @@ fn check(chapter: &str, mut blocks: Vec<Block>, limit: Duration) -> Vec<String> 
         )];
     }
 
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = scratch();
     let end = format!("=== {} ", scratch.path().display());
     // After each command a line tells us so, and leaves $? alone.
     let mut script = "shopt -s expand_aliases\nexec 2>&1\n".to_owned();
@@ -154,6 +162,7 @@ fn check(chapter: &str, mut blocks: Vec<Block>, limit: Duration) -> Vec<String> 
     }
     let last = format!("{end}{}\n", steps.len().wrapping_sub(1));
     let output = bash(&script, scratch.path(), &last, limit);
+    tidy_up(scratch.path());
 
     let mut failures = Vec::new();
     let mut rest = output.as_str();
@@ -179,6 +188,17 @@ fn check(chapter: &str, mut blocks: Vec<Block>, limit: Duration) -> Vec<String> 
         rest = more;
     }
     failures
+}
+
+/// A directory for what a chapter makes: in `state`, where the programs keep all, and in `tmp`, for mktemp(1).
+fn scratch() -> TempDir {
+    let scratch = tempfile::tempdir().unwrap();
+    for (name, mode) in [("state", 0o700), ("tmp", 0o1777), ("", 0o755)] {
+        let directory = scratch.path().join(name);
+        fs::create_dir_all(&directory).unwrap();
+        fs::set_permissions(directory, Permissions::from_mode(mode)).unwrap();
+    }
+    scratch
 }
 
 /// Whether this machine has what a block needs: `limits` are there where we may make a cgroup.
@@ -213,15 +233,17 @@ fn with_programs_in(built: &Path, command: &str) -> String {
 }
 
 /// Runs a script until it prints `last`, or ends. Leaves none of its processes.
-fn bash(script: &str, state: &Path, last: &str, limit: Duration) -> String {
-    let mut bash = Command::new("bash");
-    bash.args(["--noprofile", "--norc", "-c", script])
+fn bash(script: &str, scratch: &Path, last: &str, limit: Duration) -> String {
+    // Without a terminal, so that all is as it is without us at one.
+    let mut bash = Command::new("setsid");
+    bash.args(["bash", "--noprofile", "--norc", "-c", script])
         .current_dir(root());
-    bash.env("TINY_DOCKER_ROOT", state)
+    bash.env("TINY_DOCKER_ROOT", scratch.join("state"))
+        .env("TMPDIR", scratch.join("tmp"))
         .envs([("LC_ALL", "C"), ("TERM", "xterm")]);
     bash.env_remove("BASH_ENV").env_remove("RUST_BACKTRACE");
     bash.stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut bash = bash.process_group(0).spawn().unwrap();
+    let mut bash = bash.spawn().unwrap();
 
     let mut stdout = bash.stdout.take().unwrap();
     let (send, receive) = mpsc::channel();

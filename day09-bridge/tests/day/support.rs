@@ -1,8 +1,8 @@
 //! What the tests share: typing commands as a user would, and looking at what comes back.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::Write;
-use std::os::unix::fs::{chown, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
 use nix::unistd::{AccessFlags, Pid, access, geteuid};
-use tempfile::TempDir;
+use tempfile::{Builder, TempDir};
 
 /// The program under test.
 pub const TINY_DOCKER: &str = env!(concat!("CARGO_BIN_EXE_", env!("CARGO_PKG_NAME")));
@@ -83,7 +83,7 @@ pub fn shell(line: &str) -> Seen {
 pub fn state() -> PathBuf {
     // Each test has a thread of its own, and its directory goes with it.
     thread_local! {
-        static OWN: Own = Own(TempDir::new().unwrap());
+        static OWN: Own = Own(TempDir::new_in(place()).unwrap());
     }
     own_network();
     OWN.with(|Own(own)| {
@@ -132,6 +132,26 @@ impl Drop for Own {
             fs::remove_dir_all(own).is_ok() || !own.exists()
         });
     }
+}
+
+/// The directory for all that these tests make. When they have ended, in whatever way, nothing of it is left.
+fn place() -> &'static Path {
+    static PLACE: OnceLock<(PathBuf, Child)> = OnceLock::new();
+    let (place, _) = PLACE.get_or_init(|| {
+        let everybody = Permissions::from_mode(0o755);
+        let place = Builder::new().permissions(everybody).tempdir().unwrap();
+        let place = place.keep();
+        // All of it, from now on.
+        let _ = tempfile::env::override_temp_dir(&place);
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/day/tidy_up.sh");
+        // Apart from us, so that it does not hear Ctrl-C.
+        let mut sh = Command::new("sh");
+        sh.arg(script).arg(&place).process_group(0);
+        sh.stdin(Stdio::piped());
+        sh.stdout(Stdio::null()).stderr(Stdio::null());
+        (place, sh.spawn().unwrap())
+    });
+    place
 }
 
 /// A state directory with the default rootfs, which takes a while to build.
