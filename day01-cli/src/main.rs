@@ -20,6 +20,7 @@ compile_error!("tiny-docker is made of parts of Linux: build it there, on x86_64
 
 // ANCHOR: main
 fn main() -> ExitCode {
+    signals::expect_children();
     let outcome = dispatch(Cli::parse());
     outcome.unwrap_or_else(|failure| failure.report()).into()
 }

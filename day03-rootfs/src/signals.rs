@@ -3,29 +3,49 @@
 use std::io;
 
 use anyhow::{Context, Result};
-use nix::sys::signal::{SigHandler, SigSet, Signal, kill, signal};
+use nix::errno::Errno;
+use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
 
-/// What is passed on to the command.
-const PASSED_ON: [Signal; 6] = [
-    Signal::SIGHUP,
-    Signal::SIGINT,
-    Signal::SIGQUIT,
-    Signal::SIGUSR1,
-    Signal::SIGUSR2,
-    Signal::SIGTERM,
+/// What is not passed on: the kernel's answers to mistakes of the runtime's own, and what stops a job as a whole.
+const LEFT_ALONE: [Signal; 12] = [
+    Signal::SIGABRT,
+    Signal::SIGBUS,
+    Signal::SIGFPE,
+    Signal::SIGILL,
+    Signal::SIGPIPE,
+    Signal::SIGSEGV,
+    Signal::SIGSYS,
+    Signal::SIGTRAP,
+    Signal::SIGTSTP,
+    Signal::SIGTTIN,
+    Signal::SIGTTOU,
+    Signal::SIGURG,
 ];
 
+/// What a terminal sends to every process in its foreground or background: for a key, a new size, a read, a write.
+const FROM_TERMINAL: [i32; 6] = [
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGTSTP,
+    libc::SIGTTIN,
+    libc::SIGTTOU,
+    libc::SIGWINCH,
+];
+
+/// A caller that ignores SIGCHLD hands that on to us. Then the kernel would not keep a child's end for us to ask about.
+pub fn expect_children() {
+    // SAFETY: no handler is installed.
+    let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
+}
+
 // ANCHOR: hold
-/// From here on none of them ends the runtime: they queue up in the descriptor that is returned, together with
+/// From here on no other signal ends the runtime: they queue up in the descriptor that is returned, together with
 /// SIGCHLD, which tells of the child's end.
 pub fn hold() -> Result<SignalFd> {
-    let mut held = SigSet::from_iter(PASSED_ON);
-    held.add(Signal::SIGCHLD);
-    // A caller that ignores SIGCHLD hands that on, and then there is none.
-    // SAFETY: no handler is installed.
-    unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) }.context("cannot reset SIGCHLD")?;
+    let mut held = SigSet::all();
+    LEFT_ALONE.iter().for_each(|signal| held.remove(*signal));
     held.thread_block().context("cannot block signals")?;
     SignalFd::with_flags(&held, SfdFlags::SFD_CLOEXEC).context("cannot create a signalfd")
 }
@@ -42,12 +62,20 @@ pub fn pass_on(signals: &SignalFd, child: Pid) -> Result<()> {
     let Some(info) = signals.read_signal().context("cannot read a signal")? else {
         return Ok(());
     };
-    let signal = Signal::try_from(info.ssi_signo as i32).context("cannot read a signal")?;
+    let signal = info.ssi_signo as i32;
     // Ctrl-C comes from the kernel, to every process in the terminal's foreground: the command has had it.
-    let from_keyboard = info.ssi_code == libc::SI_KERNEL;
-    if signal != Signal::SIGCHLD && !from_keyboard {
-        kill(child, signal).with_context(|| format!("cannot pass {signal} on"))?;
+    let from_terminal = info.ssi_code == libc::SI_KERNEL && FROM_TERMINAL.contains(&signal);
+    if signal != libc::SIGCHLD && !from_terminal {
+        send(signal, child)?;
     }
     Ok(())
 }
 // ANCHOR_END: pass_on
+
+/// kill(2). (nix's does not know the real-time signals.)
+fn send(signal: i32, child: Pid) -> Result<()> {
+    // SAFETY: kill(2) takes two numbers.
+    let sent = Errno::result(unsafe { libc::kill(child.as_raw(), signal) });
+    sent.map(drop)
+        .with_context(|| format!("cannot pass signal {signal} on"))
+}

@@ -8,7 +8,7 @@ use std::process::exit;
 use anyhow::{Context, Result};
 use libc::STDERR_FILENO;
 use nix::sys::prctl::set_name;
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::SigSet;
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::{ForkResult, Pid, close, fork};
 
@@ -19,7 +19,7 @@ use crate::signals;
 /// Returns in a new process, which becomes the command. PID 1 stays, and ends as that one does.
 pub fn start() -> Result<()> {
     // Blocked, a signal waits to be read. One that is neither handled nor blocked does not even reach PID 1.
-    let all = SigSet::from_iter(Signal::iterator());
+    let all = SigSet::all();
     all.thread_block().context("cannot block signals")?;
     // SAFETY: this process has one thread.
     match unsafe { fork() }.context("cannot fork")? {

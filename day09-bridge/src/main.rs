@@ -46,6 +46,7 @@ compile_error!("tiny-docker is made of parts of Linux: build it there, on x86_64
 
 // ANCHOR: main
 fn main() -> ExitCode {
+    signals::expect_children();
     // The container's side of `run` gets its orders through a socket, not from a command line.
     let is_child = env::args_os().nth(1).is_some_and(|word| word == "child");
     let outcome = if is_child {

@@ -90,6 +90,7 @@ compile_error!("tiny-docker is made of parts of Linux: build it there, on x86_64
 
 // ANCHOR: main
 fn main() -> ExitCode {
+    signals::expect_children();
     // The container's side of `run` and `exec` gets its orders through a socket, not from a command line.
     let role = env::args_os().nth(1);
     let outcome = match role.as_ref().and_then(|role| role.to_str()) {

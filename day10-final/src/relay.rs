@@ -9,7 +9,6 @@ use anyhow::{Context, Error, Result};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::Signal;
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::Pid;
 
@@ -102,12 +101,12 @@ impl Relay {
     /// Does what the next signal wants, and returns the exit code where that tells of the child's end.
     fn heed(&self, signals: &SignalFd, child: Pid) -> Result<Option<u8>> {
         match signals::next(signals)?.0 {
-            Signal::SIGCHLD => {
+            libc::SIGCHLD => {
                 let ended = ended(child).context("cannot wait for the command")?;
                 return Ok(ended.map(|(_, status)| exit_code(status)));
             }
             // The kernel tells the container's foreground of the new size.
-            Signal::SIGWINCH => {
+            libc::SIGWINCH => {
                 let terminal = self.printed.as_ref().map(|lane| &lane.from);
                 terminal.map(pty::copy_size).transpose()?;
             }
@@ -172,7 +171,7 @@ impl Relay {
                 self.carry_printed();
             }
             // With the command gone, the runtime itself is meant.
-            let about_others = [Signal::SIGCHLD, Signal::SIGWINCH];
+            let about_others = [libc::SIGCHLD, libc::SIGWINCH];
             if signal && !about_others.contains(&signals::next(signals)?.0) {
                 break;
             }

@@ -3,30 +3,49 @@
 use std::io;
 
 use anyhow::{Context, Result};
-use nix::sys::signal::{SigHandler, SigSet, Signal, kill, signal};
+use nix::errno::Errno;
+use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
 
-/// What is passed on to the command.
-const PASSED_ON: [Signal; 7] = [
-    Signal::SIGHUP,
-    Signal::SIGINT,
-    Signal::SIGQUIT,
-    Signal::SIGUSR1,
-    Signal::SIGUSR2,
-    Signal::SIGTERM,
-    Signal::SIGWINCH,
+/// What is not passed on: the kernel's answers to mistakes of the runtime's own, and what stops a job as a whole.
+const LEFT_ALONE: [Signal; 12] = [
+    Signal::SIGABRT,
+    Signal::SIGBUS,
+    Signal::SIGFPE,
+    Signal::SIGILL,
+    Signal::SIGPIPE,
+    Signal::SIGSEGV,
+    Signal::SIGSYS,
+    Signal::SIGTRAP,
+    Signal::SIGTSTP,
+    Signal::SIGTTIN,
+    Signal::SIGTTOU,
+    Signal::SIGURG,
 ];
 
+/// What a terminal sends to every process in its foreground or background: for a key, a new size, a read, a write.
+const FROM_TERMINAL: [i32; 6] = [
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGTSTP,
+    libc::SIGTTIN,
+    libc::SIGTTOU,
+    libc::SIGWINCH,
+];
+
+/// A caller that ignores SIGCHLD hands that on to us. Then the kernel would not keep a child's end for us to ask about.
+pub fn expect_children() {
+    // SAFETY: no handler is installed.
+    let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
+}
+
 // ANCHOR: hold
-/// From here on none of them ends the runtime: they queue up in the descriptor that is returned, together with
+/// From here on no other signal ends the runtime: they queue up in the descriptor that is returned, together with
 /// SIGCHLD, which tells of the child's end.
 pub fn hold() -> Result<SignalFd> {
-    let mut held = SigSet::from_iter(PASSED_ON);
-    held.add(Signal::SIGCHLD);
-    // A caller that ignores SIGCHLD hands that on, and then there is none.
-    // SAFETY: no handler is installed.
-    unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) }.context("cannot reset SIGCHLD")?;
+    let mut held = SigSet::all();
+    LEFT_ALONE.iter().for_each(|signal| held.remove(*signal));
     held.thread_block().context("cannot block signals")?;
     SignalFd::with_flags(&held, SfdFlags::SFD_CLOEXEC).context("cannot create a signalfd")
 }
@@ -50,28 +69,32 @@ pub fn end_with_the_reader() -> Result<()> {
 /// Ctrl-C comes from the kernel, to every process in the terminal's foreground. `at_keyboard` are those who have to be
 /// told of it, since they are not there.
 pub fn pass_on(signals: &SignalFd, child: Pid, at_keyboard: Option<Pid>) -> Result<()> {
-    let (signal, from_keyboard) = next(signals)?;
-    let whom = if from_keyboard {
+    let (signal, from_terminal) = next(signals)?;
+    let whom = if from_terminal {
         at_keyboard
     } else {
         Some(child)
     };
-    match whom.filter(|_| signal != Signal::SIGCHLD) {
+    match whom.filter(|_| signal != libc::SIGCHLD) {
         Some(whom) => send(signal, whom),
         None => Ok(()),
     }
 }
 
-/// Waits for the next signal, and tells whether it comes from the kernel: where it is not SIGCHLD, from a terminal.
-pub fn next(signals: &SignalFd) -> Result<(Signal, bool)> {
+/// Waits for the next signal, and tells whether it comes from the kernel, to all in the terminal's foreground.
+pub fn next(signals: &SignalFd) -> Result<(i32, bool)> {
     let info = signals.read_signal().context("cannot read a signal")?;
     let info = info.context("cannot read a signal")?;
-    let signal = Signal::try_from(info.ssi_signo as i32).context("cannot read a signal")?;
-    Ok((signal, info.ssi_code == libc::SI_KERNEL))
-}
-
-/// Sends `signal` to `child`.
-pub fn send(signal: Signal, child: Pid) -> Result<()> {
-    kill(child, signal).with_context(|| format!("cannot pass {signal} on"))
+    let signal = info.ssi_signo as i32;
+    let from_terminal = info.ssi_code == libc::SI_KERNEL && FROM_TERMINAL.contains(&signal);
+    Ok((signal, from_terminal))
 }
 // ANCHOR_END: pass_on
+
+/// kill(2). (nix's does not know the real-time signals.)
+pub fn send(signal: i32, child: Pid) -> Result<()> {
+    // SAFETY: kill(2) takes two numbers.
+    let sent = Errno::result(unsafe { libc::kill(child.as_raw(), signal) });
+    sent.map(drop)
+        .with_context(|| format!("cannot pass signal {signal} on"))
+}

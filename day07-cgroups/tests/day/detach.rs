@@ -49,6 +49,13 @@ fn what_cannot_start_says_so_and_leaves_nothing() {
 }
 
 #[test]
+fn a_caller_that_ignores_sigchld_hears_that_it_cannot_start() {
+    need_namespaces!();
+    let seen = shell("timeout 30 env --ignore-signal=CHLD $TD run -d no-such-command; echo $?");
+    assert_eq!(seen.stdout, "127\n", "{}", seen.stderr);
+}
+
+#[test]
 fn its_exit_code_is_kept() {
     need_namespaces!();
     let container = Detached::start(&["sh", "-c", "exit 9"]);

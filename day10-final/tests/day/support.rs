@@ -217,6 +217,12 @@ impl Running {
     pub fn pid(&self) -> i32 {
         self.0.id() as i32
     }
+
+    /// Sends it a signal, by number: nix does not know all of them.
+    pub fn signal(&self, signal: i32) {
+        // SAFETY: kill(2) takes two numbers.
+        assert_eq!(unsafe { libc::kill(self.pid(), signal) }, 0);
+    }
 }
 
 impl Drop for Running {
