@@ -88,14 +88,16 @@ fn build(root: &Path) -> Result<()> {
     }
 
     let mut copies = HashMap::new();
+    let mut programs = Vec::new();
     for name in PROGRAMS.split_whitespace() {
         let Some(program) = find_program(name) else {
             continue;
         };
         copy(&program, &root.join("bin").join(name), &mut copies)?;
-        for library in libraries(&program)? {
-            copy(&library, &inside(root, &library), &mut copies)?;
-        }
+        programs.push(program);
+    }
+    for library in libraries(&programs)? {
+        copy(&library, &inside(root, &library), &mut copies)?;
     }
     for file in UNSEEN.map(Path::new) {
         if file.exists() {
@@ -123,16 +125,22 @@ fn find_program(name: &str) -> Option<PathBuf> {
 }
 
 // ANCHOR: libraries
-/// The shared libraries that `program` loads, and the loader itself: ldd(1).
-fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
+/// The shared libraries that `programs` load, and the loader itself: ldd(1).
+fn libraries(programs: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let ldd = Command::new("ldd")
-        .arg(program)
+        .args(programs)
         .output()
         .context("cannot run ldd")?;
     let listing = String::from_utf8_lossy(&ldd.stdout);
-    // As in "libc.so.6 => /lib/libc.so.6 (0x…)" and "/lib64/ld-linux-x86-64.so.2 (0x…)".
+    // musl's ldd looks at one program, and does not name it.
+    if programs.len() > 1 && !listing.contains(":\n") {
+        let each: Result<Vec<_>> = programs.chunks(1).map(libraries).collect();
+        return Ok(each?.concat());
+    }
+    // As in "\tlibc.so.6 => /lib/libc.so.6 (0x…)" and "\t/lib64/ld-linux-x86-64.so.2 (0x…)", below "/bin/sh:".
     let path = |line: &str| {
-        line.split_whitespace()
+        line.strip_prefix('\t')?
+            .split_whitespace()
             .find(|word| word.starts_with('/'))
             .map(PathBuf::from)
     };

@@ -62,6 +62,16 @@ fn fifty_first_containers_can_start_at_once() {
 }
 
 #[test]
+fn an_ldd_that_looks_at_one_program_will_do() {
+    need_namespaces!();
+    let home = TempDir::new().unwrap();
+    let script = "printf '#!/bin/sh\nexec /usr/bin/ldd \"$1\"\n' >ldd; chmod +x ldd
+        PATH=$PWD:$PATH TINY_DOCKER_ROOT=$PWD/state $TD run bash -c 'echo bash runs'";
+    let seen = shell(&format!("cd {}; {script}", home.path().display()));
+    assert_eq!(seen.stdout, "bash runs\n", "{}", seen.stderr);
+}
+
+#[test]
 fn the_hosts_files_are_out_of_sight() {
     need_namespaces!();
     let directory = TempDir::new().unwrap();
