@@ -1,7 +1,7 @@
 //! What `stop` does, and what it does not.
 
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 
 use crate::need_namespaces;
 use crate::support::{
-    Detached, Running, only_record, processes_with, see, shell, tiny_docker, wait_until,
+    Detached, Running, Seen, only_record, processes_with, see, shell, tiny_docker, wait_until,
 };
 
 /// Ends of SIGTERM with exit code 5, once it has said "ready".
@@ -69,15 +69,29 @@ fn the_default_is_ten_seconds() {
 #[test]
 fn several_share_the_wait_and_a_wrong_one_is_named() {
     need_namespaces!();
+    let script = "trap 'echo asked' TERM; echo ready; while :; do sleep 0.1; done";
     let containers: Vec<_> = (0..5)
-        .map(|_| Detached::start(&["sleep", "1000"]))
+        .map(|_| Detached::start(&["sh", "-c", script]))
         .collect();
-    let mut arguments = vec!["stop", "-t", "2", "nope"];
+    let all_say = |text: &str| {
+        let logs = containers.iter().map(|container| container.log());
+        wait_until(text, || {
+            let mut logs = logs.clone().map(|log| fs::read_to_string(log).unwrap());
+            logs.all(|log| log == text)
+        });
+    };
+    all_say("ready\n");
+    let mut arguments = vec!["stop", "-t", "1000", "nope"];
     arguments.extend(containers.iter().map(|container| container.id.as_str()));
-    let start = Instant::now();
-    let seen = see(&arguments);
-    // One after the other they would take ten.
-    assert!(start.elapsed() < Duration::from_secs(9));
+    let mut stop = tiny_docker(&arguments);
+    stop.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let stop = stop.spawn().unwrap();
+    // One after the other, the second would be asked after a thousand seconds.
+    all_say("ready\nasked\n");
+    for container in &containers {
+        kill(Pid::from_raw(container.pid()), Signal::SIGKILL).unwrap();
+    }
+    let seen: Seen = stop.wait_with_output().unwrap().into();
     assert_eq!(seen.code, Some(1));
     assert_eq!(seen.stdout.lines().count(), 5);
     assert_snapshot!(seen.stderr, @"tiny-docker: cannot stop nope: no such container: ids have up to 12 digits, 0 to 9 and a to f");

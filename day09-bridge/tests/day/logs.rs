@@ -37,7 +37,7 @@ fn logs_shows_what_went_to_stdout_and_stderr() {
 #[test]
 fn the_log_is_kept_byte_for_byte() {
     need_namespaces!();
-    let script = "head -c 268435456 /dev/urandom | tee /tmp/copy; sha256sum </tmp/copy >/tmp/sum; rm /tmp/copy";
+    let script = "head -c 67108864 /dev/urandom | tee /tmp/copy; sha256sum </tmp/copy >/tmp/sum; rm /tmp/copy";
     let script = script.replace("/tmp/", &format!("/tmp/{}-", std::process::id()));
     let container = Detached::start(&["sh", "-c", &script]);
     let seen = shell(&format!(
@@ -48,7 +48,7 @@ fn the_log_is_kept_byte_for_byte() {
     let sum = state().join(format!("rootfs/default/tmp/{}-sum", std::process::id()));
     let expected = fs::read_to_string(&sum).unwrap();
     fs::remove_file(sum).unwrap();
-    assert_eq!(fs::metadata(container.log()).unwrap().len(), 268_435_456);
+    assert_eq!(fs::metadata(container.log()).unwrap().len(), 67_108_864);
     assert_eq!(seen.stdout, expected.repeat(3));
 }
 

@@ -2,7 +2,6 @@
 
 use insta::assert_snapshot;
 use std::fs;
-use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::support::{Detached, Seen, as_ordinary_user, can_have_namespaces, own_network, see};
@@ -75,11 +74,9 @@ fn what_a_user_may_not_do_has_a_reason_and_a_hint() {
 }
 
 #[test]
-fn info_is_quick_and_works_where_little_is_there() {
+fn info_works_where_little_is_there() {
     own_network();
-    let start = Instant::now();
     let seen = see(&["--root", "/proc/nowhere", "info"]);
-    assert!(start.elapsed() < Duration::from_secs(5));
     assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
     let records = "records                     no: cannot write to /proc: ";
     assert!(seen.stdout.contains(records), "{}", seen.stdout);

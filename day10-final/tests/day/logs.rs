@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::process::Stdio;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use insta::assert_snapshot;
 use nix::sys::signal::{Signal, kill};
@@ -39,7 +39,7 @@ fn logs_shows_what_went_to_stdout_and_stderr() {
 #[test]
 fn the_log_is_kept_byte_for_byte() {
     need_namespaces!();
-    let script = "head -c 268435456 /dev/urandom | tee /tmp/copy; sha256sum </tmp/copy >/tmp/sum; rm /tmp/copy";
+    let script = "head -c 67108864 /dev/urandom | tee /tmp/copy; sha256sum </tmp/copy >/tmp/sum; rm /tmp/copy";
     let script = script.replace("/tmp/", &format!("/tmp/{}-", std::process::id()));
     let container = Detached::start(&["sh", "-c", &script]);
     let seen = shell(&format!(
@@ -52,7 +52,7 @@ fn the_log_is_kept_byte_for_byte() {
         .join(format!("tmp/{}-sum", std::process::id()));
     let expected = fs::read_to_string(&sum).unwrap();
     fs::remove_file(sum).unwrap();
-    assert_eq!(fs::metadata(container.log()).unwrap().len(), 268_435_456);
+    assert_eq!(fs::metadata(container.log()).unwrap().len(), 67_108_864);
     assert_eq!(seen.stdout, expected.repeat(3));
 }
 
@@ -363,18 +363,15 @@ fn the_tail_can_be_followed() {
 }
 
 #[test]
-fn the_tail_of_gigabytes_costs_nothing() {
+fn the_tail_of_terabytes_costs_nothing() {
     need_namespaces!();
     let container = Detached::start(&["true"]);
     container.wait_for_its_end();
-    // Ten gigabytes, of which the disk has almost nothing: with holes, which read as zeros.
+    // Four terabytes, of which the disk has almost nothing: with holes, which read as zeros, for a quarter of an hour.
     let log = File::options().write(true).open(container.log()).unwrap();
-    log.set_len(10_000_000_000).unwrap();
-    log.write_all_at(b"\nlast line\n", 10_000_000_000).unwrap();
-    let start = Instant::now();
-    assert_eq!(
-        see(&["logs", "-n", "1", &container.id]).stdout,
-        "last line\n"
-    );
-    assert!(start.elapsed() < Duration::from_secs(2));
+    log.set_len(4_000_000_000_000).unwrap();
+    log.write_all_at(b"\nlast line\n", 4_000_000_000_000)
+        .unwrap();
+    let seen = shell(&format!("timeout 60 $TD logs -n 1 {}", container.id));
+    assert_eq!((seen.code, seen.stdout.as_str()), (Some(0), "last line\n"));
 }

@@ -2,7 +2,6 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, UdpSocket};
-use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 use nix::sys::signal::{Signal, kill};
@@ -167,9 +166,7 @@ fn what_has_ended_uses_nothing() {
 fn a_wrong_id_is_an_error_and_nothing_else() {
     need_namespaces!();
     see(&["run", "--name", "gone", "true"]);
-    let start = Instant::now();
     let seen = see(&["stats", "gone", "nope"]);
-    assert!(start.elapsed() < Duration::from_secs(1));
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(1), ""));
     assert_snapshot!(seen.stderr, @"
     tiny-docker: cannot show what nope uses: no such container
@@ -210,10 +207,8 @@ fn it_goes_on_and_hears_of_new_containers() {
 #[test]
 fn a_reader_that_has_enough_ends_it_quietly() {
     need_namespaces!();
-    let start = Instant::now();
-    let seen = shell("timeout 60 $TD stats | head -1");
-    assert_eq!(seen.stderr, "");
-    assert!(start.elapsed() < Duration::from_secs(50));
+    let seen = shell("(timeout 60 $TD stats; echo code $? >&2) | head -1");
+    assert_eq!(seen.stderr, "code 141\n", "not of SIGPIPE");
     assert!(
         seen.stdout.starts_with("CONTAINER ID   NAME"),
         "{}",
