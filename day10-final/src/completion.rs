@@ -9,40 +9,99 @@ use clap_complete::{Shell, generate};
 use crate::cli::Cli;
 
 // ANCHOR: containers
-/// clap knows the words, but not which containers there are: bash asks `ps`, which puts the name last.
-const CONTAINERS: &str = r#"
+/// clap knows the words, but not which containers there are. The shell asks `ps`, which puts the name last.
+///
+/// A line that is completed is executed next. So whatever has not the form of a name is left out, and no name is ever
+/// expanded: compgen -W, for one, would execute a name like $(reboot).
+const IN_BASH: &str = r#"
 _tiny_docker_containers() {
     _tiny_docker "$@"
-    local word
+    local word which=none container
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case "$word" in
             run) return ;;
-            exec | inspect | kill | logs | rm | stats | stop | wait)
-                local containers=$(tiny-docker ps -a 2>/dev/null | awk 'NR > 1 { print $1, $NF }')
-                COMPREPLY+=($(compgen -W "$containers" -- "$2"))
-                return ;;
+            exec | kill | stats | stop) which= && break ;;
+            inspect | logs | rm | wait) which=-a && break ;;
         esac
     done
+    [[ $which == none ]] && return
+    while read -r container; do
+        [[ $container == "$2"* ]] && COMPREPLY+=("$container")
+    done < <(tiny-docker ps $which 2>/dev/null | NAMES)
 }
 complete -F _tiny_docker_containers -o nosort -o bashdefault -o default tiny-docker
 "#;
+
+const IN_ZSH: &str = r#"
+_tiny-docker_containers() {
+    local which=-a
+    case $curcontext in
+        (*-command-(exec|kill|stats|stop):*) which= ;;
+    esac
+    local -a containers
+    containers=(${(f)"$(tiny-docker ps $which 2>/dev/null | NAMES)"})
+    compadd -- $containers
+}
+"#;
+
+const IN_FISH: &str = r#"
+function __tiny_docker_containers
+    tiny-docker ps $argv 2>/dev/null | NAMES
+end
+complete -c tiny-docker -n "__fish_tiny_docker_using_subcommand exec kill stats stop" -f -a "(__tiny_docker_containers)"
+complete -c tiny-docker -n "__fish_tiny_docker_using_subcommand inspect logs rm wait" -f -a "(__tiny_docker_containers -a)"
+"#;
+
+/// In place of NAMES: what makes the ids and names of the table that `ps` prints.
+const NAMES: &str =
+    r#"awk 'NR > 1 { print $1; print $NF }' | env LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9_.-]*'"#;
 // ANCHOR_END: containers
 
 // ANCHOR: print
 /// Prints the script for `shell`.
 pub fn print(shell: Shell) -> Result<u8> {
     // In bash, clap's scripts lose the options of a program with a hyphen in its name: clap's issue 6421.
-    let (name, more) = match shell {
-        Shell::Bash => ("tiny_docker", CONTAINERS),
-        _ => ("tiny-docker", ""),
+    let name = match shell {
+        Shell::Bash => "tiny_docker",
+        _ => "tiny-docker",
     };
+    let command = without_hidden(name);
     let mut script = Vec::new();
-    generate(shell, &mut without_hidden(name), name, &mut script);
-    script.extend(more.as_bytes());
-    io::stdout().write_all(&script).context("cannot print")?;
+    generate(shell, &mut command.clone(), name, &mut script);
+    let script = String::from_utf8(script).context("cannot print")?;
+    let script = match shell {
+        Shell::Bash => script + IN_BASH,
+        Shell::Fish => script + IN_FISH,
+        Shell::Zsh => for_zsh(script, &command),
+        _ => script,
+    };
+    let script = script.replace("NAMES", NAMES);
+    write!(io::stdout(), "{script}").context("cannot print")?;
     Ok(0)
 }
 // ANCHOR_END: print
+
+// ANCHOR: zsh
+/// To zsh, a colon ends the name of a value, and what follows is a command, which it executes: "_arguments" in
+/// zshcompsys(1). clap does not escape it.
+fn for_zsh(mut script: String, command: &Command) -> String {
+    let options = |command: &Command| command.get_arguments().cloned().collect::<Vec<_>>();
+    for option in command.get_subcommands().flat_map(options) {
+        for name in option.get_value_names().unwrap_or_default() {
+            let escaped = name.replace(':', r"\:");
+            script = script.replace(&format!("]:{name}:"), &format!("]:{escaped}:"));
+        }
+    }
+    // Its first line has to stay the first.
+    let script = script.replacen('\n', IN_ZSH, 1);
+    let is_id = |line: &str| line.starts_with("':id -- ") || line.starts_with("'*::ids -- ");
+    let lines = script.lines().map(|line| match is_id(line) {
+        true => line.replace(":_default'", ":_tiny-docker_containers'") + "\n",
+        false => line.to_owned() + "\n",
+    });
+    lines.collect()
+}
+// ANCHOR_END: zsh
 
 /// What the help does not show, the script would offer.
 fn without_hidden(name: &'static str) -> Command {

@@ -81,7 +81,10 @@ Examples:
 
 pub const COMPLETION: &str = "\
 Examples:
-  source <(tiny-docker completion bash)      # for this shell: bash completes containers, too
-  tiny-docker completion bash >~/.local/share/bash-completion/completions/tiny-docker
-  tiny-docker completion zsh >~/.zfunc/_tiny-docker      # a directory in $fpath
-  tiny-docker completion fish >~/.config/fish/completions/tiny-docker.fish";
+  source <(tiny-docker completion bash)      # for this shell
+  mkdir -p ~/.local/share/bash-completion/completions && \
+tiny-docker completion bash >~/.local/share/bash-completion/completions/tiny-docker
+  mkdir -p ~/.zfunc && tiny-docker completion zsh >~/.zfunc/_tiny-docker
+  mkdir -p ~/.config/fish/completions && tiny-docker completion fish >~/.config/fish/completions/tiny-docker.fish
+
+zsh looks in ~/.zfunc if ~/.zshrc says, before compinit: fpath=(~/.zfunc $fpath)";

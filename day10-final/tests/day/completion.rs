@@ -1,9 +1,16 @@
 //! The shell completes what is typed.
 
-use crate::need_namespaces;
-use crate::support::{Detached, Seen, TINY_DOCKER, see, skip, state};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+
+use rexpect::session::{PtySession, spawn_command};
+use tempfile::TempDir;
+
+use crate::help::examples;
+use crate::need_namespaces;
+use crate::support::{Detached, Seen, TINY_DOCKER, see, skip, state};
 
 /// What a real bash offers where the last of `words` is about to be completed. None without a bash.
 fn offered(words: &[&str]) -> Option<String> {
@@ -59,4 +66,186 @@ fn what_the_help_hides_is_not_offered() {
         assert!(script.contains("prune"), "{shell}: {script}");
         assert!(!script.contains("tidy"), "{shell}: {script}");
     }
+}
+
+/// How each shell is told what `completion` prints, where the help's examples have put it in a fresh home.
+const SHELLS: [(&str, &str, &str); 3] = [
+    (
+        "bash",
+        ".bashrc",
+        "PS1='type: '; . ~/.local/share/bash-completion/completions/tiny-docker\n",
+    ),
+    (
+        "zsh",
+        ".zshrc",
+        "PS1='type: '; fpath=(~/.zfunc $fpath); autoload -U compinit; compinit -u\n",
+    ),
+    (
+        "fish",
+        ".config/fish/config.fish",
+        "function fish_prompt; printf 'type: '; end\n",
+    ),
+];
+
+/// Somebody's home, with a program in their PATH that is called tiny-docker.
+struct Home(TempDir);
+
+impl Home {
+    fn new(tiny_docker: &str) -> Self {
+        let home = Self(TempDir::new().unwrap());
+        home.program("tiny-docker", tiny_docker);
+        let lines = examples(&["completion"]);
+        assert_eq!(lines.iter().filter(|line| line.contains(" >")).count(), 3);
+        for line in lines {
+            let mut bash = home.shell("sh");
+            let seen: Seen = bash.args(["-c", &line]).output().unwrap().into();
+            let known = line.starts_with("source ");
+            assert!(known || seen.code == Some(0), "{line}: {}", seen.stderr);
+        }
+        home
+    }
+
+    /// A script of this `name` in their PATH.
+    fn program(&self, name: &str, script: &str) {
+        let bin = self.0.path().join("bin");
+        fs::create_dir_all(&bin).unwrap();
+        fs::write(bin.join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(bin.join(name), Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn shell(&self, name: &str) -> Command {
+        let bin = self.0.path().join("bin");
+        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+        let mut shell = Command::new(name);
+        shell.current_dir(self.0.path()).env_clear();
+        shell.env("PATH", path).env("HOME", self.0.path());
+        shell.env("TERM", "xterm").env("TD", TINY_DOCKER);
+        shell.env("TINY_DOCKER_ROOT", state());
+        shell
+    }
+
+    /// What is in the line when `typed` and a tab have been typed, as <word><word>, and all that was shown.
+    fn complete(&self, user: &mut PtySession, typed: &str) -> (String, String) {
+        user.send(&format!("{typed}\t")).unwrap();
+        // To the beginning of the line.
+        user.send("\x01printf '<%s>' ").unwrap();
+        user.send_line("").unwrap();
+        let shown = user.exp_string("<tiny-docker>").unwrap();
+        let words = user.exp_string("type: ").unwrap();
+        let end = words.rfind('>').map_or(0, |end| end + 1);
+        (words[..end].to_owned(), shown)
+    }
+
+    /// Opens a terminal with each of the shells that this machine has.
+    fn each_shell(&self, mut type_in: impl FnMut(&str, &mut PtySession)) {
+        for (name, file, text) in SHELLS {
+            if Command::new(name).arg("-c").arg("true").output().is_err() {
+                skip(name);
+                continue;
+            }
+            let file = self.0.path().join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+            let mut shell = self.shell(name);
+            shell.arg(if name == "zsh" { "-di" } else { "-i" });
+            let mut user = spawn_command(shell, Some(60_000)).unwrap();
+            user.exp_string("type: ").unwrap();
+            type_in(name, &mut user);
+            user.send_line("exit").unwrap();
+            user.exp_eof().unwrap();
+        }
+    }
+}
+
+#[test]
+fn each_shell_completes_containers_by_name() {
+    need_namespaces!();
+    let isolated = ["--net", "isolated", "--name"];
+    let _running = Detached::start(&[&isolated[..], &["worker", "sleep", "600"]].concat());
+    let ended = see(&[&["run"], &isolated[..], &["finished", "true"]].concat());
+    assert_eq!(ended.code, Some(0));
+    let home = Home::new("exec $TD \"$@\"");
+    home.each_shell(|shell, user| {
+        for (typed, completed) in [
+            ("exec work", "<exec><worker>"),
+            ("exec -it work", "<exec><-it><worker>"),
+            ("exec finish", "<exec><finish>"),
+            ("stop work", "<stop><worker>"),
+            ("stop finish", "<stop><finish>"),
+            ("kill -s HUP work", "<kill><-s><HUP><worker>"),
+            ("stats finish", "<stats><finish>"),
+            ("rm -f work", "<rm><-f><worker>"),
+            ("rm worker finish", "<rm><worker><finished>"),
+            ("inspect finish", "<inspect><finished>"),
+            ("logs finish", "<logs><finished>"),
+            ("wait finish", "<wait><finished>"),
+            (
+                "run --net isolated finish",
+                "<run><--net><isolated><finish>",
+            ),
+        ] {
+            let (words, _) = home.complete(user, &format!("tiny-docker {typed}"));
+            assert_eq!(words, completed, "{shell}: {typed}");
+        }
+    });
+}
+
+#[test]
+fn no_shell_executes_a_name() {
+    let names = [
+        "$(>ran-by-name)",
+        "`>ran-by-name`",
+        "x;>ran-by-name",
+        "${x[$(>ran-by-name)]}",
+        "x\t$(>ran-by-name)",
+        "-f",
+        "worker",
+    ];
+    let table: String = names
+        .map(|name| format!("0123456789ab   default   \"sleep\"   {name}\n"))
+        .concat();
+    let home = Home::new(&format!(
+        "case $1 in ps) cat <<'END'\nCONTAINER ID   IMAGE   COMMAND   NAMES\n{table}END\n;; *) exec $TD \"$@\" ;; esac"
+    ));
+    home.each_shell(|shell, user| {
+        for (typed, completed) in [
+            ("rm ", "<rm>"),
+            ("rm x", "<rm><x>"),
+            ("rm work", "<rm><worker>"),
+            ("exec work", "<exec><worker>"),
+        ] {
+            let (words, _) = home.complete(user, &format!("tiny-docker {typed}"));
+            let executed = home.0.path().join("ran-by-name").exists();
+            assert!(!executed, "{shell}: {typed}");
+            assert_eq!(words, completed, "{shell}: {typed}");
+        }
+    });
+}
+
+#[test]
+fn no_shell_executes_what_the_help_says() {
+    let home = Home::new("exec $TD \"$@\"");
+    // What stands after the first colon in HOST:CONTAINER[:ro], and so on.
+    for name in [
+        "CONTAINER[:ro]:_default",
+        "GROUP]:_default",
+        "ADDRESS:_default",
+    ] {
+        home.program(name, ">~/ran-by-help");
+    }
+    home.each_shell(|shell, user| {
+        for typed in [
+            "run -v ",
+            "run --volume ",
+            "run -u ",
+            "run --add-host ",
+            "run -e ",
+            "exec -u ",
+            "run -p ",
+        ] {
+            let (_, shown) = home.complete(user, &format!("tiny-docker {typed}"));
+            assert!(!shown.contains("not found"), "{shell}: {shown}");
+        }
+    });
+    assert!(!home.0.path().join("ran-by-help").exists());
 }

@@ -23,7 +23,7 @@ fn commands() -> Vec<String> {
 }
 
 /// What the help of `command` shows, without what is said about it.
-fn examples(command: &[&str]) -> Vec<String> {
+pub fn examples(command: &[&str]) -> Vec<String> {
     let help = see(&[command, &["--help"]].concat()).stdout;
     let (_, examples) = help.split_once("\nExamples:\n").expect(&help);
     let lines = examples.lines().take_while(|line| line.starts_with("  "));
@@ -35,14 +35,6 @@ fn examples(command: &[&str]) -> Vec<String> {
 fn place() -> TempDir {
     let place = TempDir::new().unwrap();
     symlink(TINY_DOCKER, place.path().join("tiny-docker")).unwrap();
-    let directories = [
-        ".zfunc",
-        ".config/fish/completions",
-        ".local/share/bash-completion/completions",
-    ];
-    for directory in directories {
-        fs::create_dir_all(place.path().join(directory)).unwrap();
-    }
     place
 }
 
@@ -298,10 +290,12 @@ fn help_of_the_commands_of_this_day() {
       -h, --help        Print help
 
     Examples:
-      source <(tiny-docker completion bash)      # for this shell: bash completes containers, too
-      tiny-docker completion bash >~/.local/share/bash-completion/completions/tiny-docker
-      tiny-docker completion zsh >~/.zfunc/_tiny-docker      # a directory in $fpath
-      tiny-docker completion fish >~/.config/fish/completions/tiny-docker.fish
+      source <(tiny-docker completion bash)      # for this shell
+      mkdir -p ~/.local/share/bash-completion/completions && tiny-docker completion bash >~/.local/share/bash-completion/completions/tiny-docker
+      mkdir -p ~/.zfunc && tiny-docker completion zsh >~/.zfunc/_tiny-docker
+      mkdir -p ~/.config/fish/completions && tiny-docker completion fish >~/.config/fish/completions/tiny-docker.fish
+
+    zsh looks in ~/.zfunc if ~/.zshrc says, before compinit: fpath=(~/.zfunc $fpath)
     ---
     ");
 }
