@@ -72,11 +72,34 @@ pub fn git_apply(directory: &Path, arguments: &[&str], patch: &Path) -> Result<(
 /// Says that this machine cannot run a proof: aloud, although the test passes.
 ///
 /// With `TINY_DOCKER_REQUIRE=all`, nothing may be skipped.
-pub fn skip(needed: &str) {
+pub fn skip(needed: &str, proof: &str) {
     let required = std::env::var_os("TINY_DOCKER_REQUIRE").is_some_and(|tests| tests == "all");
     assert!(!required, "needs {needed}");
     // Not eprintln: the test harness would hide it.
-    let _ = writeln!(std::io::stderr(), "skipped: needs {needed}");
+    let how = how_to_get(needed);
+    let _ = writeln!(
+        std::io::stderr(),
+        "skipped: needs {needed} ({proof}): {how}"
+    );
+}
+
+/// What to type for something that `has` does not find.
+fn how_to_get(needed: &str) -> &'static str {
+    match needed {
+        "root" => r#"sudo -E env "PATH=$PATH" cargo test"#,
+        "limits" => "systemd-run --user --scope -p Delegate=yes cargo test",
+        "cargo" => "cargo test -p proofs -- --ignored",
+        "namespaces" => "see book/src/troubleshooting.md",
+        "ip" => "sudo apt install iproute2",
+        "nft" => "sudo apt install nftables",
+        "ping" => "sudo apt install iputils-ping",
+        "newuidmap" => "sudo apt install uidmap",
+        "capsh" => "sudo apt install libcap2-bin",
+        "git" => "sudo apt install git",
+        "perl" => "sudo apt install perl",
+        "strace" => "sudo apt install strace",
+        _ => "sudo apt install util-linux",
+    }
 }
 
 /// Whether this machine has a program, or `root`.

@@ -8,7 +8,7 @@ use proofs::{copy, days, git_apply, has, names, read, root, run, skip};
 #[test]
 fn the_diffs_are_fresh() {
     if !has("git") {
-        return skip("git");
+        return skip("git", "diffs");
     }
     let fresh = tempfile::tempdir().unwrap();
     let (written, said) = run(Command::new(root().join(".ci/diffs")).arg(fresh.path()));
@@ -30,7 +30,7 @@ fn the_diffs_are_fresh() {
 #[test]
 fn the_diffs_turn_each_day_into_the_next() {
     if !has("git") {
-        return skip("git");
+        return skip("git", "diffs");
     }
     for pair in days().windows(2) {
         let scratch = tempfile::tempdir().unwrap();

@@ -138,7 +138,7 @@ pub fn can_have_namespaces() -> bool {
 macro_rules! need_namespaces {
     () => {
         if !$crate::support::can_have_namespaces() {
-            return $crate::support::skip("namespaces");
+            return $crate::support::skip("namespaces: see book/src/troubleshooting.md");
         }
         $crate::support::hear_signals();
     };

@@ -244,7 +244,9 @@ fn no_mount_is_left_behind() {
 fn debian_runs() {
     need_namespaces!();
     let Some(debian) = std::env::var_os("TINY_DOCKER_DEBIAN") else {
-        return skip("a Debian root filesystem in $TINY_DOCKER_DEBIAN");
+        return skip(
+            "a Debian root filesystem in $TINY_DOCKER_DEBIAN: mmdebstrap --include=procps bookworm $TINY_DOCKER_DEBIAN",
+        );
     };
     let in_debian = |command: &str| {
         let seen = see(&[

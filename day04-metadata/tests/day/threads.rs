@@ -43,7 +43,7 @@ fn first_thread_ended() -> String {
 fn a_program_whose_first_thread_has_ended_is_running() {
     need_namespaces!();
     let Some(rootfs) = with_program() else {
-        return skip("cc");
+        return skip("cc: sudo apt install gcc libc6-dev");
     };
     let rootfs = rootfs.path().to_str().unwrap();
     let _running = Running::start(&mut tiny_docker(&["run", "--rootfs", rootfs, "/program"]));

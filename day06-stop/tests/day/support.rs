@@ -217,7 +217,11 @@ pub fn skip(needed: &str) {
 
 /// Says that a test is for another user: no lack of this machine, if it runs as that one, too.
 pub fn leave_to(user: &str) {
-    let _ = writeln!(std::io::stderr(), "skipped: needs {user}");
+    let how = match user.starts_with("root") {
+        true => r#": sudo -E env "PATH=$PATH" cargo test"#,
+        false => "",
+    };
+    let _ = writeln!(std::io::stderr(), "skipped: needs {user}{how}");
 }
 
 /// Whether this machine lets us have namespaces at all: many containers do not.
@@ -238,7 +242,7 @@ pub fn can_have_namespaces() -> bool {
 macro_rules! need_namespaces {
     () => {
         if !$crate::support::can_have_namespaces() {
-            return $crate::support::skip("namespaces");
+            return $crate::support::skip("namespaces: see book/src/troubleshooting.md");
         }
         $crate::support::hear_signals();
     };

@@ -45,7 +45,7 @@ fn first_thread_ended() -> String {
 fn a_program_whose_first_thread_has_ended_is_running() {
     need_namespaces!();
     let Some(rootfs) = with_program() else {
-        return skip("cc");
+        return skip("cc: sudo apt install gcc libc6-dev");
     };
     let rootfs = rootfs.path().to_str().unwrap();
     let _running = Running::start(&mut tiny_docker(&["run", "--rootfs", rootfs, "/program"]));
@@ -58,7 +58,7 @@ fn a_program_whose_first_thread_has_ended_is_running() {
 fn stop_waits_until_its_other_threads_have_ended_too() {
     need_namespaces!();
     let Some(rootfs) = with_program() else {
-        return skip("cc");
+        return skip("cc: sudo apt install gcc libc6-dev");
     };
     let container = Detached::start(&["--rootfs", rootfs.path().to_str().unwrap(), "/program"]);
     let stat = first_thread_ended();

@@ -492,7 +492,7 @@ fn a_limit_on_cpus_does_not_rule_out_one_on_memory() {
         return leave_to("root, to delegate a group");
     }
     if !has_cgroup_v2() {
-        return skip("cgroup v2");
+        return skip("cgroup v2: .ci/run has a machine with it");
     }
     let (group, home) = (Delegated::new(), TempDir::new().unwrap());
     for limit in [["--cpus", "0.5"], ["--memory", "64m"]] {
@@ -509,7 +509,7 @@ fn an_ordinary_user_has_limits_in_a_delegated_group() {
         return leave_to("root, to delegate a group");
     }
     if !has_cgroup_v2() {
-        return skip("cgroup v2");
+        return skip("cgroup v2: .ci/run has a machine with it");
     }
     let (group, home) = (Delegated::new(), TempDir::new().unwrap());
     let limits = ["--memory", "64m", "--cpus", "0.5", "--pids-limit", "20"];

@@ -121,7 +121,7 @@ fn two_containers_can_have_the_same_port() {
     let listen = r#"socket(S, 2, 1, 0); bind(S, pack("S n x12", 2, 80)) or die $!; listen(S, 1);
         $| = 1; print "listening\n"; sleep 1000"#;
     if see(&["run", "perl", "-e", "1"]).code == Some(127) {
-        return crate::support::skip("perl");
+        return crate::support::skip("perl: sudo apt install perl");
     }
     let start = || Detached::start(&["--net", "isolated", "perl", "-e", listen]);
     for container in [start(), start()] {

@@ -25,7 +25,7 @@ fn offered(words: &[&str]) -> Option<String> {
     bash.args(["-c", script, "bash"]).args(words);
     bash.env("PATH", path).env("TINY_DOCKER_ROOT", state());
     let Ok(output) = bash.output() else {
-        skip("bash");
+        skip("bash: sudo apt install bash");
         return None;
     };
     let seen: Seen = output.into();

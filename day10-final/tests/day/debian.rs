@@ -16,7 +16,9 @@ fn packages_can_be_installed() {
         return skip("Debian packages in $TINY_DOCKER_PACKAGES, and a $TINY_DOCKER_DEBIAN");
     };
     if !can_be_somebody_else() {
-        return skip("a range of ids for this user in /etc/subuid, and newuidmap");
+        return skip(
+            "newuidmap, and a range of this user's in /etc/subuid: sudo apt install uidmap",
+        );
     }
     let volume = format!("{packages}:/packages:ro");
     // A file of theirs belongs to the group utmp, which dpkg gives it to.

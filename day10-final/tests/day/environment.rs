@@ -124,7 +124,7 @@ fn a_mistake_in_a_file_is_told_with_its_line() {
 fn a_file_may_be_a_pipe_and_has_an_end() {
     need_namespaces!();
     if shell("bash -c true").code != Some(0) {
-        return skip("bash");
+        return skip("bash: sudo apt install bash");
     }
     let bash = |line: &str| shell(&format!("timeout 60 bash -c '{line}'"));
     let run = "$TD run --net isolated --env-file";

@@ -243,7 +243,9 @@ fn it_may_do_what_the_containers_command_may() {
 fn it_may_be_another_user() {
     need_namespaces!();
     if !can_be_somebody_else() {
-        return skip("newuidmap, and a range of this user's in /etc/subuid");
+        return skip(
+            "newuidmap, and a range of this user's in /etc/subuid: sudo apt install uidmap",
+        );
     }
     let container = idle(&["-u", "1234:5"]);
     let script = "echo $(id -u) $(id -g) $HOME $(grep CapEff /proc/self/status)";

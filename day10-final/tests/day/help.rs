@@ -77,7 +77,7 @@ fn without_inner(line: &str) -> String {
 fn each_example_works() {
     need_namespaces!();
     if shell("bash -c true").code != Some(0) {
-        return skip("bash");
+        return skip("bash: sudo apt install bash");
     }
     let place = place();
     let mut all = examples(&[]);
@@ -89,7 +89,7 @@ fn each_example_works() {
             continue;
         }
         if line.contains("| jq") && shell("jq --version").code != Some(0) {
-            skip("jq");
+            skip("jq: sudo apt install jq");
             continue;
         }
         if line.contains("--memory") && !can_have_cgroups() {

@@ -143,7 +143,9 @@ fn its_files_are_its_users() {
     let own = Path::new("/proc/self/uid_map");
     let range = see(&["run", "--net", "isolated", "cat", own.to_str().unwrap()]);
     if range.stdout.lines().count() == 1 && !range.stdout.contains("4294967295") {
-        return skip("a range of ids for this user in /etc/subuid, and newuidmap");
+        return skip(
+            "newuidmap, and a range of this user's in /etc/subuid: sudo apt install uidmap",
+        );
     }
     let script = "mkdir -m 700 /d && touch /d/f && chown -R 33:34 /d && stat -c %u:%g /d/f";
     let container = Detached::start(&["--net", "isolated", "sh", "-c", script]);

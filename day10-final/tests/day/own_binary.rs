@@ -82,7 +82,7 @@ fn the_file_cannot_be_written_when_it_is_no_longer_busy() {
     let mut cc = Command::new("cc");
     cc.args(["-shared", "-fPIC", "-o"]).arg(library).arg(source);
     if !cc.status().is_ok_and(|status| status.success()) {
-        return skip("cc");
+        return skip("cc: sudo apt install gcc libc6-dev");
     }
     fs::write(ground.rootfs().join("etc/ld.so.preload"), "/attack.so\n").unwrap();
     fs::write(ground.rootfs().join("attack"), SCRIPT).unwrap();

@@ -27,7 +27,7 @@ macro_rules! need_bridge {
             return leave_to("root, to change the host's network");
         }
         if !is_installed("nft") || !is_installed("perl") {
-            return skip("nft, perl");
+            return skip("nft and perl: sudo apt install nftables perl");
         }
     };
 }

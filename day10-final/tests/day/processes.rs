@@ -17,7 +17,7 @@ fn victim() -> Option<(Running, u64)> {
         libc::SYS_prctl
     );
     if Command::new("perl").args(["-e", "1"]).status().is_err() {
-        skip("perl");
+        skip("perl: sudo apt install perl");
         return None;
     }
     let mut victim = Running::start(Command::new("perl").args(["-e", &script]));
@@ -121,7 +121,7 @@ fn kill_0_does_not_reach_the_caller() {
 fn the_hosts_shared_memory_is_out_of_reach() {
     need_namespaces!();
     if host("command -v perl || true").is_empty() {
-        return skip("perl");
+        return skip("perl: sudo apt install perl");
     }
     let key = 0x7d00_0000 + std::process::id();
     let create = format!(
@@ -143,7 +143,7 @@ fn the_hosts_shared_memory_is_out_of_reach() {
 fn the_hosts_message_queues_are_out_of_reach() {
     need_namespaces!();
     if host("command -v perl || true").is_empty() {
-        return skip("perl");
+        return skip("perl: sudo apt install perl");
     }
     let name = format!("tiny-docker-{}", std::process::id());
     // O_CREAT and O_RDWR; a file system names the queue without the slash.

@@ -360,7 +360,7 @@ fn in_the_background_i_keeps_stdin_open() {
 fn it_cannot_type_into_the_callers_shell() {
     need_namespaces!();
     if see(&["run", "perl", "-e", "1"]).code != Some(0) {
-        return skip("perl");
+        return skip("perl: sudo apt install perl");
     }
     // TIOCSTI.
     let script = r#"for (split //, "echo injected\n") { open(my $t, "+<", "/dev/tty"); ioctl($t, 0x5412, $_) } print "typed\n""#;

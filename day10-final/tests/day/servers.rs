@@ -21,11 +21,11 @@ macro_rules! need_servers {
     () => {{
         need_namespaces!();
         if !can_be_somebody_else() {
-            return skip("a range of ids for this user in /etc/subuid, and newuidmap");
+            return skip("newuidmap, and a range of this user's in /etc/subuid: sudo apt install uidmap");
         }
         match env::var("TINY_DOCKER_DEBIAN") {
             Ok(debian) if Path::new(&debian).join("usr/sbin/nginx").exists() => debian,
-            _ => return skip("nginx and redis in a $TINY_DOCKER_DEBIAN"),
+            _ => return skip("nginx and redis in $TINY_DOCKER_DEBIAN: mmdebstrap --include=procps,nginx-light,redis-server bookworm $TINY_DOCKER_DEBIAN"),
         }
     }};
 }
@@ -38,7 +38,7 @@ macro_rules! need_published_servers {
             return leave_to("root, to change the host's network");
         }
         if !can_have_cgroups() {
-            return skip("cgroups that this user may change");
+            return skip("cgroups that this user may change: systemd-run --user --scope -p Delegate=yes cargo test");
         }
         if !is_installed($program) {
             return skip($program);

@@ -23,7 +23,7 @@ macro_rules! need_bridge {
             return leave_to("root, to change the host's network");
         }
         if !is_installed("nft") || !is_installed("perl") {
-            return skip("nft, perl");
+            return skip("nft and perl: sudo apt install nftables perl");
         }
     };
 }
@@ -284,7 +284,7 @@ const FOR_BRIDGES: [[u8; 6]; 2] = [
 fn the_bridge_does_not_learn_that_a_neighbour_is_where_the_thief_is() {
     need_bridge!();
     if !is_installed("bridge") {
-        return skip("bridge, of iproute2");
+        return skip("bridge: sudo apt install iproute2");
     }
     let packet = datagram(NEIGHBOUR, "forged");
     let forged = FOR_BRIDGES.map(|to| frame(to, mac(NEIGHBOUR), 0x0800, &packet));
@@ -369,7 +369,7 @@ fn neighbours_reach_each_other_where_the_firewall_sees_the_bridges_frames() {
     need_bridge!();
     let seen = Path::new("/proc/sys/net/bridge/bridge-nf-call-iptables");
     if !seen.exists() {
-        return skip("br_netfilter");
+        return skip("br_netfilter: sudo modprobe br_netfilter");
     }
     host(&format!("echo 1 >{}", seen.display()));
     Scene::start(Path::new(TINY_DOCKER)).say("still");
@@ -395,7 +395,7 @@ fn where_there_can_be_no_guard_that_is_told() {
 fn without_nft_there_is_no_guard() {
     need_bridge!();
     if !is_installed("iptables") {
-        return skip("iptables");
+        return skip("iptables: sudo apt install iptables");
     }
     internet::connect();
     let seen = run_with_path(only(&IPTABLES).path(), &read_from("192.0.2.2/8000"));

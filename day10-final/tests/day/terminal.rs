@@ -106,7 +106,7 @@ fn where_the_output_goes_into_a_pipe_the_pipe_keeps_the_terminal() {
 fn ctrl_c_reaches_the_command_once() {
     need_namespaces!();
     if see(&["run", "perl", "-e", "1"]).code != Some(0) {
-        return skip("perl");
+        return skip("perl: sudo apt install perl");
     }
     // Unlike a shell, perl counts signals that come one right after another.
     let script =

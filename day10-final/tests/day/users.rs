@@ -43,7 +43,9 @@ pub fn with_users(passwd: &str, group: &str) -> (TempDir, PathBuf) {
 fn a_user_is_looked_up_in_the_containers_own_files() {
     need_namespaces!();
     if !can_be_somebody_else() {
-        return skip("newuidmap, and a range of this user's in /etc/subuid");
+        return skip(
+            "newuidmap, and a range of this user's in /etc/subuid: sudo apt install uidmap",
+        );
     }
     let passwd = "root:x:0:0::/root:/bin/sh\nnot a line\nweb:x:33:34::/srv/web:/bin/sh\nweb:x:1:1::/:/bin/sh\n";
     let group = "root:x:0:\nweb:x:34:\nlog:x:50:web,other\nmail:x:51:other\nadm:x:52:other,web\n";
@@ -109,7 +111,9 @@ const NUMBERS: [&str; 9] = [
 fn what_is_written_as_a_number_is_a_number() {
     need_namespaces!();
     if !can_be_somebody_else() {
-        return skip("newuidmap, and a range of this user's in /etc/subuid");
+        return skip(
+            "newuidmap, and a range of this user's in /etc/subuid: sudo apt install uidmap",
+        );
     }
     let passwd =
         "1000:x:0:0::/root:/bin/sh\n0077:x:0:0::/root:/bin/sh\nweb:x:33:34::/srv:/bin/sh\n";
@@ -139,7 +143,9 @@ fn what_is_written_as_a_number_is_a_number() {
 fn a_user_without_a_name_is_a_member_of_no_group() {
     need_namespaces!();
     if !can_be_somebody_else() {
-        return skip("newuidmap, and a range of this user's in /etc/subuid");
+        return skip(
+            "newuidmap, and a range of this user's in /etc/subuid: sudo apt install uidmap",
+        );
     }
     let passwd = ":x:1000:1000::/:/bin/sh\nweb:x:33:34::/srv:/bin/sh\n";
     let group = "shadow:x:42:\ndisk:x:6:,\nlog:x:50:web,,other\n";
@@ -158,7 +164,9 @@ fn a_user_without_a_name_is_a_member_of_no_group() {
 fn a_part_that_is_left_out_means_the_default() {
     need_namespaces!();
     if !can_be_somebody_else() {
-        return skip("newuidmap, and a range of this user's in /etc/subuid");
+        return skip(
+            "newuidmap, and a range of this user's in /etc/subuid: sudo apt install uidmap",
+        );
     }
     let passwd = "root:x:0:0::/root:/bin/sh\nweb:x:33:34::/srv:/bin/sh\n";
     let (_directory, rootfs) = with_users(passwd, "web:x:34:\nlog:x:50:web\n");
