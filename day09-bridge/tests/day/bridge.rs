@@ -34,7 +34,7 @@ macro_rules! need_bridge {
 /// Returns from a test, aloud, where one of the programs is not installed.
 macro_rules! need {
     ($($program:literal),*) => {
-        $(if !is_installed($program) { return skip($program); })*
+        $(if !is_installed($program) { return skip(concat!($program, ": sudo apt install nftables iptables perl")); })*
     };
 }
 

@@ -41,7 +41,7 @@ macro_rules! need_published_servers {
             return skip("cgroups that this user may change: systemd-run --user --scope -p Delegate=yes cargo test");
         }
         if !is_installed($program) {
-            return skip($program);
+            return skip(concat!($program, ": sudo apt install apache2-utils redis-tools"));
         }
         debian
     }};
