@@ -36,8 +36,9 @@ const LINKS: [(&str, &str); 3] = [
     ("usr/bin", "../bin"),
     ("usr/sbin", "../bin"),
 ];
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     ("etc/group", "root:x:0:\nnogroup:x:65534:\n"),
+    ("etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost\n"),
     (
         "etc/os-release",
         "ID=tiny\nNAME=\"Tiny\"\nPRETTY_NAME=\"tiny-docker's default root filesystem\"\n",

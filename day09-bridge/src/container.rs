@@ -96,7 +96,7 @@ impl Container {
         };
         let id = Id::new()?;
         let net = Net::choose(options.net)?;
-        let etc = (net != Net::Isolated).then(|| store::etc(state, &id));
+        let etc = Some(store::etc(state, &id));
         let log = options.detach.then(|| store::log(state, &id));
         Ok(Self {
             id,

@@ -54,7 +54,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
         .transpose()?;
     container.address = cable.as_ref().map(|cable| cable.address);
     if let Some(etc) = &container.etc {
-        etc::write(etc, &container.hostname, container.address)?;
+        etc::write(etc, &container)?;
     }
     record.save(&container)?;
     if let Some(terminal) = &terminal {

@@ -40,8 +40,12 @@ const LINKS: [(&str, &str); 3] = [
     ("usr/bin", "../bin"),
     ("usr/sbin", "../bin"),
 ];
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 7] = [
     ("etc/group", "root:x:0:\nnogroup:x:65534:\n"),
+    ("etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost\n"),
+    // Something to mount a container's own on.
+    ("etc/hostname", ""),
+    ("etc/resolv.conf", ""),
     // Without it, glibc asks the DNS server first, and then perhaps nobody else.
     ("etc/nsswitch.conf", "hosts: files dns\n"),
     (

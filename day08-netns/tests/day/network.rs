@@ -72,6 +72,16 @@ fn root_without_net_admin_is_told_what_helps() {
 }
 
 #[test]
+fn localhost_is_a_name() {
+    need_namespaces!();
+    for net in ["isolated", "host"] {
+        let seen = see(&["run", "--net", net, "getent", "ahosts", "localhost"]);
+        let known = seen.stdout.starts_with("127.0.0.1 ") || seen.stdout.starts_with("::1 ");
+        assert!(known, "{net}: {}{}", seen.stdout, seen.stderr);
+    }
+}
+
+#[test]
 fn isolated_is_the_default() {
     need_namespaces!();
     let seen = see(&["run", "ip", "-brief", "link"]);

@@ -5,6 +5,7 @@ mod cgroups;
 mod cli;
 mod command;
 mod detach;
+mod etc;
 mod init;
 mod internet;
 mod lifetime;

@@ -77,6 +77,16 @@ fn root_without_net_admin_is_told_what_helps() {
 }
 
 #[test]
+fn localhost_is_a_name() {
+    need_namespaces!();
+    for net in ["isolated", "host"] {
+        let seen = see(&["run", "--net", net, "getent", "ahosts", "localhost"]);
+        let known = seen.stdout.starts_with("127.0.0.1 ") || seen.stdout.starts_with("::1 ");
+        assert!(known, "{net}: {}{}", seen.stdout, seen.stderr);
+    }
+}
+
+#[test]
 fn the_hosts_ports_cannot_be_reached() {
     need_namespaces!();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
