@@ -5,12 +5,12 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use anyhow::{Context, Result, ensure};
-use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl, open};
 use nix::mount::MsFlags;
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::stat::stat;
+use nix::sys::stat::{Mode, fstat, stat};
 
-use crate::mounts::{bind, restrict};
+use crate::mounts::Tree;
 
 // ANCHOR: protected
 /// What to execute in place of /proc/self/exe: the same program, through which nobody can write to its file.
@@ -24,12 +24,13 @@ pub fn protected() -> Result<OwnedFd> {
 /// The file mounted on itself, read-only. With the rest of the host's mounts this one, too, will be out of reach.
 fn view() -> Result<OwnedFd> {
     let path = fs::read_link("/proc/self/exe")?;
-    bind(&path, &path)?;
-    restrict(&path, MsFlags::MS_RDONLY)?;
+    let file = open(&path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
     // There may be another program in its place by now.
-    let (seen, meant) = (stat(&path)?, stat("/proc/self/exe")?);
+    let (seen, meant) = (fstat(&file)?, stat("/proc/self/exe")?);
     ensure!((seen.st_dev, seen.st_ino) == (meant.st_dev, meant.st_ino));
-    Ok(File::open(path)?.into())
+    let view = Tree::of(&file)?.restrict(MsFlags::MS_RDONLY)?;
+    view.attach(file)?;
+    Ok(view.into())
 }
 
 /// Where its path no longer leads to it: a copy in memory, sealed.

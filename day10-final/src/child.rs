@@ -43,7 +43,6 @@ fn become_container(socket: &UnixStream) -> Result<Infallible, Failure> {
         pty::control()?;
     }
     if let Some(directory) = &container.directory {
-        workdir::create(directory)?;
         workdir::enter(directory)?;
     }
     container.privileges.apply(&user)?;

@@ -135,8 +135,7 @@ impl Container {
         };
         let id = Id::new()?;
         let net = Net::choose(options.net)?;
-        let has_etc = net != Net::Isolated || options.lookup.is_asked_for();
-        let etc = has_etc.then(|| store::etc(state, &id));
+        let etc = Some(store::etc(state, &id));
         let layer = store::layer(state, &id);
         options.volumes.prepare()?;
         let log = options.detach.then(|| store::log(state, &id));

@@ -1,66 +1,116 @@
 //! /dev: the devices that every program may count on, and none of the host's disks. pty(7), shm_overview(7).
 
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::os::fd::{AsRawFd, BorrowedFd};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::fs::OpenOptions;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
 use nix::mount::MsFlags;
-use nix::sys::stat::{FileStat, SFlag, fstat, major, minor};
+use nix::sys::stat::{
+    FchmodatFlags, FileStat, Mode, SFlag, fchmodat, fstat, major, minor, mkdirat,
+};
+use nix::unistd::symlinkat;
 
-use crate::mounts::{DATA, bind, mount_new, restrict};
+use crate::mounts::{DATA, Tree};
+use crate::place::{self, Missing};
 
-const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+/// The devices of the host's that it gets, with their numbers: null(4), full(4), random(4), tty(4).
+const DEVICES: [(&str, (u64, u64)); 6] = [
+    ("null", NULL),
+    ("zero", (1, 5)),
+    ("full", (1, 7)),
+    ("random", (1, 8)),
+    ("urandom", (1, 9)),
+    ("tty", (5, 0)),
+];
+
+const NULL: (u64, u64) = (1, 3);
 
 /// What programs expect beside them.
 const LINKS: [(&str, &str); 5] = [
-    ("/dev/fd", "/proc/self/fd"),
-    ("/dev/stdin", "/proc/self/fd/0"),
-    ("/dev/stdout", "/proc/self/fd/1"),
-    ("/dev/stderr", "/proc/self/fd/2"),
-    ("/dev/ptmx", "pts/ptmx"),
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+    ("ptmx", "pts/ptmx"),
 ];
 
 // ANCHOR: mount_dev
-/// A directory in memory, with the host's devices in it, and terminals and shared memory of its own.
-///
-/// The devices are bind-mounted: only the host's own root may create nodes, mknod(2). Those that a container
-/// creates are good for nothing, since all its mounts are nodev.
-pub fn mount(rootless: bool) -> Result<()> {
-    mount_new("tmpfs", "/dev", DATA, "mode=755,size=65536k")?;
-    for name in DEVICES {
-        let (device, node) = (Path::new("dev").join(name), Path::new("/dev").join(name));
-        let cannot = || format!("cannot mount {}", node.display());
-        File::create(&node).with_context(cannot)?;
-        bind(device, &node).with_context(cannot)?;
+/// A directory in memory, and the host's nodes that belong in it.
+pub struct Dev {
+    directory: Tree,
+    nodes: Vec<Tree>,
+}
+
+/// Opens the nodes. Nobody inside has a name for them that could be given to another file: CVE-2025-31133.
+pub fn open_hosts() -> Result<Dev> {
+    let open_one = |(name, numbers)| {
+        let path = Path::new("/dev").join(name);
+        let cannot = || format!("cannot mount {}", path.display());
+        let node =
+            open(&path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).with_context(cannot)?;
+        let found = fstat(&node).with_context(cannot)?;
+        ensure!(
+            is_device(&found, numbers),
+            "{} is another device",
+            path.display()
+        );
         // That is about the node, not the device: or a `chmod 0 /dev/null` inside would be one on the host.
-        restrict(&node, MsFlags::MS_RDONLY).with_context(cannot)?;
+        let tree = Tree::of(node).and_then(|tree| tree.restrict(MsFlags::MS_RDONLY));
+        tree.with_context(cannot)
+    };
+    let directory = Tree::new("tmpfs", DATA, "mode=755,size=65536k")?;
+    let nodes = DEVICES.into_iter().map(open_one).collect::<Result<_>>()?;
+    Ok(Dev { directory, nodes })
+}
+
+impl Dev {
+    pub fn null(&self) -> &Tree {
+        &self.nodes[0]
+    }
+}
+
+/// They are bind-mounted: only the host's own root may create nodes, mknod(2). Those that a container creates are good
+/// for nothing, since all its mounts are nodev.
+pub fn mount(dev: &Dev, rootfs: &Path, rootless: bool) -> Result<()> {
+    let (dev, nodes) = (&dev.directory, &dev.nodes);
+    dev.attach(place::directory("dev", rootfs)?)
+        .context("cannot mount /dev")?;
+    for ((name, _), node) in DEVICES.iter().zip(nodes) {
+        let place = place::step(dev.as_fd(), name.as_ref(), Missing::MakeFile);
+        let mounted = place.and_then(|place| node.attach(place));
+        mounted.with_context(|| format!("cannot mount /dev/{name}"))?;
     }
     for (link, target) in LINKS {
-        symlink(target, link).with_context(|| format!("cannot create {link}"))?;
+        symlinkat(target, dev, link).with_context(|| format!("cannot create /dev/{link}"))?;
     }
-    for directory in ["/dev/pts", "/dev/shm", "/dev/mqueue"] {
-        fs::create_dir(directory).with_context(|| format!("cannot create {directory}"))?;
+    let mode = |mode| Mode::from_bits_truncate(mode);
+    for directory in ["pts", "shm", "mqueue"] {
+        mkdirat(dev, directory, mode(0o755))
+            .with_context(|| format!("cannot create /dev/{directory}"))?;
     }
-    fs::set_permissions("/dev/shm", Permissions::from_mode(0o1777))
+    fchmodat(dev, "shm", mode(0o1777), FchmodatFlags::FollowSymlink)
         .context("cannot open /dev/shm to all")?;
     // Group 5 is tty, in all distributions. In a user namespace there need be none.
     let tty = if rootless { "" } else { ",gid=5" };
     let options = format!("newinstance,ptmxmode=0666,mode=0620{tty}");
-    mount_new("devpts", "/dev/pts", DATA - MsFlags::MS_NODEV, &options)?;
-    mount_new("mqueue", "/dev/mqueue", DATA, "")?;
+    let pts = Tree::new("devpts", DATA - MsFlags::MS_NODEV, &options)?;
+    for (name, tree) in [("pts", pts), ("mqueue", Tree::new("mqueue", DATA, "")?)] {
+        let place = place::step(dev.as_fd(), name.as_ref(), Missing::Fail);
+        let mounted = place.and_then(|place| tree.attach(place));
+        mounted.with_context(|| format!("cannot mount /dev/{name}"))?;
+    }
     check_stdio()
 }
 // ANCHOR_END: mount_dev
 
-// ANCHOR: is_null
-/// Whether it is that device, and not another one under its name: null(4).
-pub fn is_null(file: &FileStat) -> bool {
-    (major(file.st_rdev), minor(file.st_rdev)) == (1, 3)
+/// Whether it is that device, and not another one under its name.
+fn is_device(file: &FileStat, numbers: (u64, u64)) -> bool {
+    let kind = SFlag::from_bits_truncate(file.st_mode) & SFlag::S_IFMT;
+    kind == SFlag::S_IFCHR && (major(file.st_rdev), minor(file.st_rdev)) == numbers
 }
-// ANCHOR_END: is_null
 
 // ANCHOR: check_stdio
 /// stdin, stdout and stderr are the caller's. They may be the host's /dev/null, node included; and a directory would be
@@ -76,7 +126,7 @@ pub fn check_stdio() -> Result<()> {
             kind != SFlag::S_IFDIR,
             "descriptor {fd} is a directory of the host's"
         );
-        if is_null(&there) {
+        if is_device(&there, NULL) {
             let null = OpenOptions::new().read(true).write(true).open("/dev/null");
             let null = null.context("cannot open /dev/null")?;
             // SAFETY: dup2(2) to a descriptor that nothing in this process owns.

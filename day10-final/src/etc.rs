@@ -1,18 +1,21 @@
 //! The three files in /etc that are about the network: hosts(5), hostname(5), resolv.conf(5).
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, open as open_path};
+use nix::mount::MsFlags;
+use nix::sys::stat::Mode;
 
 use crate::container::Container;
 use crate::failure::warn;
 use crate::lookup::Host;
-use crate::mounts::bind;
+use crate::mounts::{DATA, Tree};
 use crate::network::Net;
+use crate::place::{self, Missing};
 
 const FILES: [&str; 3] = ["hosts", "hostname", "resolv.conf"];
 
@@ -27,10 +30,13 @@ pub fn write(directory: &Path, container: &Container, gateway: Ipv4Addr) -> Resu
     let (hostname, lookup) = (&container.hostname, &container.lookup);
     let own = "127.0.0.1\tlocalhost\n::1\tlocalhost\n";
     let mut hosts = match (container.net, container.address) {
-        (Net::Host, _) => fs::read_to_string("/etc/hosts").unwrap_or_default(),
+        (Net::Host, _) => of_the_host("/etc/hosts"),
         (_, Some(address)) => format!("{own}{address}\t{hostname}\n"),
         (_, None) => own.to_owned(),
     };
+    if !hosts.ends_with('\n') {
+        hosts += "\n";
+    }
     for Host { name, address } in &lookup.add_host {
         let host = match container.net {
             Net::Bridge => Some(gateway.into()),
@@ -43,13 +49,10 @@ pub fn write(directory: &Path, container: &Container, gateway: Ipv4Addr) -> Resu
         hosts += &format!("{address}\t{name}\n");
     }
     let resolv_conf = match container.net {
-        _ if !lookup.dns.is_empty() => {
-            let line = |server| format!("nameserver {server}\n");
-            lookup.dns.iter().map(line).collect()
-        }
+        _ if !lookup.dns.is_empty() => with_servers(&lookup.dns),
         Net::Bridge => reachable_servers(),
         Net::Isolated => String::new(),
-        Net::Host => fs::read_to_string(RESOLV_CONF).unwrap_or_default(),
+        Net::Host => of_the_host(RESOLV_CONF),
     };
     fs::create_dir_all(directory)
         .with_context(|| format!("cannot create {}", directory.display()))?;
@@ -63,12 +66,17 @@ pub fn write(directory: &Path, container: &Container, gateway: Ipv4Addr) -> Resu
     Ok(())
 }
 
-/// The host's resolv.conf, but for servers on the host's loopback device: the container has one of its own.
+fn of_the_host(file: &str) -> String {
+    String::from_utf8_lossy(&fs::read(file).unwrap_or_default()).into_owned()
+}
+
+/// The host's resolv.conf without the servers that a container cannot reach.
 fn reachable_servers() -> String {
     for file in [RESOLV_CONF, BEHIND_RESOLVED] {
-        let text = fs::read_to_string(file).unwrap_or_default();
-        let lines: Vec<_> = text.lines().filter(|line| !is_loopback(line)).collect();
-        if lines.iter().any(|line| line.starts_with("nameserver")) {
+        let text = of_the_host(file);
+        let reachable = |line: &&str| server(line).is_none_or(is_reachable);
+        let lines: Vec<_> = text.lines().filter(reachable).collect();
+        if lines.iter().any(|line| server(line).is_some()) {
             return lines.join("\n") + "\n";
         }
     }
@@ -78,36 +86,65 @@ fn reachable_servers() -> String {
     String::new()
 }
 
-fn is_loopback(line: &str) -> bool {
-    let server = line.strip_prefix("nameserver").map(str::trim);
-    server
-        .and_then(|server| server.parse().ok())
-        .is_some_and(|server: IpAddr| server.is_loopback())
+/// These in place of the host's. Its domains and options stay, as in Docker.
+fn with_servers(servers: &[IpAddr]) -> String {
+    let hosts = of_the_host(RESOLV_CONF);
+    let others = hosts.lines().filter(|line| server(line).is_none());
+    let servers = servers.iter().map(|server| format!("nameserver {server}"));
+    let lines = others.map(str::to_owned).chain(servers);
+    lines.map(|line| line + "\n").collect()
+}
+
+/// The address in a line such as "nameserver 192.0.2.1 # the router".
+fn server(line: &str) -> Option<&str> {
+    let value = line.strip_prefix("nameserver")?;
+    let value = value.strip_prefix([' ', '\t'])?.trim_start();
+    value.split([' ', '\t', '#', ';']).next()
+}
+
+/// The host's loopback device is not the container's, which has no IPv6 address either.
+fn is_reachable(server: &str) -> bool {
+    let address = server.parse();
+    address.is_ok_and(|address: Ipv4Addr| !address.is_loopback() && !address.is_unspecified())
 }
 // ANCHOR_END: write
 
-// ANCHOR: mount_over
-/// Lets the three files in `etc` be seen in /etc.
-///
-/// To be called while absolute paths lead into the container, and relative ones begin at the host's /, see
-/// [`crate::rootfs::enter`]: a link in a hostile rootfs leads nowhere but into that rootfs.
-pub fn mount_over(etc: &Path) -> Result<()> {
-    for name in FILES {
-        let file = etc.strip_prefix("/")?.join(name);
-        let place = Path::new("/etc").join(name);
+// ANCHOR: mount
+/// Opens the files of `container`, on the host.
+pub fn open(container: &Container) -> Result<Vec<Tree>> {
+    let Some(directory) = &container.etc else {
+        return Ok(Vec::new());
+    };
+    let flags = match container.volumes.read_only {
+        true => DATA | MsFlags::MS_RDONLY,
+        false => DATA,
+    };
+    let open_one = |name| {
+        let file = directory.join(name);
+        let opened = open_path(&file, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty());
+        let tree = opened
+            .and_then(Tree::of)
+            .and_then(|tree| tree.restrict(flags));
+        tree.with_context(|| format!("cannot open {}", file.display()))
+    };
+    FILES.into_iter().map(open_one).collect()
+}
+
+/// Lets the `files` be seen in /etc, or where its links lead, unless there is a volume in one of these `places`.
+pub fn mount(files: &[Tree], places: &[PathBuf]) -> Result<()> {
+    for (name, file) in FILES.iter().zip(files) {
+        let path = Path::new("/etc").join(name);
         // Only where something is can something be mounted. A rootfs that takes no file goes without.
-        let target =
-            fs::read_link(&place).map_or(place.clone(), |link| Path::new("/etc").join(link));
-        let _ = fs::create_dir_all(target.parent().unwrap_or(&target));
-        // Should it be a FIFO, then not one that we wait for: open(2).
-        let mut options = OpenOptions::new();
-        options.custom_flags(libc::O_NONBLOCK);
-        let _ = options.create(true).append(true).open(&target);
-        match bind(&file, &place) {
-            Err(Errno::ENOENT | Errno::ENOTDIR) => (),
-            mounted => mounted.with_context(|| format!("cannot mount {}", place.display()))?,
+        let place = place::to_mount(&path, Missing::MakeFile);
+        let Some(place) = place.ok().filter(|place| !places.contains(&place.path)) else {
+            continue;
+        };
+        match file.attach(place.fd) {
+            // It is a directory.
+            Err(Errno::ENOTDIR) => (),
+            mounted => mounted.with_context(|| format!("cannot mount {}", path.display()))?,
         }
     }
     Ok(())
 }
-// ANCHOR_END: mount_over
+// ANCHOR_END: mount

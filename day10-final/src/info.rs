@@ -169,7 +169,7 @@ fn enter_namespaces(more: CloneFlags) -> Result<()> {
 /// In the new PID namespace, to which only a child belongs.
 fn mount_proc() -> Result<()> {
     enter_namespaces(CloneFlags::empty())?;
-    attempt(rootfs::mount_proc)
+    attempt(|| rootfs::new_proc().map(drop))
 }
 
 fn mount_layer(state: &Path) -> Result<()> {

@@ -132,10 +132,12 @@ fn host_config(container: &Container) -> Value {
             volume.container.display()
         )
     });
-    let tmpfs = volumes
-        .tmpfs
-        .iter()
-        .map(|path| (path.display().to_string(), "".into()));
+    let tmpfs = volumes.tmpfs.iter().map(|tmpfs| {
+        (
+            tmpfs.path.display().to_string(),
+            tmpfs.options.clone().into(),
+        )
+    });
     let hosts = container.lookup.add_host.iter().map(ToString::to_string);
     json!({
         "AutoRemove": container.remove,

@@ -13,7 +13,7 @@ use nix::mount::MsFlags;
 use nix::sys::stat::Mode;
 
 use crate::failure::warn;
-use crate::mounts::{bind, restrict, restrict_all};
+use crate::mounts::Tree;
 
 /// In the layer's directory: what differs from the root filesystem, and what overlayfs needs to work.
 const PARTS: [&str; 2] = ["upper", "work"];
@@ -38,8 +38,7 @@ pub fn mount(rootfs: &Path, layer: &Path, rootless: bool) -> Result<()> {
         Err(error) if error.is::<Errno>() && layer.starts_with(rootfs) => {
             // As --rootfs / of an ordinary user. A copy of it would have to contain itself.
             warn(&error.context("no layer above this root filesystem, so it is read-only"));
-            bind(rootfs, layer).context("cannot mount the root filesystem")?;
-            restrict_all(layer, MsFlags::MS_NODEV | MsFlags::MS_RDONLY)
+            bind(rootfs, layer, MsFlags::MS_RDONLY).context("cannot mount the root filesystem")
         }
         Err(error) if error.is::<Errno>() => {
             let reason = "copying the root filesystem, since there is no overlayfs for it here";
@@ -47,11 +46,16 @@ pub fn mount(rootfs: &Path, layer: &Path, rootless: bool) -> Result<()> {
             let copy = layer.join(PARTS[0]);
             copy_to(&copy, rootfs)?;
             // pivot_root(2) wants a mount point.
-            bind(copy, layer).context("cannot mount the copy")?;
-            restrict(layer, MsFlags::MS_NODEV).context("cannot mount the copy")
+            bind(&copy, layer, MsFlags::empty()).context("cannot mount the copy")
         }
         mounted => mounted,
     }
+}
+
+/// Lets `there` be seen at `here`.
+fn bind(there: &Path, here: &Path, flags: MsFlags) -> Result<()> {
+    let tree = Tree::of(directory(there)?)?.restrict(MsFlags::MS_NODEV | flags)?;
+    Ok(tree.attach(directory(here)?)?)
 }
 
 /// With overlayfs, or not at all.

@@ -1,16 +1,17 @@
 //! What /proc and /sys tell and allow that is no container's business: the lists are Docker's. proc(5), sysfs(5).
 
-use std::fs;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
 use nix::mount::MsFlags;
-use nix::sys::stat::stat;
+use nix::sys::stat::{Mode, SFlag};
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 
-use crate::dev::is_null;
-use crate::mounts::{DATA, bind, mount_new, restrict, restrict_all};
+use crate::mounts::{DATA, Tree};
+use crate::place;
 
 const HIDDEN: [&str; 12] = [
     "/proc/acpi",
@@ -35,64 +36,85 @@ const READ_ONLY: [&str; 5] = [
     "/proc/sysrq-trigger",
 ];
 
-// ANCHOR: mount_sys
-/// Devices and drivers, to look at: with its own network devices, and its own cgroup as the highest.
-pub fn mount_sys() -> Result<()> {
+// ANCHOR: new_sys
+/// Devices and drivers, to look at: with its own network devices, and its own cgroup as the highest, if that is all one.
+pub fn new_sys() -> Result<Vec<Tree>> {
     let flags = DATA | MsFlags::MS_RDONLY;
-    let mounted = mount_new("sysfs", "/sys", flags, "");
-    if mounted
-        .as_ref()
-        .is_err_and(|error| error.downcast_ref() == Some(&Errno::EPERM))
-    {
+    let sysfs = match Tree::new("sysfs", flags, "") {
         // It shows the network's devices, so only who owns the network may mount it: not so with --net host.
-        bind("sys", "/sys").context("cannot mount /sys")?;
-        return restrict_all("/sys", flags).context("cannot mount /sys");
+        Err(error) if error.downcast_ref() == Some(&Errno::EPERM) => {
+            let hosts = opened("/sys").and_then(Tree::of);
+            let restricted = hosts.and_then(|sys| sys.restrict(flags));
+            return Ok(vec![restricted.context("cannot mount /sys")?]);
+        }
+        sysfs => sysfs.context("cannot mount /sys")?,
+    };
+    let groups = statfs("/sys/fs/cgroup").map(|found| found.filesystem_type());
+    if groups != Ok(CGROUP2_SUPER_MAGIC) {
+        return Ok(vec![sysfs]);
     }
-    mounted?;
-    let groups = statfs("sys/fs/cgroup").map(|found| found.filesystem_type());
-    if groups == Ok(CGROUP2_SUPER_MAGIC) {
-        mount_new("cgroup2", "/sys/fs/cgroup", flags, "")?;
+    let cgroup2 = Tree::new("cgroup2", flags, "").context("cannot mount /sys/fs/cgroup")?;
+    Ok(vec![sysfs, cgroup2])
+}
+
+/// Mounts what [`new_sys`] has made.
+pub fn mount_sys(sys: &[Tree], rootfs: &Path) -> Result<()> {
+    let cannot = "cannot mount /sys";
+    sys[0]
+        .attach(place::directory("sys", rootfs)?)
+        .context(cannot)?;
+    if let Some(cgroup2) = sys.get(1) {
+        cgroup2
+            .attach(opened("/sys/fs/cgroup").context(cannot)?)
+            .context(cannot)?;
     }
     Ok(())
 }
-// ANCHOR_END: mount_sys
+// ANCHOR_END: new_sys
 
 // ANCHOR: cover
-/// Covers what is not to be seen, and makes read-only what is not to be changed.
-pub fn cover() -> Result<()> {
+/// Covers what is not to be seen, by the host's `null` or an empty directory, and makes read-only what is not to be
+/// changed. Before any volume is there: nobody else has a hand in this /proc and this /sys.
+pub fn cover(null: &Tree) -> Result<()> {
     let cpus = (0..).map(|n| format!("/sys/devices/system/cpu/cpu{n}"));
     let cpus = cpus.take_while(|cpu| Path::new(cpu).exists());
     let per_cpu = cpus.map(|cpu| cpu + "/thermal_throttle");
     let mut empty = None;
     for path in HIDDEN.into_iter().map(str::to_owned).chain(per_cpu) {
-        hide(&path, &mut empty).with_context(|| format!("cannot hide {path}"))?;
+        hide(&path, null, &mut empty).with_context(|| format!("cannot hide {path}"))?;
     }
-    for path in READ_ONLY
-        .into_iter()
-        .filter(|path| Path::new(path).exists())
-    {
-        let cannot = || format!("cannot make {path} read-only");
-        bind(path, path).with_context(cannot)?;
-        restrict(path, MsFlags::MS_RDONLY).with_context(cannot)?;
+    for path in READ_ONLY {
+        make_read_only(path).with_context(|| format!("cannot make {path} read-only"))?;
     }
     Ok(())
 }
 
-/// A directory by an empty one, anything else by /dev/null, if it is that (CVE-2025-31133).
-///
 /// The first `empty` directory will do for the others.
-fn hide(path: &str, empty: &mut Option<String>) -> Result<()> {
-    let Ok(found) = fs::metadata(path) else {
+fn hide(path: &str, null: &Tree, empty: &mut Option<Tree>) -> Result<()> {
+    let Ok(there) = opened(path) else {
         return Ok(());
     };
-    if !found.is_dir() {
-        ensure!(is_null(&stat("/dev/null")?), "/dev/null is another device");
-        return Ok(bind("/dev/null", path)?);
+    if place::kind(&there)? != SFlag::S_IFDIR {
+        return Ok(Tree::of(null)?.attach(there)?);
     }
     if let Some(empty) = empty {
-        return Ok(bind(empty, path)?);
+        return Ok(Tree::of(empty)?.attach(there)?);
     }
-    *empty = Some(path.to_owned());
-    mount_new("tmpfs", path, DATA | MsFlags::MS_RDONLY, "nr_inodes=1")
+    let new = Tree::new("tmpfs", DATA | MsFlags::MS_RDONLY, "nr_inodes=1")?;
+    new.attach(there)?;
+    *empty = Some(new);
+    Ok(())
+}
+
+fn make_read_only(path: &str) -> Result<()> {
+    let Ok(there) = opened(path) else {
+        return Ok(());
+    };
+    let itself = Tree::of(&there)?.restrict(MsFlags::MS_RDONLY)?;
+    Ok(itself.attach(there)?)
 }
 // ANCHOR_END: cover
+
+fn opened(path: &str) -> nix::Result<OwnedFd> {
+    open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
+}

@@ -1,105 +1,182 @@
-//! What the other files need to mount something: mount(2), mount_setattr(2).
+//! What is mounted is ready before anybody can see it: open_tree(2), fsopen(2), mount_setattr(2), move_mount(2).
 
-use std::fs::{self, File};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
-use std::{ffi::CStr, ffi::CString, mem};
+use std::ffi::{CStr, CString};
+use std::mem;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
-use nix::sys::statvfs::statvfs;
+use nix::sys::statvfs::fstatvfs;
 
 /// What is mounted so has neither programs nor devices: data, and nothing else.
 pub const DATA: MsFlags = MsFlags::MS_NOSUID
     .union(MsFlags::MS_NODEV)
     .union(MsFlags::MS_NOEXEC);
 
-/// Lets the file or directory `there` be seen at `here`, too, with all that is mounted below.
-pub fn bind(there: impl AsRef<Path>, here: impl AsRef<Path>) -> nix::Result<()> {
-    let (nothing, flags) = (None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC);
-    mount(Some(there.as_ref()), here.as_ref(), nothing, flags, nothing)
+// From linux/mount.h.
+const OPEN_TREE_CLONE: u32 = 1;
+const FSCONFIG_SET_FLAG: u32 = 0;
+const FSCONFIG_SET_STRING: u32 = 1;
+const FSCONFIG_CMD_CREATE: u32 = 6;
+const CLOEXEC: u32 = 1; // of fsopen(2) and fsmount(2)
+const FROM_AND_TO_DESCRIPTORS: u32 = 0x04 | 0x40;
+
+// ANCHOR: tree
+/// A mount, and those below it, which no path leads to until it is attached to a place in the container.
+///
+/// Paths are for others to change: between two looks at one, another container that shares a volume may have put a
+/// link there. So the source is opened once, the place is opened once, and the flags are there before both meet.
+pub struct Tree {
+    fd: OwnedFd,
+    /// Flags that the kernel sets only on what is attached: before Linux 5.12.
+    pending: MsFlags,
 }
 
-/// Mounts a new filesystem of the type `kind`.
-pub fn mount_new(kind: &str, here: impl AsRef<Path>, flags: MsFlags, options: &str) -> Result<()> {
-    let here = here.as_ref();
-    mount(Some(kind), here, Some(kind), flags, Some(options))
-        .with_context(|| format!("cannot mount {}", here.display()))
-}
+impl Tree {
+    /// What is open as `source`, to be seen at another place too, with everything that is mounted below it.
+    pub fn of(source: impl AsFd) -> nix::Result<Self> {
+        let fd = open_tree(source.as_fd())?;
+        let pending = MsFlags::empty();
+        Ok(Self { fd, pending })
+    }
 
-// ANCHOR: restrict
-/// Adds `flags` (MS_RDONLY, MS_NODEV, …) to those of what is mounted `here`.
-pub fn restrict(here: impl AsRef<Path>, flags: MsFlags) -> Result<()> {
-    add(here.as_ref(), 0, flags)
-}
-
-/// The same for all that is mounted below, too.
-pub fn restrict_all(here: impl AsRef<Path>, flags: MsFlags) -> Result<()> {
-    add(here.as_ref(), libc::AT_RECURSIVE, flags)
-}
-
-fn add(here: &Path, how: i32, flags: MsFlags) -> Result<()> {
-    let path = CString::new(here.as_os_str().as_bytes())?;
-    match mount_setattr(&path, how, flags) {
-        // Before Linux 5.12 it can be done for one mount, all of whose flags must be named.
-        Err(Errno::ENOSYS) => {
-            let has = MsFlags::from_bits_truncate(statvfs(here)?.flags().bits());
-            let kept = has & (DATA | MsFlags::MS_RDONLY);
-            let (nothing, again) = (None::<&str>, MsFlags::MS_REMOUNT | MsFlags::MS_BIND);
-            Ok(mount(
-                nothing,
-                here,
-                nothing,
-                again | kept | flags,
-                nothing,
-            )?)
+    /// A new filesystem of the type `kind`, with `options` as mount(8) takes them.
+    pub fn new(kind: &str, flags: MsFlags, options: &str) -> Result<Self> {
+        let cannot = || format!("cannot create a {kind}");
+        let kind = CString::new(kind)?;
+        let filesystem = fsopen(&kind).with_context(cannot)?;
+        let configure = |command, key: &str, value: &str| {
+            let (key, value) = (CString::new(key)?, CString::new(value)?);
+            fsconfig(&filesystem, command, Some(&key), Some(&value)).with_context(cannot)
+        };
+        configure(FSCONFIG_SET_STRING, "source", &kind.to_string_lossy())?;
+        for option in options.split(',').filter(|option| !option.is_empty()) {
+            match option.split_once('=') {
+                Some((key, value)) => configure(FSCONFIG_SET_STRING, key, value)?,
+                None => fsconfig(
+                    &filesystem,
+                    FSCONFIG_SET_FLAG,
+                    Some(&CString::new(option)?),
+                    None,
+                )?,
+            }
         }
-        restricted => Ok(restricted?),
+        fsconfig(&filesystem, FSCONFIG_CMD_CREATE, None, None).with_context(cannot)?;
+        let fd = fsmount(&filesystem, flags).with_context(cannot)?;
+        let pending = MsFlags::empty();
+        Ok(Self { fd, pending })
+    }
+
+    /// Adds `flags` (MS_RDONLY, MS_NODEV, …) to those of every mount in it.
+    pub fn restrict(mut self, flags: MsFlags) -> nix::Result<Self> {
+        match mount_setattr(self.as_fd(), libc::AT_RECURSIVE, flags) {
+            Err(Errno::ENOSYS) => self.pending |= flags,
+            restricted => restricted?,
+        }
+        Ok(self)
+    }
+
+    /// Mounts it at the `place`, which is open, too.
+    pub fn attach(&self, place: impl AsFd) -> nix::Result<()> {
+        move_mount(self.as_fd(), place.as_fd())?;
+        match self.pending.is_empty() {
+            true => Ok(()),
+            false => remount(self.as_fd(), self.pending),
+        }
+    }
+}
+// ANCHOR_END: tree
+
+impl AsFd for Tree {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
 
-fn mount_setattr(path: &CStr, how: i32, flags: MsFlags) -> nix::Result<()> {
+impl From<Tree> for OwnedFd {
+    fn from(tree: Tree) -> Self {
+        tree.fd
+    }
+}
+
+/// Adds `flags` to those of the one mount that is open as `root`, and in use.
+pub fn restrict(root: impl AsFd, flags: MsFlags) -> nix::Result<()> {
+    match mount_setattr(root.as_fd(), 0, flags) {
+        Err(Errno::ENOSYS) => remount(root.as_fd(), flags),
+        restricted => restricted,
+    }
+}
+
+/// As before Linux 5.12: only for one mount, all of whose flags must be named.
+fn remount(mounted: BorrowedFd, flags: MsFlags) -> nix::Result<()> {
+    let has = MsFlags::from_bits_truncate(fstatvfs(mounted)?.flags().bits());
+    let kept = has & (DATA | MsFlags::MS_RDONLY);
+    let here = format!("/proc/self/fd/{}", mounted.as_raw_fd());
+    let (nothing, again) = (None::<&str>, MsFlags::MS_REMOUNT | MsFlags::MS_BIND);
+    mount(
+        nothing,
+        here.as_str(),
+        nothing,
+        again | kept | flags,
+        nothing,
+    )
+}
+
+fn open_tree(source: BorrowedFd) -> nix::Result<OwnedFd> {
+    let flags = OPEN_TREE_CLONE | libc::O_CLOEXEC as u32;
+    let flags = flags | (libc::AT_EMPTY_PATH | libc::AT_RECURSIVE) as u32;
+    let (call, source) = (libc::SYS_open_tree, source.as_raw_fd());
+    // SAFETY: open_tree(2) reads a path that ends with a NUL.
+    descriptor(unsafe { libc::syscall(call, source, c"".as_ptr(), flags) })
+}
+
+fn mount_setattr(tree: BorrowedFd, how: i32, flags: MsFlags) -> nix::Result<()> {
     // SAFETY: mount_attr is made of numbers, for which zero is a value.
     let mut attributes: libc::mount_attr = unsafe { mem::zeroed() };
     // The flags that are used here have the same values in both calls.
     attributes.attr_set = flags.bits();
-    let size = size_of::<libc::mount_attr>();
-    let (call, here) = (libc::SYS_mount_setattr, libc::AT_FDCWD);
+    let (call, size) = (libc::SYS_mount_setattr, size_of::<libc::mount_attr>());
+    let (tree, how) = (tree.as_raw_fd(), how | libc::AT_EMPTY_PATH);
     // SAFETY: mount_setattr(2) reads a path that ends with a NUL, and a mount_attr.
-    let set = unsafe { libc::syscall(call, here, path.as_ptr(), how, &attributes, size) };
+    let set = unsafe { libc::syscall(call, tree, c"".as_ptr(), how, &attributes, size) };
     Errno::result(set).map(drop)
 }
-// ANCHOR_END: restrict
 
-// ANCHOR: directory
-/// Makes sure that `point` is a directory of the container's own, for something to be mounted on.
-///
-/// mount(2) follows links, to wherever the author of the root filesystem wants.
-pub fn directory(point: &str, rootfs: &Path) -> Result<()> {
-    let place = format!("{}{point}", rootfs.display());
-    match fs::symlink_metadata(point) {
-        Ok(found) if found.is_dir() => Ok(()),
-        Ok(found) if found.is_symlink() => bail!("cannot mount {point}: {place} is a link"),
-        Ok(_) => bail!("cannot mount {point}: {place} is not a directory"),
-        Err(_) => fs::create_dir(point).with_context(|| format!("cannot create {point}")),
-    }
+fn move_mount(tree: BorrowedFd, place: BorrowedFd) -> nix::Result<()> {
+    let (from, to, here) = (tree.as_raw_fd(), place.as_raw_fd(), c"".as_ptr());
+    let (call, flags) = (libc::SYS_move_mount, FROM_AND_TO_DESCRIPTORS);
+    // SAFETY: move_mount(2) reads two paths that end with a NUL.
+    Errno::result(unsafe { libc::syscall(call, from, here, to, here, flags) }).map(drop)
 }
-// ANCHOR_END: directory
 
-/// Makes sure that there is something at `point` on which `there` can be mounted: a file, or else a directory.
-///
-/// Links lead to places in the container.
-pub fn place_for(there: &Path, point: &Path) -> Result<()> {
-    let cannot = || anyhow!("cannot create {}", point.display());
-    let directory = if there.is_dir() {
-        point
-    } else {
-        point.parent().unwrap_or(point)
-    };
-    fs::create_dir_all(directory).with_context(cannot)?;
-    if !there.is_dir() && !point.exists() {
-        File::create(point).with_context(cannot)?;
-    }
-    Ok(())
+fn fsopen(kind: &CStr) -> nix::Result<OwnedFd> {
+    // SAFETY: fsopen(2) reads a name that ends with a NUL.
+    descriptor(unsafe { libc::syscall(libc::SYS_fsopen, kind.as_ptr(), CLOEXEC) })
+}
+
+fn fsconfig(
+    filesystem: &OwnedFd,
+    command: u32,
+    key: Option<&CStr>,
+    value: Option<&CStr>,
+) -> nix::Result<()> {
+    let text = |text: Option<&CStr>| text.map_or(std::ptr::null(), CStr::as_ptr);
+    let (call, filesystem) = (libc::SYS_fsconfig, filesystem.as_raw_fd());
+    // SAFETY: fsconfig(2) reads texts that end with a NUL, or none.
+    let done = unsafe { libc::syscall(call, filesystem, command, text(key), text(value), 0) };
+    Errno::result(done).map(drop)
+}
+
+fn fsmount(filesystem: &OwnedFd, flags: MsFlags) -> nix::Result<OwnedFd> {
+    let (call, filesystem) = (libc::SYS_fsmount, filesystem.as_raw_fd());
+    // SAFETY: fsmount(2) takes numbers.
+    descriptor(unsafe { libc::syscall(call, filesystem, CLOEXEC, flags.bits()) })
+}
+
+/// The one that a system call has returned.
+fn descriptor(returned: libc::c_long) -> nix::Result<OwnedFd> {
+    let fd = Errno::result(returned)?;
+    // SAFETY: it is new, and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }

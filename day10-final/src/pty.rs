@@ -3,10 +3,10 @@
 //! It has two sides. The command has the one that looks like a terminal, the runtime the other one: what it writes
 //! there has been typed, and what it reads has been printed. [`crate::relay`] goes between it and the caller.
 
-use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut, IsTerminal};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 use nix::cmsg_space;
@@ -17,7 +17,8 @@ use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, s
 use nix::unistd::{Uid, dup2_stderr, dup2_stdin, dup2_stdout, fchown};
 
 use crate::failure::{FAILED, Failure};
-use crate::mounts::bind;
+use crate::mounts::Tree;
+use crate::place::{self, Missing};
 
 /// What a pipe cannot do, for who is `typed` to. In the background nobody types, so there it may be one.
 pub fn check_stdin(typed: bool) -> Result<(), Failure> {
@@ -62,8 +63,13 @@ pub fn control() -> Result<()> {
 
 /// Puts it where an init system and a syslog expect one, as in Docker.
 pub fn be_console() -> Result<()> {
-    File::create("/dev/console").context("cannot create /dev/console")?;
-    bind("/proc/self/fd/0", "/dev/console").context("cannot bind /dev/console")
+    let console = Path::new("/dev/console");
+    let place =
+        place::to_mount(console, Missing::MakeFile).context("cannot create /dev/console")?;
+    let terminal = Tree::of(io::stdin()).context("cannot bind /dev/console")?;
+    terminal
+        .attach(place.fd)
+        .context("cannot bind /dev/console")
 }
 
 // ANCHOR: copy_size

@@ -4,12 +4,16 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, bail};
 use clap::Args;
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
 use nix::mount::MsFlags;
+use nix::sys::stat::SFlag;
 use serde::{Deserialize, Serialize};
 
-use crate::mounts::{DATA, bind, mount_new, place_for, restrict_all};
+use crate::mounts::Tree;
+use crate::place::{self, Missing};
+use crate::tmpfs::Tmpfs;
 
 // ANCHOR: volumes
 #[derive(Args, Clone, Default, Serialize, Deserialize)]
@@ -17,9 +21,9 @@ pub struct Volumes {
     /// Let it see a directory or file of the host's, with :ro only to read
     #[arg(short, long = "volume", value_name = "HOST:CONTAINER[:ro]")]
     pub volumes: Vec<Volume>,
-    /// Give it an empty directory in memory
-    #[arg(long, value_name = "PATH", value_parser = inside)]
-    pub tmpfs: Vec<PathBuf>,
+    /// Mount an empty directory in memory (with options such as size=64m,exec)
+    #[arg(long, value_name = "PATH[:OPTIONS]")]
+    pub tmpfs: Vec<Tmpfs>,
     /// Let it write nowhere else
     #[arg(long)]
     pub read_only: bool,
@@ -59,26 +63,31 @@ impl FromStr for Volume {
 }
 
 /// A place in the container. Some are taken: what is mounted there would be covered.
-fn inside(path: &str) -> Result<PathBuf, String> {
+pub fn inside(path: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(path);
     let up = path.components().any(|part| part == Component::ParentDir);
-    if !path.is_absolute() || up || path == Path::new("/") {
-        return Err("in the container, it has to be an absolute path, and not /".to_owned());
+    if !path.is_absolute() || up {
+        return Err(place::NOT_A_PLACE.to_owned());
     }
-    match ["/proc", "/sys"]
-        .iter()
-        .find(|taken| path.starts_with(taken))
-    {
-        Some(taken) => Err(format!("{taken} is the container's own")),
-        None => Ok(path),
-    }
+    place::taken(&path).map_or(Ok(path), Err)
 }
 
 impl Volumes {
     /// As Docker does it: what the host does not have yet is an empty directory.
     ///
-    /// The host's links are followed here: later, those to absolute paths would lead into the container.
+    /// The host's links are followed here, and never again: see [`open`](Self::open).
     pub fn prepare(&mut self) -> Result<()> {
+        let volumes = self.volumes.iter().map(|volume| &volume.container);
+        let mut places: Vec<_> = volumes
+            .chain(self.tmpfs.iter().map(|tmpfs| &tmpfs.path))
+            .collect();
+        places.sort();
+        if let Some(pair) = places.windows(2).find(|pair| pair[0] == pair[1]) {
+            bail!(
+                "cannot mount {}: two volumes are for this place",
+                pair[0].display()
+            );
+        }
         for Volume { host, .. } in &mut self.volumes {
             let cannot = format!("cannot create {}", host.display());
             if !host.exists() {
@@ -90,52 +99,63 @@ impl Volumes {
     }
 
     // ANCHOR: mount
-    /// Mounts all, those below others after these. The working directory is the host's /, see
-    /// [`crate::rootfs::enter`].
-    pub fn mount(&self) -> Result<()> {
-        let tmpfs = self.tmpfs.iter().map(|path| (path, None));
-        let volumes = self
-            .volumes
-            .iter()
-            .map(|volume| (&volume.container, Some(volume)));
-        let mut all: Vec<_> = tmpfs.chain(volumes).collect();
-        all.sort_by_key(|(path, _)| path.components().count());
-        for (path, volume) in all {
-            let mounted = match volume {
-                Some(volume) => volume.mount(),
-                None => mount_tmpfs(path),
-            };
-            mounted.with_context(|| format!("cannot mount {}", path.display()))?;
+    /// Opens all of them on the host, in the order in which they are mounted: what lies deeper comes later.
+    pub fn open(&self) -> Result<Opened> {
+        let mut all = Vec::new();
+        for Volume {
+            host,
+            container,
+            read_only,
+        } in &self.volumes
+        {
+            let tree = bind(host, *read_only)
+                .with_context(|| format!("cannot mount {}", host.display()))?;
+            all.push((container.clone(), tree));
         }
-        Ok(())
+        for tmpfs in &self.tmpfs {
+            let tree = tmpfs
+                .create()
+                .with_context(|| format!("cannot mount {}", tmpfs.path.display()))?;
+            all.push((tmpfs.path.clone(), tree));
+        }
+        all.sort_by_key(|(path, _)| path.components().count());
+        Ok(Opened(all))
     }
-    // ANCHOR_END: mount
 }
 
-impl Volume {
-    fn mount(&self) -> Result<()> {
-        let host = self.host.strip_prefix("/")?;
-        ensure!(host.exists(), "there is no {}", self.host.display());
-        place_for(host, &self.container)?;
-        let place = destination(&self.container)?;
-        bind(host, &place)?;
-        let read_only = if self.read_only {
-            MsFlags::MS_RDONLY
-        } else {
-            MsFlags::empty()
+/// Places in the container, and what is to be mounted there.
+pub struct Opened(Vec<(PathBuf, Tree)>);
+
+impl Opened {
+    /// Mounts all, and returns where links have led them.
+    pub fn mount(self) -> Result<Vec<PathBuf>> {
+        let mount_one = |(path, tree): (PathBuf, Tree)| {
+            let missing = match place::kind(&tree)? {
+                SFlag::S_IFDIR => Missing::MakeDirectory,
+                _ => Missing::MakeFile,
+            };
+            let cannot = || format!("cannot mount {}", path.display());
+            let place = place::to_mount(&path, missing).with_context(cannot)?;
+            tree.attach(place.fd).with_context(cannot)?;
+            Ok(place.path)
         };
-        restrict_all(&place, MsFlags::MS_NODEV | read_only)
+        self.0.into_iter().map(mount_one).collect()
     }
 }
 
-fn mount_tmpfs(path: &Path) -> Result<()> {
-    fs::create_dir_all(path)?;
-    mount_new("tmpfs", destination(path)?, DATA, "mode=1777")
+/// A directory or file of the `host`, with everything that is mounted below it.
+fn bind(host: &Path, read_only: bool) -> Result<Tree> {
+    // What was no link when the user asked for it may be one by now.
+    let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC);
+    let source = openat2(
+        AT_FDCWD,
+        host,
+        how.resolve(ResolveFlag::RESOLVE_NO_SYMLINKS),
+    )?;
+    let read_only = match read_only {
+        true => MsFlags::MS_RDONLY,
+        false => MsFlags::empty(),
+    };
+    Ok(Tree::of(source)?.restrict(MsFlags::MS_NODEV | read_only)?)
 }
-
-/// Where `path` leads in the container: a link of a hostile rootfs may lead to a place that is taken.
-fn destination(path: &Path) -> Result<PathBuf> {
-    let place = path.canonicalize()?;
-    inside(&place.to_string_lossy())
-        .map_err(|reason| anyhow!("it is a link to {}: {reason}", place.display()))
-}
+// ANCHOR_END: mount

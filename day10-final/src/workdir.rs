@@ -1,10 +1,13 @@
 //! `-w`: where in the container a command begins. chdir(2), getcwd(3).
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use nix::unistd::{chdir, getcwd};
+use nix::errno::Errno;
+use nix::sys::stat::SFlag;
+use nix::unistd::{fchdir, getcwd};
+
+use crate::place::{self, Missing};
 
 /// One that depends on no other.
 pub fn check(text: &str) -> Result<PathBuf, String> {
@@ -23,7 +26,11 @@ pub fn create(directory: &Path) -> Result<()> {
             directory.display()
         )
     };
-    fs::create_dir_all(directory).with_context(cannot)
+    let place = place::find(directory, Missing::MakeDirectory).with_context(cannot)?;
+    match place::kind(&place.fd)? {
+        SFlag::S_IFDIR => Ok(()),
+        _ => Err(Errno::ENOTDIR).with_context(cannot),
+    }
 }
 
 // ANCHOR: enter
@@ -33,7 +40,8 @@ pub fn create(directory: &Path) -> Result<()> {
 /// container that one has no path.
 pub fn enter(directory: &Path) -> Result<()> {
     let cannot = || format!("cannot begin in {}", directory.display());
-    chdir(directory).with_context(cannot)?;
+    let place = place::find(directory, Missing::Fail).with_context(cannot)?;
+    fchdir(place.fd).with_context(cannot)?;
     if getcwd().is_err() {
         bail!("{}: it is not in the container", cannot());
     }

@@ -14,6 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid, getpgid};
 use tempfile::TempDir;
 
+use crate::etc::rootfs;
 use crate::internet;
 use crate::need_namespaces;
 use crate::support::{
@@ -228,6 +229,24 @@ fn a_server_on_the_hosts_loopback_is_left_out() {
 }
 
 #[test]
+fn servers_are_found_in_lines_of_any_form() {
+    need_bridge!();
+    with_resolv_conf(
+        "; of the test\nsearch test\nnameserver 127.0.0.53 # comment\nnameserver\t127.1.2.3\nnameserver   127.0.0.1;\n\
+        nameserver ::1\nnameserver fe80::1%eth0\nnameserver 0.0.0.0\nnameserver \t 192.0.2.2\t# comment\n\
+        nameserver 192.0.2.3;comment\nnameservers 127.0.0.1\noptions edns0\n",
+    );
+    assert_snapshot!(run("cat /etc/resolv.conf").stdout, @"
+    ; of the test
+    search test
+    nameserver 	 192.0.2.2	# comment
+    nameserver 192.0.2.3;comment
+    nameservers 127.0.0.1
+    options edns0
+    ");
+}
+
+#[test]
 fn hosts_and_hostname_are_the_containers() {
     need_bridge!();
     let seen = see(&[
@@ -258,18 +277,6 @@ fn hosts_and_hostname_are_the_containers() {
         seen.stdout,
         format!("web\n{}", fs::read_to_string("/etc/hosts").unwrap())
     );
-}
-
-/// A copy of the default rootfs.
-fn rootfs() -> TempDir {
-    let copy = TempDir::new().unwrap();
-    let from = state().join("rootfs/default/.");
-    host(&format!(
-        "cp -a {} {}",
-        from.display(),
-        copy.path().display()
-    ));
-    copy
 }
 
 #[test]

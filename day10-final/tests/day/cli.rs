@@ -175,7 +175,7 @@ fn help_tells_what_there_is() {
           --cpus <NUMBER>                 How many CPUs it may keep busy, as 0.5 or 2
           --pids-limit <NUMBER>           How many processes and threads it may have
       -v, --volume <HOST:CONTAINER[:ro]>  Let it see a directory or file of the host's, with :ro only to read
-          --tmpfs <PATH>                  Give it an empty directory in memory
+          --tmpfs <PATH[:OPTIONS]>        Mount an empty directory in memory (with options such as size=64m,exec)
           --read-only                     Let it write nowhere else
       -u, --user <USER[:GROUP]>           Run as this user of the container's, by name or number
           --cap-add <CAPABILITY>          Give it a capability more, as NET_ADMIN, or ALL

@@ -1,10 +1,12 @@
 //! `run --add-host`, `--dns`: how a container's programs find an address.
 
+use std::fs;
+
 use insta::assert_snapshot;
 use nix::unistd::geteuid;
 
 use crate::need_namespaces;
-use crate::support::{Seen, assert_nothing_is_kept, leave_to, see};
+use crate::support::{Seen, assert_nothing_is_kept, leave_to, see, shell, state};
 
 fn run(arguments: &[&str]) -> Seen {
     let seen = see(&[&["run"], arguments].concat());
@@ -103,7 +105,8 @@ fn dns_servers_take_the_place_of_the_hosts() {
             "--dns",
             "192.0.2.53",
             "--dns=2001:db8::53",
-            "cat",
+            "grep",
+            "nameserver",
             "/etc/resolv.conf",
         ]);
         assert_eq!(
@@ -111,6 +114,24 @@ fn dns_servers_take_the_place_of_the_hosts() {
             "{net}"
         );
     }
+}
+
+#[test]
+fn what_the_host_asks_its_servers_stays() {
+    need_namespaces!();
+    let (state, text) = (
+        state(),
+        "search one.test two.test\nnameserver\t127.0.0.53 # stub\noptions ndots:2 edns0\n",
+    );
+    fs::write(state.join("resolv.conf"), text).unwrap();
+    let seen = shell(&format!(
+        "unshare --user --map-root-user --mount sh -c '
+            mount --bind {}/resolv.conf /etc/resolv.conf;
+            $TD run --net isolated --dns 192.0.2.53 cat /etc/resolv.conf'",
+        state.display()
+    ));
+    let all = "search one.test two.test\noptions ndots:2 edns0\nnameserver 192.0.2.53\n";
+    assert_eq!(seen.stdout, all, "{}", seen.stderr);
 }
 
 #[test]

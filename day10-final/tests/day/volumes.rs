@@ -6,8 +6,9 @@ use std::os::unix::fs::symlink;
 use insta::assert_snapshot;
 use tempfile::TempDir;
 
+use crate::ground::Ground;
 use crate::need_namespaces;
-use crate::support::{Seen, see, shell, state};
+use crate::support::{Seen, assert_nothing_is_kept, see, shell, state};
 
 /// `run` away from the host's network, with what comes after.
 fn run(arguments: &[&str]) -> Seen {
@@ -193,13 +194,13 @@ fn a_bad_volume_is_a_usage_error() {
 #[test]
 fn a_tmpfs_is_empty_and_forgotten() {
     need_namespaces!();
-    let script = "ls -A /etc; touch /etc/x /cache/x && grep -E ' /(etc|cache) ' /proc/mounts; stat -c %a /cache";
+    let script = "ls -A /usr; touch /usr/x /cache/x && grep -E ' /(usr|cache) ' /proc/mounts; stat -c %a /cache";
     for _ in 0..2 {
-        let seen = run(&["--tmpfs", "/etc", "--tmpfs", "/cache", "sh", "-c", script]);
+        let seen = run(&["--tmpfs", "/usr", "--tmpfs", "/cache", "sh", "-c", script]);
         let lines: Vec<_> = seen.stdout.lines().collect();
         assert_eq!(lines.len(), 3, "{} {}", seen.stdout, seen.stderr);
         assert!(
-            lines[0].starts_with("tmpfs /etc tmpfs rw,nosuid,nodev,noexec"),
+            lines[0].starts_with("tmpfs /usr tmpfs rw,nosuid,nodev,noexec"),
             "{}",
             lines[0]
         );
@@ -208,11 +209,158 @@ fn a_tmpfs_is_empty_and_forgotten() {
 }
 
 #[test]
+fn a_tmpfs_has_the_options_that_it_is_given() {
+    need_namespaces!();
+    let script = |path: &str| {
+        format!(
+            "cd {path}; stat -c %a .; df --output=size . | tail -n 1 | tr -d ' '; cp /bin/true . && ./true && echo executed"
+        )
+    };
+    let look = |tmpfs: &str| {
+        let seen = run(&[
+            "--tmpfs",
+            tmpfs,
+            "sh",
+            "-c",
+            &script(tmpfs.split(':').next().unwrap()),
+        ]);
+        seen.stdout + &seen.stderr
+    };
+    assert_snapshot!(look("/run:rw,size=128k,mode=755"), @"
+    755
+    128
+    sh: 1: ./true: Permission denied
+    ");
+    assert_snapshot!(look("/a/b:size=1m,exec,mode=0700,uid=0,nr_inodes=10"), @"
+    700
+    1024
+    executed
+    ");
+    assert_snapshot!(look("/run:size=64k,ro"), @"
+    1777
+    64
+    cp: cannot create regular file './true': Read-only file system
+    ");
+    let flags = |tmpfs| {
+        let seen = run(&["--tmpfs", tmpfs, "grep", " /run ", "/proc/mounts"]);
+        seen.stdout.split_whitespace().nth(3).unwrap().to_owned()
+    };
+    assert!(flags("/run").starts_with("rw,nosuid,nodev,noexec"));
+    assert!(flags("/run:").starts_with("rw,nosuid,nodev,noexec"));
+    assert!(flags("/run:exec,suid").starts_with("rw,nodev"));
+    assert!(flags("/run:exec,ro,noexec").starts_with("ro,nosuid,nodev,noexec"));
+}
+
+#[test]
+fn a_tmpfs_with_a_bad_option_is_a_usage_error() {
+    let error = |options| {
+        let seen = run(&["--tmpfs", options, "true"]);
+        assert_eq!(seen.code, Some(125), "{options}");
+        seen.stderr.lines().next().unwrap().to_owned() + "\n"
+    };
+    let errors = [
+        "run",
+        "/proc/x:rw",
+        "/run:fast",
+        "/run:dev",
+        "/run:size",
+        "/run:rw=1",
+        "/run:mode=888",
+        "/run:size=1x,rw",
+        "/run:uid=root",
+        "/run:ro:rw",
+    ];
+    assert_snapshot!(errors.map(error).concat(), @r#"
+    error: invalid value 'run' for '--tmpfs <PATH[:OPTIONS]>': in the container, it has to be an absolute path, and not /
+    error: invalid value '/proc/x:rw' for '--tmpfs <PATH[:OPTIONS]>': /proc is the container's own
+    error: invalid value '/run:fast' for '--tmpfs <PATH[:OPTIONS]>': unknown option "fast"
+    error: invalid value '/run:dev' for '--tmpfs <PATH[:OPTIONS]>': devices cannot be used in a tmpfs
+    error: invalid value '/run:size' for '--tmpfs <PATH[:OPTIONS]>': "size" is not valid
+    error: invalid value '/run:rw=1' for '--tmpfs <PATH[:OPTIONS]>': "rw=1" is not valid
+    error: invalid value '/run:mode=888' for '--tmpfs <PATH[:OPTIONS]>': "mode=888" is not valid
+    error: invalid value '/run:size=1x,rw' for '--tmpfs <PATH[:OPTIONS]>': "size=1x" is not valid
+    error: invalid value '/run:uid=root' for '--tmpfs <PATH[:OPTIONS]>': "uid=root" is not valid
+    error: invalid value '/run:ro:rw' for '--tmpfs <PATH[:OPTIONS]>': unknown option "ro:rw"
+    "#);
+    assert!(!state().join("containers").exists());
+}
+
+#[test]
+fn the_hosts_root_can_be_a_volume() {
+    need_namespaces!();
+    let host = TempDir::new().unwrap();
+    fs::write(host.path().join("file"), "the host's\n").unwrap();
+    let path = host.path().display();
+    for (volume, written) in [("/:/host", "written\n"), ("/:/host:ro", "")] {
+        let script = format!(
+            "cat /host{path}/file; touch /host{path}/new && echo written
+            grep ' /host' /proc/self/mountinfo | cut -d ' ' -f 6 | grep -v nodev
+            ls /host{}/containers/*/layer",
+            state().display()
+        );
+        let seen = run(&["--rm", "-v", volume, "sh", "-c", &script]);
+        // Not its own root directory once more.
+        let all = format!("the host's\n{written}upper\nwork\n");
+        assert_eq!(seen.stdout, all, "{volume}: {}", seen.stderr);
+        assert_eq!(
+            seen.stderr.is_empty(),
+            volume == "/:/host",
+            "{}",
+            seen.stderr
+        );
+    }
+}
+
+#[test]
+fn two_volumes_for_one_place_are_an_error() {
+    need_namespaces!();
+    let host = TempDir::new().unwrap();
+    let [one, two] = ["one", "two"].map(|name| format!("{}/{name}", host.path().display()));
+    for (options, place) in [
+        (
+            ["-v", &format!("{one}:/data"), "-v", &format!("{two}:/data")],
+            "/data",
+        ),
+        (
+            [
+                "-v",
+                &format!("{one}:/a/b"),
+                "-v",
+                &format!("{one}:/a/./b/:ro"),
+            ],
+            "/a/b",
+        ),
+        (["--tmpfs", "/data", "-v", &format!("{two}:/data")], "/data"),
+        (["--tmpfs", "/data/", "--tmpfs", "/data:size=1m"], "/data/"),
+    ] {
+        let seen = run(&[&options[..], &["true"]].concat());
+        let reason = format!("tiny-docker: cannot mount {place}: two volumes are for this place\n");
+        assert_eq!((seen.code, seen.stderr), (Some(125), reason));
+    }
+    assert_eq!(fs::read_dir(host.path()).unwrap().count(), 0);
+    assert_nothing_is_kept();
+}
+
+/// What comes from the image is followed at most as often as by the kernel.
+#[test]
+fn links_that_go_round_in_circles_are_one_clear_line() {
+    need_namespaces!();
+    let ground = Ground::new();
+    ground.link("round", "/and/../round");
+    fs::create_dir(ground.rootfs().join("and")).unwrap();
+    let rootfs = format!("--rootfs={}", ground.rootfs().display());
+    let seen = run(&[&rootfs, "--tmpfs", "/round", "true"]);
+    assert_eq!(seen.code, Some(125));
+    assert_snapshot!(seen.stderr, @"tiny-docker: cannot mount /round: ELOOP: Too many symbolic links encountered");
+}
+
+#[test]
 fn a_read_only_container_writes_nowhere_else() {
     need_namespaces!();
     let host = TempDir::new().unwrap();
     let volume = format!("{}:/data", host.path().display());
-    let script = "touch /x || touch /etc/x || touch /root/x || touch /proc/sys/kernel/hostname/x ||
+    let script = "touch /x || touch /etc/x || touch /root/x ||
+        echo x >>/etc/hosts || echo x >/etc/hostname || echo x >>/etc/resolv.conf || chmod 600 /etc/hosts || touch /proc/sys/kernel/hostname/x ||
         touch /sys/x || mkdir /data2 || echo nowhere
         touch /data/x /run/x /dev/shm/x && echo x >/dev/null && echo but here";
     let seen = run(&[

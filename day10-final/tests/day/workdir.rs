@@ -42,6 +42,24 @@ fn what_is_missing_is_made_and_only_in_the_containers_layer() {
 }
 
 #[test]
+fn a_read_only_container_has_it_too() {
+    need_namespaces!();
+    let line = "pwd; touch file || touch /srv/file";
+    for options in [&["--read-only"][..], &["--read-only", "-t"]] {
+        let seen = run(&[options, &["-w", "/srv/app", "sh", "-c", line]].concat());
+        let said = (seen.stdout + &seen.stderr).replace('\r', "");
+        let refused = |path| format!("touch: cannot touch '{path}': Read-only file system\n");
+        let all = [
+            "/srv/app\n".to_owned(),
+            refused("file"),
+            refused("/srv/file"),
+        ]
+        .concat();
+        assert_eq!(said, all);
+    }
+}
+
+#[test]
 fn a_volume_can_be_the_place() {
     need_namespaces!();
     let data = state().join("data");
@@ -80,9 +98,9 @@ fn what_is_no_directory_is_refused() {
         said += &seen.stderr;
     }
     assert_snapshot!(said, @"
-    tiny-docker: cannot create the working directory /etc/passwd: File exists (os error 17)
-    tiny-docker: cannot create the working directory /etc/passwd/x: Not a directory (os error 20)
-    tiny-docker: cannot create the working directory /proc/no-such: No such file or directory (os error 2)
+    tiny-docker: cannot create the working directory /etc/passwd: ENOTDIR: Not a directory
+    tiny-docker: cannot create the working directory /etc/passwd/x: ENOTDIR: Not a directory
+    tiny-docker: cannot create the working directory /proc/no-such: ENOENT: No such file or directory
     ");
     for directory in ["", "relative", "./x", "../x"] {
         let seen = run(&["-w", directory, "echo", "started"]);
@@ -177,9 +195,10 @@ fn a_link_in_the_rootfs_leads_to_a_place_in_it() {
     let seen = run(&[&rootfs, "-w", "/up", "sh", "-c", "pwd -P; ls -d bin"]);
     assert_eq!(seen.stdout, "/\nbin\n", "{}", seen.stderr);
     let before = listing(&ground.host());
-    // Nothing is where the link leads, and nothing is made there: mkdir(2) does not follow it.
-    let seen = run(&[&rootfs, "-w", "/host/made", "cat", "../secret"]);
-    assert_eq!(seen.code, Some(125));
-    assert_eq!(seen.stdout, "");
+    // Inside, nothing is where the link leads. It is made in there.
+    let line = "pwd; cat ../secret";
+    let seen = run(&[&rootfs, "-w", "/host/made", "sh", "-c", line]);
+    assert_eq!(seen.stdout, format!("{}/made\n", ground.host().display()));
+    assert!(seen.stderr.contains("No such file"), "{}", seen.stderr);
     assert_eq!(listing(&ground.host()), before);
 }

@@ -1,0 +1,156 @@
+//! Where in the container a path leads: path_resolution(7), openat(2), with links from whoever made the image.
+
+use std::ffi::{OsStr, OsString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Result, anyhow, bail, ensure};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open, openat, readlinkat};
+use nix::sys::stat::{Mode, SFlag, fstat, mkdirat};
+use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
+
+/// More links than any path needs, and as many as the kernel follows.
+const MOST_LINKS: usize = 40;
+
+/// Here is what makes the container one. What covers it, or / itself, would undo that.
+const TAKEN: [&str; 2] = ["/proc", "/sys"];
+
+pub const NOT_A_PLACE: &str = "in the container, it has to be an absolute path, and not /";
+
+/// What to do where there is nothing.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Missing {
+    Fail,
+    MakeDirectory,
+    MakeFile,
+}
+
+// ANCHOR: place
+/// A place that was found once: from then on it is the same, whatever happens to its path.
+pub struct Place {
+    pub fd: OwnedFd,
+    /// Without links.
+    pub path: PathBuf,
+}
+
+/// Finds `path` in this process's root directory, which has to be the container's.
+///
+/// Each name is opened by itself, and links are followed by us, as text. Those in /proc, of whatever process, have a
+/// text only for show: /proc/1/root leads to where it leads that process, out of any root directory.
+pub fn find(path: &Path, missing: Missing) -> Result<Place> {
+    let mut way = Vec::new();
+    let (root, mut links) = (root()?, 0);
+    let mut rest = names(path);
+    while let Some(name) = rest.pop() {
+        if name == ".." {
+            way.pop();
+            continue;
+        }
+        let here = way
+            .last()
+            .map_or(root.as_fd(), |(_, fd): &(_, OwnedFd)| fd.as_fd());
+        let missing = match missing {
+            Missing::MakeFile if !rest.is_empty() => Missing::MakeDirectory,
+            _ => missing,
+        };
+        let found = step(here, &name, missing)?;
+        if kind(&found)? != SFlag::S_IFLNK {
+            way.push((name, found));
+            continue;
+        }
+        links += 1;
+        ensure!(links <= MOST_LINKS, Errno::ELOOP);
+        let target = PathBuf::from(readlinkat(&found, "")?);
+        if target.is_absolute() {
+            let filesystem = fstatfs(&found)?.filesystem_type();
+            ensure!(
+                filesystem != PROC_SUPER_MAGIC,
+                "a link in /proc is not followed"
+            );
+            way.clear();
+        }
+        rest.extend(names(&target));
+    }
+    let path = Path::new("/").join(way.iter().map(|(name, _)| name).collect::<PathBuf>());
+    let fd = way.pop().map_or(root, |(_, fd)| fd);
+    Ok(Place { fd, path })
+}
+
+/// One step: what is called `name` in the directory `here`, be it a link.
+pub fn step(here: BorrowedFd, name: &OsStr, missing: Missing) -> nix::Result<OwnedFd> {
+    let look = || {
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        openat(here, name, flags, Mode::empty())
+    };
+    match (look(), missing) {
+        (Err(Errno::ENOENT), Missing::MakeDirectory) => {
+            mkdirat(here, name, Mode::from_bits_truncate(0o755))?;
+            look()
+        }
+        (Err(Errno::ENOENT), Missing::MakeFile) => {
+            let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
+            openat(here, name, flags, Mode::from_bits_truncate(0o644))
+        }
+        (found, _) => found,
+    }
+}
+// ANCHOR_END: place
+
+/// The same, for something to be mounted there.
+pub fn to_mount(path: &Path, missing: Missing) -> Result<Place> {
+    let place = find(path, missing)?;
+    match taken(&place.path) {
+        None => Ok(place),
+        Some(reason) => bail!("it is a link to {}: {reason}", place.path.display()),
+    }
+}
+
+/// Why nothing can be mounted at `path`, if so.
+pub fn taken(path: &Path) -> Option<String> {
+    if path.parent().is_none() {
+        return Some(NOT_A_PLACE.to_owned());
+    }
+    let taken = TAKEN.iter().find(|taken| path.starts_with(taken))?;
+    Some(format!("{taken} is the container's own"))
+}
+
+// ANCHOR: directory
+/// The directory `name` of the container's /, for what no link of a root filesystem may lead elsewhere.
+pub fn directory(name: &str, rootfs: &Path) -> Result<OwnedFd> {
+    let found = step(root()?.as_fd(), name.as_ref(), Missing::MakeDirectory)
+        .map_err(|errno| anyhow!("cannot create /{name}: {errno}"))?;
+    let place = rootfs.join(name);
+    match kind(&found)? {
+        SFlag::S_IFDIR => Ok(found),
+        SFlag::S_IFLNK => bail!("cannot mount /{name}: {} is a link", place.display()),
+        _ => bail!(
+            "cannot mount /{name}: {} is not a directory",
+            place.display()
+        ),
+    }
+}
+// ANCHOR_END: directory
+
+/// What is open as `fd`: a directory, a link, a device, …
+pub fn kind(fd: impl AsFd) -> nix::Result<SFlag> {
+    let mode = fstat(fd)?.st_mode;
+    Ok(SFlag::from_bits_truncate(mode) & SFlag::S_IFMT)
+}
+
+fn root() -> nix::Result<OwnedFd> {
+    open(
+        "/",
+        OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )
+}
+
+/// Those in `path`, the first one last.
+fn names(path: &Path) -> Vec<OsString> {
+    let names = path.components().rev().filter(|part| match part {
+        Component::Normal(_) | Component::ParentDir => true,
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => false,
+    });
+    names.map(|part| part.as_os_str().to_owned()).collect()
+}

@@ -1,0 +1,148 @@
+//! The container's hosts, hostname and resolv.conf, with any network.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use tempfile::TempDir;
+
+use crate::need_namespaces;
+use crate::support::{host, see, state};
+
+/// A copy of the default rootfs.
+pub fn rootfs() -> TempDir {
+    let copy = TempDir::new().unwrap();
+    let from = state().join("rootfs/default/.");
+    host(&format!(
+        "cp -a {} {}",
+        from.display(),
+        copy.path().display()
+    ));
+    copy
+}
+
+#[test]
+fn localhost_is_a_name_in_any_root_filesystem() {
+    need_namespaces!();
+    let rootfs = rootfs();
+    let _ = fs::remove_file(rootfs.path().join("etc/hosts"));
+    let option = format!("--rootfs={}", rootfs.path().display());
+    let script = "cat /etc/hosts /etc/hostname";
+    let seen = see(&[
+        "run",
+        "--net=isolated",
+        &option,
+        "--hostname=web",
+        "sh",
+        "-c",
+        script,
+    ]);
+    assert_eq!(
+        (seen.stdout.as_str(), seen.stderr.as_str()),
+        ("127.0.0.1\tlocalhost\n::1\tlocalhost\nweb\n", "")
+    );
+}
+
+#[test]
+fn the_files_are_behind_links_that_lead_nowhere_yet() {
+    need_namespaces!();
+    let rootfs = rootfs();
+    let etc = rootfs.path().join("etc");
+    // As on a host with systemd-resolved, with one more on the way.
+    for (link, target) in [
+        ("resolv.conf", "resolv.conf.d"),
+        ("resolv.conf.d", "../run/systemd/resolve/stub-resolv.conf"),
+        ("hostname", "/var/lib/first"),
+        ("../var/lib/first", "second"),
+    ] {
+        fs::create_dir_all(rootfs.path().join("var/lib")).unwrap();
+        let _ = fs::remove_file(etc.join(link));
+        symlink(target, etc.join(link)).unwrap();
+    }
+    let option = format!("--rootfs={}", rootfs.path().display());
+    let script = "cat /etc/hostname /etc/resolv.conf";
+    let seen = see(&[
+        "run",
+        "--net=host",
+        &option,
+        "--hostname=web",
+        "sh",
+        "-c",
+        script,
+    ]);
+    let servers = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    assert_eq!(seen.stdout, format!("web\n{servers}"), "{}", seen.stderr);
+}
+
+/// From here on there are mounts that could cover them.
+#[test]
+fn the_files_are_there_whatever_is_mounted() {
+    need_namespaces!();
+    let rootfs = rootfs();
+    let etc = rootfs.path().join("etc");
+    let _ = fs::remove_file(etc.join("resolv.conf"));
+    symlink(
+        "../run/systemd/resolve/stub-resolv.conf",
+        etc.join("resolv.conf"),
+    )
+    .unwrap();
+    let rootfs = format!("--rootfs={}", rootfs.path().display());
+    let (empty, deep) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let [empty, deep] = [(&empty, "/etc"), (&deep, "/run/systemd")]
+        .map(|(directory, place)| format!("-v{}:{place}", directory.path().display()));
+    let run = [
+        "run",
+        "--net=isolated",
+        "--dns=192.0.2.9",
+        "--hostname=web",
+        &rootfs,
+    ];
+    let script = [
+        "sh",
+        "-c",
+        "grep 192 /etc/resolv.conf; cat /etc/hostname; grep -c localhost /etc/hosts",
+    ];
+    for options in [
+        &[][..],
+        &["--tmpfs=/run"],
+        &["--tmpfs=/run", &deep],
+        &["--tmpfs=/etc"],
+        &[&empty],
+        &["--read-only", "--tmpfs=/run", &empty],
+    ] {
+        let seen = see(&[&run, options, &script].concat());
+        let all = ("nameserver 192.0.2.9\nweb\n2\n", "");
+        assert_eq!(
+            (seen.stdout.as_str(), seen.stderr.as_str()),
+            all,
+            "{options:?}"
+        );
+    }
+}
+
+#[test]
+fn a_volume_in_the_place_of_one_is_what_the_user_wants() {
+    need_namespaces!();
+    let rootfs = rootfs();
+    let etc = rootfs.path().join("etc");
+    let _ = fs::remove_file(etc.join("resolv.conf"));
+    symlink("../run/resolv.conf", etc.join("resolv.conf")).unwrap();
+    let own = rootfs.path().join("own");
+    fs::write(&own, "192.0.2.9 of-the-user\n").unwrap();
+    let (rootfs, own) = (
+        format!("--rootfs={}", rootfs.path().display()),
+        own.display(),
+    );
+    for (place, read) in [
+        ("/etc/hosts", "/etc/hosts"),
+        ("/etc/resolv.conf", "/run/resolv.conf"),
+        ("/run/resolv.conf", "/etc/resolv.conf"),
+    ] {
+        let volume = format!("-v{own}:{place}");
+        let seen = see(&["run", "--net=isolated", &rootfs, &volume, "cat", read]);
+        assert_eq!(
+            seen.stdout, "192.0.2.9 of-the-user\n",
+            "{place}: {}",
+            seen.stderr
+        );
+    }
+}
