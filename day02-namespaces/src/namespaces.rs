@@ -137,6 +137,10 @@ const SWITCHES: [(&str, &str, &str); 3] = [
     ("user.max_user_namespaces", "0", "15000"),                 // everywhere
 ];
 
+/// Docker's filter of system calls forbids namespaces to whoever lacks CAP_SYS_ADMIN, and its AppArmor profile mounts.
+const IN_CONTAINER: &str = "inside another container, start that one with -u 1000 --security-opt seccomp=unconfined \
+    --security-opt apparmor=unconfined";
+
 /// The kernel does not let us have a namespace: `errno`, and what to do about it.
 fn refused(errno: Errno) -> anyhow::Error {
     let off = SWITCHES.iter().find(|(name, off, _)| {
@@ -148,7 +152,7 @@ fn refused(errno: Errno) -> anyhow::Error {
         None if errno == Errno::ENOSPC => {
             "sudo sysctl -w user.max_user_namespaces=15000".to_owned()
         }
-        None => "inside another container, start that one with --privileged".to_owned(),
+        None => IN_CONTAINER.to_owned(),
     };
     anyhow!("{errno}\nhint: {hint}")
 }

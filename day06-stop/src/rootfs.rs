@@ -24,7 +24,7 @@ const LINKS: [(&str, &str); 4] = [
 ];
 
 /// A user namespace may only mount a /proc where it can see one that hides nothing: mount_namespaces(7).
-const COVERED_HINT: &str = "hint: most containers cover some; start this one with --privileged";
+const COVERED_HINT: &str = "hint: inside another container, start that one with --security-opt systempaths=unconfined, too";
 
 // ANCHOR: enter
 /// Makes `rootfs` the root directory of this process, with a /proc and a /dev of its own.

@@ -1,5 +1,6 @@
 //! Why the runtime gives up: one line for the user, and an exit code for their scripts.
 
+use std::env;
 use std::io::{self, Write};
 
 use anyhow::{Error, anyhow};
@@ -61,6 +62,12 @@ impl From<Error> for Failure {
         let code = RUNTIME_FAILED;
         Self { code, reason }
     }
+}
+
+/// How to run this program as root, for a hint. On many hosts, sudo(8) finds none in ~/.cargo/bin by its name.
+pub fn sudo_run() -> String {
+    let program = env::current_exe().unwrap_or_else(|_| "tiny-docker".into());
+    format!("sudo {} run …", program.display())
 }
 
 /// Tells the user what went wrong, where the rest goes on.

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use nix::unistd::{AccessFlags, access, geteuid};
 
+use crate::failure::sudo_run;
+
 /// Our groups go below one with this name, as Docker's go below "docker".
 const OURS: &str = "tiny-docker";
 
 const NONE_HINT: &str = "hint: see /proc/cgroups; on some machines it takes the kernel parameter";
 const CONTAINER_HINT: &str = "hint: inside another container, start that one with --privileged";
-const V1_HINT: &str =
-    "hint: this host has cgroup v1 for it, which only root may use: sudo tiny-docker run …";
+const V1_HINT: &str = "hint: this host has cgroup v1 for it, which only root may use:";
 const V2_HINT: &str = "hint: systemd-run --user --scope -p Delegate=yes tiny-docker run …";
 const CONTROLLER_HINT: &str =
     "hint: Delegate=yes in /etc/systemd/system/user@.service.d/delegate.conf, below [Service]";
@@ -55,9 +56,9 @@ pub fn parent(controller: &str, hierarchies: &[Hierarchy]) -> Result<(Version, P
         let (group, hint) = (
             hierarchy.own.display(),
             match hierarchy.version {
-                _ if geteuid().is_root() => CONTAINER_HINT,
-                Version::V1 => V1_HINT,
-                Version::V2 => V2_HINT,
+                _ if geteuid().is_root() => CONTAINER_HINT.to_owned(),
+                Version::V1 => format!("{V1_HINT} {}", sudo_run()),
+                Version::V2 => V2_HINT.to_owned(),
             },
         );
         bail!("{group} is not ours to change\n{hint}");

@@ -17,6 +17,7 @@ use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork, getegid, geteuid};
 
 use crate::container::Status;
+use crate::failure::sudo_run;
 use crate::hierarchy::{self, Version};
 use crate::host::has;
 use crate::idmap;
@@ -217,7 +218,8 @@ fn pidfd() -> Result<()> {
 fn bridge() -> Result<String> {
     ensure!(
         geteuid().is_root(),
-        "only root may change the host's network\nhint: sudo tiny-docker run …"
+        "only root may change the host's network\nhint: {}",
+        sudo_run()
     );
     for program in ["ip", "nsenter"] {
         ensure!(

@@ -11,6 +11,8 @@ use nix::sched::CloneFlags;
 use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 
+use crate::failure::sudo_run;
+
 /// In a Docker container, even root lacks this capability: capabilities(7).
 pub const NO_NET_ADMIN: &str =
     "hint: --net host, or inside Docker: docker run --cap-add NET_ADMIN …";
@@ -37,7 +39,8 @@ impl Net {
         let root = geteuid().is_root();
         match asked {
             Some(Self::Bridge) if !root => bail!(
-                "cannot use --net bridge: only root may change the host's network\nhint: --net isolated, or sudo"
+                "cannot use --net bridge: only root may change the host's network\nhint: --net isolated, or {}",
+                sudo_run()
             ),
             Some(net) => Ok(net),
             None if root => Ok(Self::Bridge),

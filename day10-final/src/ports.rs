@@ -12,7 +12,7 @@ use nix::sys::socket::{Shutdown, setsockopt, shutdown, sockopt};
 use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 
-use crate::failure::warn;
+use crate::failure::{sudo_run, warn};
 use crate::network::Net;
 
 // ANCHOR: ports
@@ -138,7 +138,8 @@ impl Ports {
             }
             Net::Isolated if !self.publish.is_empty() => bail!(
                 "cannot publish ports: only root may change the host's network\n\
-                hint: sudo, or --net host: there all ports are the host's"
+                hint: {}, or --net host: there all ports are the host's",
+                sudo_run()
             ),
             _ => (),
         }

@@ -15,7 +15,7 @@ use crate::mounts::{DATA, Tree, restrict};
 use crate::{dev, etc, layer, masks, place, workdir};
 
 /// A user namespace may only mount a /proc where it can see one that hides nothing: mount_namespaces(7).
-const COVERED_HINT: &str = "hint: most containers cover some; start this one with --privileged";
+const COVERED_HINT: &str = "hint: inside another container, start that one with --security-opt systempaths=unconfined, too";
 
 // ANCHOR: enter
 /// Makes the container's rootfs, with a layer for what it writes, the root of this process's mounts.

@@ -99,3 +99,16 @@ fn where_user_namespaces_are_off_the_error_says_how_to_switch_them_on() {
     hint: sudo sysctl -w user.max_user_namespaces=15000
     ");
 }
+
+#[test]
+fn inside_a_container_the_error_names_the_least_that_helps() {
+    need_namespaces!();
+    // Root without CAP_SYS_ADMIN, as in most containers.
+    let seen =
+        shell("unshare --user --map-root-user setpriv --bounding-set=-sys_admin $TD run true");
+    assert_eq!(seen.code, Some(125));
+    assert_snapshot!(seen.stderr, @"
+    tiny-docker: cannot create namespaces: EPERM: Operation not permitted
+    hint: inside another container, start that one with -u 1000 --security-opt seccomp=unconfined --security-opt apparmor=unconfined
+    ");
+}

@@ -574,9 +574,14 @@ fn an_ordinary_user_without_a_group_is_told_the_way_out() {
         "{lines:?}"
     );
     assert!(lines[0].ends_with(" is not ours to change"), "{lines:?}");
+    let program = as_ordinary_user(home.path(), &[]);
+    let program = program.get_program().display();
     let ways = [
         "hint: systemd-run --user --scope -p Delegate=yes tiny-docker run …",
-        "hint: this host has cgroup v1 for it, which only root may use: sudo tiny-docker run …",
+        // By a path, since sudo may not find it by its name.
+        &format!(
+            "hint: this host has cgroup v1 for it, which only root may use: sudo {program} run …"
+        ),
     ];
     assert!(ways.contains(&lines[1]), "{lines:?}");
     assert_eq!(see(&["ps", "-a"]).stdout.lines().count(), 1);

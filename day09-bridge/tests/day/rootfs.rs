@@ -280,3 +280,19 @@ fn debian_runs() {
     assert_eq!(in_debian("echo lost >/dev/null; cat /dev/null"), "");
     assert_eq!(in_debian("perl -e 'print 6 * 7'"), "42");
 }
+
+#[test]
+fn where_parts_of_proc_are_covered_the_error_names_the_least_that_helps() {
+    need_namespaces!();
+    // As Docker does. In a user namespace below, it cannot be uncovered.
+    let seen = shell(
+        "unshare --user --map-root-user --mount sh -c '
+            mount --bind /dev/null /proc/version
+            unshare --user --map-root-user --mount $TD run --net isolated true'",
+    );
+    assert_eq!(seen.code, Some(125));
+    assert_snapshot!(seen.stderr, @"
+    tiny-docker: cannot mount /proc: EPERM: Operation not permitted: parts of the host's /proc are covered
+    hint: inside another container, start that one with --security-opt systempaths=unconfined, too
+    ");
+}

@@ -64,9 +64,12 @@ fn what_a_user_may_not_do_has_a_reason_and_a_hint() {
     let mut command = as_ordinary_user(home.path(), &["info"]);
     let seen: Seen = command.env("HOME", home.path()).output().unwrap().into();
     assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
-    let bridge = "a bridge                    no: only root may change the host's network
-        hint: sudo tiny-docker run …\n";
-    assert!(seen.stdout.contains(bridge), "{}", seen.stdout);
+    let program = command.get_program().display();
+    let bridge = format!(
+        "a bridge                    no: only root may change the host's network
+        hint: sudo {program} run …\n"
+    );
+    assert!(seen.stdout.contains(&bridge), "{}", seen.stdout);
     // The ordinary user's copy of the program may be there, and nothing else.
     let left = fs::read_dir(home.path()).unwrap().flatten();
     let mut left = left.filter(|entry| entry.file_name() != "tiny-docker");
