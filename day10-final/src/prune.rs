@@ -1,7 +1,9 @@
 //! `prune`: removes what nobody needs any more.
 
+use std::collections::HashSet;
 use std::fs::{self, DirEntry};
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -29,7 +31,7 @@ pub fn prune(force: bool, state: &Path) -> Result<u8> {
     let mut removed = String::new();
     let containers = ps::listed(true, state)?.into_iter();
     for container in containers.filter(|container| container.status != Status::Running) {
-        let bytes = size(&container.layer.join("upper"));
+        let bytes = size(&store::directory(state, &container.id), &mut HashSet::new());
         match Record::open(state, &container).and_then(|mut record| record.remove()) {
             Ok(()) => {
                 removed += &format!("{}\n", container.id);
@@ -46,7 +48,7 @@ pub fn prune(force: bool, state: &Path) -> Result<u8> {
     // Nobody is to begin a record meanwhile.
     let _all = store::lock(&state.join("containers"));
     name::remove_abandoned(state);
-    remove_the_rest(state)?;
+    freed += remove_the_rest(state)?;
     if !removed.is_empty() {
         removed = format!("Deleted Containers:\n{removed}\n");
     }
@@ -56,25 +58,33 @@ pub fn prune(force: bool, state: &Path) -> Result<u8> {
 }
 // ANCHOR_END: prune
 
-/// What it has written, in bytes. Some of it may be only for its users to see.
-fn size(directory: &Path) -> u64 {
+/// How much is in `directory`, in bytes: of a container its layer, its log and its record. Some of it may be only for the
+/// container's users to see.
+fn size(directory: &Path, linked: &mut HashSet<(u64, u64)>) -> u64 {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let size = |entry: DirEntry| match entry.metadata() {
-        Ok(found) if found.is_dir() => size(&entry.path()),
-        Ok(found) if found.is_file() => found.len(),
+        Ok(found) if found.is_dir() => size(&entry.path(), linked),
+        // Another name of a file that has been counted.
+        Ok(found) if found.nlink() > 1 && !linked.insert((found.dev(), found.ino())) => 0,
+        // A file with holes takes less than its length.
+        Ok(found) if found.is_file() => found.len().min(found.blocks() * 512),
         _ => 0,
     };
     entries.map(size).sum()
 }
 
-/// The caches, and the directories that are empty then.
-fn remove_the_rest(state: &Path) -> Result<()> {
+/// The caches, and the directories that are empty then. Returns how much that was.
+fn remove_the_rest(state: &Path) -> Result<u64> {
     let removed = fs::remove_dir(state.join("containers"));
     if removed.is_err_and(|error| error.kind() == ErrorKind::DirectoryNotEmpty) {
         // There are others, which need them, or one is starting.
-        return Ok(());
+        return Ok(0);
     }
     let rootfs = state.join("rootfs");
+    let freed = match rootfs.is_symlink() {
+        true => 0,
+        false => size(&rootfs, &mut HashSet::new()),
+    };
     match rootfs.is_symlink() {
         true => fs::remove_file(&rootfs).context("cannot remove a link")?,
         false => idmap::remove(&rootfs)?,
@@ -83,7 +93,7 @@ fn remove_the_rest(state: &Path) -> Result<()> {
         // Not where there is anything else in it.
         let _ = fs::remove_dir(state.join(directory));
     }
-    Ok(())
+    Ok(freed)
 }
 
 /// Whether the user says yes. Whoever cannot be asked does not.

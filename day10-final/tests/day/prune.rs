@@ -9,7 +9,8 @@ use tempfile::TempDir;
 
 use crate::need_namespaces;
 use crate::support::{
-    Detached, Seen, assert_nothing_is_kept, names, only_record, records, see, state, tiny_docker,
+    Detached, Seen, assert_nothing_is_kept, host, names, only_record, records, see, state,
+    tiny_docker,
 };
 
 /// `tiny-docker prune`, to which `answer` is typed.
@@ -106,13 +107,16 @@ fn it_tells_whom_it_has_removed() {
         assert_eq!(printed.matches(id.as_str()).count(), 1, "{printed}");
         printed = printed.replace(id, "ID");
     }
+    // Of each container there was a record.
+    let (printed, freed) = printed.rsplit_once(' ').unwrap();
+    assert_ne!(freed, "0B\n");
     assert_snapshot!(printed, @"
     Deleted Containers:
     ID
     ID
     ID
 
-    Total reclaimed space: 0B
+    Total reclaimed space:
     ");
     let nothing = see(&["prune", "-f"]);
     assert_eq!((nothing.code, nothing.stderr.as_str()), (Some(0), ""));
@@ -129,6 +133,34 @@ fn it_tells_how_much_that_was() {
     let seen = see(&["prune", "-f"]);
     let freed = "\n\nTotal reclaimed space: 1.5MB\n";
     assert!(seen.stdout.ends_with(freed), "{}", seen.stdout);
+}
+
+#[test]
+fn logs_records_and_the_default_rootfs_are_counted_too() {
+    need_namespaces!();
+    let own = TempDir::new().unwrap();
+    let see = |arguments: &[&str]| -> Seen {
+        let mut command = tiny_docker(arguments);
+        command.env("TINY_DOCKER_ROOT", own.path());
+        command.output().unwrap().into()
+    };
+    let isolated = ["run", "--net", "isolated"];
+    let print = "head -c 2000000 /dev/zero; truncate -s 1T /tmp/holes; ln /tmp/holes /tmp/other";
+    let id = see(&[&isolated[..], &["-d", "sh", "-c", print]].concat()).stdout;
+    assert_eq!(see(&["wait", id.trim()]).stdout, "0\n");
+    let there = "find . -type f ! -name holes ! -name other -printf '%i %s\\n' | sort -u | awk '{ all += $2 } END { print all }'";
+    let there = host(&format!("cd {} && {there}", own.path().display()));
+    let there: f64 = there.trim().parse().unwrap();
+    assert!(there > 3e6, "{there}");
+    let seen = see(&["prune", "-f"]);
+    let freed = seen.stdout.rsplit_once(' ').unwrap().1.trim();
+    let megabytes: f64 = freed.strip_suffix("MB").expect(freed).parse().unwrap();
+    // It is printed with three digits.
+    assert!(
+        (megabytes * 1e6 / there - 1.0).abs() < 0.01,
+        "{freed} of {there}"
+    );
+    assert!(!own.path().exists());
 }
 
 #[test]
