@@ -38,7 +38,7 @@ fn become_container(socket: &UnixStream) -> Result<Infallible, Failure> {
     rootfs::enter(&container)?;
     let user = container.privileges.user()?;
     if container.tty {
-        pty::open(socket, user.uid)?;
+        pty::open(socket, user.uid, container.console)?;
         pty::be_console()?;
         pty::control()?;
     }

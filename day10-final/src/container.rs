@@ -19,6 +19,7 @@ use crate::pidfd::PidFd;
 use crate::ports::Ports;
 use crate::privileges::Privileges;
 use crate::process::Process;
+use crate::pty;
 use crate::store;
 use crate::volume::Volumes;
 
@@ -66,6 +67,9 @@ pub struct Container {
     /// Whether it has a terminal of its own: see [`crate::pty`].
     #[serde(default)]
     pub tty: bool,
+    /// How many rows and columns that has: as many as the caller's.
+    #[serde(default)]
+    pub console: Option<[u16; 2]>,
     #[serde(default)]
     pub limits: Limits,
     /// The directories of its group: see [`crate::cgroup`].
@@ -157,6 +161,7 @@ impl Container {
             init: options.init,
             interactive: options.interactive,
             tty: options.tty,
+            console: options.tty.then(pty::callers_size).flatten(),
             limits: options.limits,
             cgroup: Vec::new(),
             out_of_memory: false,

@@ -112,6 +112,15 @@ fn is_device(file: &FileStat, numbers: (u64, u64)) -> bool {
     kind == SFlag::S_IFCHR && (major(file.st_rdev), minor(file.st_rdev)) == numbers
 }
 
+/// For [`crate::guest`], in its own mount namespace: whoever is given this node can write to the device, and not change the node.
+pub fn protect_null() -> Result<()> {
+    let protect = || {
+        let null = open("/dev/null", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
+        Tree::of(&null)?.restrict(MsFlags::MS_RDONLY)?.attach(null)
+    };
+    protect().context("cannot protect /dev/null")
+}
+
 // ANCHOR: check_stdio
 /// stdin, stdout and stderr are the caller's. They may be the host's /dev/null, node included; and a directory would be
 /// a way out.

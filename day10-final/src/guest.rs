@@ -22,7 +22,7 @@ use serde_json::Deserializer;
 use crate::container::Container;
 use crate::failure::{Failure, NOT_EXECUTABLE};
 use crate::process::Process;
-use crate::{cgroup, command, detach, dev, environment, namespaces, pty, workdir};
+use crate::{cgroup, command, dev, environment, namespaces, pty, workdir};
 
 /// The mounts come last: with them goes the way to the others.
 const NAMESPACES: [&str; 6] = ["cgroup", "ipc", "net", "pid", "uts", "mnt"];
@@ -44,7 +44,7 @@ pub fn main() -> Result<u8, Failure> {
     }
 }
 
-fn tell(failure: &Failure, mut socket: &UnixStream) -> u8 {
+pub fn tell(failure: &Failure, mut socket: &UnixStream) -> u8 {
     let _ = write!(socket, "{:#}", failure.reason);
     failure.code
 }
@@ -53,18 +53,17 @@ fn tell(failure: &Failure, mut socket: &UnixStream) -> u8 {
 fn join(socket: &UnixStream) -> Result<Pid, Failure> {
     let mut orders = Deserializer::from_reader(BufReader::new(socket));
     let container = Container::deserialize(&mut orders).context("cannot read what to become")?;
-    if let Some(log) = container.log.as_ref().filter(|_| !container.tty) {
-        detach::write_to(log, container.interactive)?;
-    }
+    // Nothing of the container's is opened with the power that this process still has.
+    dev::protect_null()?;
+    dev::check_stdio()?;
     let process = container.process.as_ref().context("it has no process")?;
     let others = others(process)?;
     cgroup::enter(cgroup::doors(&container.cgroup)?)?;
     enter(others)?;
 
-    dev::check_stdio()?;
     let user = container.privileges.user()?;
     if container.tty {
-        pty::open(socket, user.uid)?;
+        pty::open(socket, user.uid, container.console)?;
     }
     if let Some(directory) = &container.directory {
         workdir::enter(directory).map_err(|reason| Failure {

@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use nix::poll::{PollFd, PollFlags};
 
 /// What a pipe that can be written to takes without making us wait, and a terminal gives at once: pipe(7).
-const BUFFER: usize = 4096;
+pub const BUFFER: usize = 4096;
 
 // ANCHOR: lane
 /// One of the two ways. Either it waits for something to read, or for a place to write it to.

@@ -60,6 +60,7 @@ mod slip;
 mod spoofing;
 mod state;
 mod stats;
+mod stdio;
 mod stop;
 mod store;
 mod subnet;
@@ -74,6 +75,7 @@ mod usage;
 mod user;
 mod volume;
 mod wait;
+mod waiter;
 mod workdir;
 
 use std::env;

@@ -20,6 +20,9 @@ use crate::failure::{FAILED, Failure};
 use crate::mounts::Tree;
 use crate::place::{self, Missing};
 
+/// Far more than an error has, in bytes.
+const MOST: usize = 16 * 1024;
+
 /// What a pipe cannot do, for who is `typed` to. In the background nobody types, so there it may be one.
 pub fn check_stdin(typed: bool) -> Result<(), Failure> {
     if !typed || io::stdin().is_terminal() {
@@ -32,18 +35,20 @@ pub fn check_stdin(typed: bool) -> Result<(), Failure> {
 }
 
 // ANCHOR: open
-/// In the child: makes a terminal that belongs to `owner`, and sends the runtime's side of it over `socket`.
+/// In the child: makes a terminal of `size` that belongs to `owner`, and sends the runtime's side of it over `socket`.
 ///
 /// A shared one would let the container type into its caller's shell, with ioctl(TIOCSTI). This one is all it has.
-pub fn open(socket: &UnixStream, owner: Uid) -> Result<()> {
+pub fn open(socket: &UnixStream, owner: Uid, size: Option<[u16; 2]>) -> Result<()> {
     // Opens /dev/ptmx: of the container's own devpts, so the host's terminals have no names in here.
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let ours = posix_openpt(flags).context("cannot create a terminal")?;
     unlockpt(&ours).context("cannot unlock the terminal")?;
     let theirs = other_side(&ours).context("cannot open the terminal")?;
 
-    // Until here 0, 1 and 2 are the caller's. Now, since a program asks for the size when it starts.
-    copy_size(&theirs)?;
+    // Now, since a program asks for the size when it starts.
+    if let Some(size) = size {
+        set_size(theirs.as_fd(), size).context("cannot set the terminal's size")?;
+    }
     fchown(&theirs, Some(owner), None).context("cannot give the terminal to its user")?;
     send(socket, &ours).context("cannot hand over the terminal")?;
     dup2_stdin(&theirs).context("cannot read the terminal")?;
@@ -73,42 +78,50 @@ pub fn be_console() -> Result<()> {
 }
 
 // ANCHOR: copy_size
-/// Makes `terminal` as wide and as high as the caller's, if they have one: who uses it is told by a SIGWINCH.
+/// Makes `terminal` as large as the caller's, if they have one: the programs that use it are told by a SIGWINCH.
 pub fn copy_size(terminal: impl AsFd) -> Result<()> {
-    let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
-    let callers = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
-    match callers.into_iter().find_map(size) {
-        Some(size) => set_size(terminal.as_fd(), &size).context("cannot set the terminal's size"),
+    match callers_size() {
+        Some(size) => set_size(terminal.as_fd(), size).context("cannot set the terminal's size"),
         None => Ok(()),
     }
+}
+
+/// How many rows and columns the caller's terminal has, if there is one.
+pub fn callers_size() -> Option<[u16; 2]> {
+    let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
+    let callers = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
+    callers.into_iter().find_map(size)
 }
 // ANCHOR_END: copy_size
 
 // ANCHOR: send
 /// A descriptor means nothing in another process. The kernel makes it one of the receiver's on the way.
-fn send(socket: &UnixStream, terminal: &PtyMaster) -> nix::Result<()> {
+pub fn send(socket: &UnixStream, terminal: &impl AsRawFd) -> nix::Result<()> {
     // At least one byte has to go with it.
     let (byte, fds) = ([IoSlice::new(&[0])], [terminal.as_raw_fd()]);
     let rights = [ControlMessage::ScmRights(&fds)];
     sendmsg::<()>(socket.as_raw_fd(), &byte, &rights, MsgFlags::empty(), None).map(drop)
 }
 
-/// In the parent: all that the child says until its end of `socket` closes, and the terminal, if it has sent one.
+/// In the parent: what the child says until its end of `socket` closes, and the terminal, if it has sent one.
+///
+/// With `exec`, a container may get hold of that end, and say anything: no more than that, and nothing but a terminal.
 pub fn receive(socket: &UnixStream) -> (Vec<u8>, Option<OwnedFd>) {
     let (mut said, mut terminal) = (Vec::new(), None);
-    loop {
+    while said.len() < MOST {
         let mut buffer = [0; 1024];
         let (length, sent) = match receive_once(socket, &mut buffer) {
             Err(Errno::EINTR) => continue,
-            Ok((0, _)) | Err(_) => return (said, terminal),
+            Ok((0, _)) | Err(_) => break,
             Ok(received) => received,
         };
         match sent {
             // It came with the byte.
-            Some(sent) => terminal = Some(sent),
+            Some(sent) => terminal = terminal.or(Some(sent)),
             None => said.extend(&buffer[..length]),
         }
     }
+    (said, terminal)
 }
 // ANCHOR_END: send
 
@@ -117,12 +130,23 @@ fn receive_once(socket: &UnixStream, to: &mut [u8]) -> nix::Result<(usize, Optio
     let mut to = [IoSliceMut::new(to)];
     let (fd, flags) = (socket.as_raw_fd(), MsgFlags::MSG_CMSG_CLOEXEC);
     let message = recvmsg::<()>(fd, &mut to, Some(&mut space), flags)?;
-    let terminal = message.cmsgs()?.find_map(|control| match control {
-        // SAFETY: it is new, and nobody else's.
-        ControlMessageOwned::ScmRights(fds) => Some(unsafe { OwnedFd::from_raw_fd(fds[0]) }),
-        _ => None,
-    });
+    let mut terminal = None;
+    for control in message.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(fds) = control {
+            // SAFETY: they are new, and nobody else's.
+            let own = |fd| unsafe { OwnedFd::from_raw_fd(fd) };
+            let fds: Vec<_> = fds.into_iter().map(own).collect();
+            terminal = fds.into_iter().find(is_ours);
+        }
+    }
     Ok((message.bytes, terminal))
+}
+
+/// Whether it is the runtime's side of a terminal: only that has a number for the other side.
+fn is_ours(terminal: &OwnedFd) -> bool {
+    let mut number = 0;
+    // SAFETY: TIOCGPTN writes to `number`, and to nothing else.
+    unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCGPTN, &mut number) == 0 }
 }
 
 /// The side of the terminal that the command gets: without a path, which could lead elsewhere.
@@ -135,19 +159,59 @@ fn other_side(ours: &PtyMaster) -> nix::Result<OwnedFd> {
 }
 
 /// None where `terminal` is none.
-fn size(terminal: BorrowedFd) -> Option<Winsize> {
-    let mut size = Winsize {
-        ws_row: 0,
-        ws_col: 0,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
+fn size(terminal: BorrowedFd) -> Option<[u16; 2]> {
+    let mut size = winsize([0, 0]);
     // SAFETY: TIOCGWINSZ writes to `size`, and to nothing else.
     let got = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCGWINSZ, &mut size) };
-    (got == 0).then_some(size)
+    (got == 0).then_some([size.ws_row, size.ws_col])
 }
 
-fn set_size(terminal: BorrowedFd, size: &Winsize) -> nix::Result<()> {
+fn set_size(terminal: BorrowedFd, size: [u16; 2]) -> nix::Result<()> {
+    let size = winsize(size);
     // SAFETY: TIOCSWINSZ reads `size`, and nothing else.
-    Errno::result(unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSWINSZ, size) }).map(drop)
+    Errno::result(unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSWINSZ, &size) }).map(drop)
+}
+
+fn winsize([ws_row, ws_col]: [u16; 2]) -> Winsize {
+    Winsize {
+        ws_row,
+        ws_col,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn the_child_says_so_much_and_no_more() {
+        let (socket, mut childs_end) = UnixStream::pair().unwrap();
+        childs_end.set_nonblocking(true).unwrap();
+        while childs_end.write(&[b'x'; 4096]).is_ok() {}
+        let (said, _) = receive(&socket);
+        assert!((MOST..MOST + 1024).contains(&said.len()), "{}", said.len());
+    }
+
+    #[test]
+    fn nothing_but_a_terminal_is_taken_for_one() {
+        let pty = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY).unwrap();
+        unlockpt(&pty).unwrap();
+        let theirs = other_side(&pty).unwrap();
+        let file = File::open("/dev/null").unwrap();
+        for (sent, taken) in [
+            (pty.as_raw_fd(), true),
+            (theirs.as_raw_fd(), false),
+            (file.as_raw_fd(), false),
+        ] {
+            let (socket, childs_end) = UnixStream::pair().unwrap();
+            send(&childs_end, &sent).unwrap();
+            drop(childs_end);
+            assert_eq!(receive(&socket).1.is_some(), taken);
+        }
+    }
 }

@@ -182,7 +182,7 @@ impl Relay {
 }
 
 /// Another descriptor for the same file, to be read or written without a buffer in between.
-fn copy(file: impl AsFd) -> Result<File> {
+pub fn copy(file: impl AsFd) -> Result<File> {
     let fd = file.as_fd().try_clone_to_owned();
     Ok(fd.context("cannot copy a descriptor")?.into())
 }

@@ -13,9 +13,10 @@ use crate::ground::Ground;
 use crate::need_namespaces;
 use crate::pair::earlier;
 use crate::support::{
-    Detached, Running, Seen, TINY_DOCKER, as_ordinary_user, host, leave_to, see, shell, state,
-    wait_until,
+    Detached, Running, Seen, TINY_DOCKER, as_ordinary_user, host, leave_to, see, shell, skip,
+    state, wait_until,
 };
+use crate::users::can_be_somebody_else;
 
 /// Says what it can get of each process that comes, while that may still be the runtime's.
 const TRACER: &str = r#"$| = 1; print qq(ready\n); my $next = 2; my ($mask) = capabilities(1); my %said;
@@ -33,8 +34,9 @@ const TRACER: &str = r#"$| = 1; print qq(ready\n); my $next = 2; my ($mask) = ca
                 print "open $to\n" if $to =~ m{^/(?!proc|dev|usr|lib|bin|etc)} && !$said{$to}++;
             }
             $next++;
-        } elsif ($turn % 2000 == 0) { for ($next + 1 .. $next + 3) { $next = $_ if -d "/proc/$_" } }
-    }"#;
+        } elsif ($turn % 500 == 0) { $next = newest() + 1 if newest() >= $next }
+    }
+    sub newest { open(L, "<", "/proc/loadavg"); (split " ", <L>)[4] }"#;
 
 /// It is root with CAP_SYS_PTRACE, so it may trace whom it likes. But there is nobody who has more than it has.
 #[test]
@@ -69,13 +71,14 @@ const SPEAKER: &str = r#"$| = 1; print qq(ready\n); my ($next, $turn) = (2, 0);
     for (;;) {
         my $process = syscall(PIDFD_OPEN, $next, 0);
         if ($process < 0) {
-            if ($turn++ % 2000 == 0) { for ($next + 1 .. $next + 3) { $next = $_ if -d "/proc/$_" } }
+            if ($turn++ % 500 == 0) { $next = newest() + 1 if newest() >= $next }
             next;
         }
         my $socket = syscall(PIDFD_GETFD, $process, 3, 0);
         if ($socket >= 0 && open(S, ">&=", $socket)) { syswrite(S, pack("l", -1)); close(S) }
         syscall(CLOSE, $process); $next++;
-    }"#;
+    }
+    sub newest { open(L, "<", "/proc/loadavg"); (split " ", <L>)[4] }"#;
 
 #[test]
 fn no_tracer_decides_which_process_the_runtime_takes_for_the_command() {
@@ -93,6 +96,32 @@ fn no_tracer_decides_which_process_the_runtime_takes_for_the_command() {
         exec(&container, &["ID", "true"])
             .stderr
             .contains("has spoken")
+    };
+    assert!((0..500).any(noticed));
+}
+
+/// Writes there without end.
+#[test]
+fn no_tracer_keeps_the_runtime_listening() {
+    need_namespaces!();
+    let attack = SPEAKER
+        .replace("PIDFD_OPEN", &libc::SYS_pidfd_open.to_string())
+        .replace("PIDFD_GETFD", &libc::SYS_pidfd_getfd.to_string())
+        .replace("CLOSE", &libc::SYS_close.to_string())
+        .replace(
+            "syswrite(S, pack(\"l\", -1))",
+            "1 while syswrite(S, \"so \" x 9999)",
+        );
+    let options = ["--net", "isolated", "--cap-add", "SYS_PTRACE"];
+    let container = Detached::start(&[&options[..], &["perl", "-e", &attack]].concat());
+    let said = || fs::read_to_string(container.log()).unwrap();
+    wait_until("the attack", || said().contains("ready"));
+    let line = format!("timeout -s KILL 30 $TD exec {} true", container.id);
+    let noticed = |_| {
+        let seen = shell(&line);
+        assert_ne!(seen.code, Some(137), "it has listened for ever");
+        assert!(seen.stderr.len() < 20_000);
+        seen.stderr.contains("so so")
     };
     assert!((0..500).any(noticed));
 }
@@ -254,6 +283,37 @@ fn another_ptmx_is_no_terminal() {
         );
     }
     assert_eq!(exec(&container, &["ID", "true"]).code, Some(0));
+}
+
+#[test]
+fn nothing_is_opened_with_the_power_of_the_runtime() {
+    need_namespaces!();
+    if !can_be_somebody_else() {
+        return skip("newuidmap, and a range of this user's in /etc/subuid");
+    }
+    let container = idle(&["--cap-add", "SYS_ADMIN"]);
+    let prepare = "umount -l /dev/null; echo secret >/only-roots; chmod 600 /only-roots";
+    assert_eq!(exec(&container, &["ID", "sh", "-c", prepare]).code, Some(0));
+    for replace in ["ln -s /only-roots", "mkdir", ": there is no"] {
+        let replace = format!("rm -rf /dev/null; {replace} /dev/null");
+        assert_eq!(
+            exec(&container, &["ID", "sh", "-c", &replace]).code,
+            Some(0)
+        );
+        // Without -i, stdin is /dev/null. On Linux, that is device 1:3.
+        let script = "cat; stat -L -c %t:%T /proc/self/fd/0";
+        let line = format!(
+            "timeout 20 $TD exec -u nobody {} sh -c '{script}'",
+            container.id
+        );
+        let seen = shell(&line);
+        assert_eq!(
+            (seen.stdout.as_str(), seen.code),
+            ("1:3\n", Some(0)),
+            "{replace}: {}",
+            seen.stderr
+        );
+    }
 }
 
 /// On earlier days a chroot alone keeps the container in. Who joins its mounts would be at the host's root.

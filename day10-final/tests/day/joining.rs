@@ -10,19 +10,24 @@ use tempfile::TempDir;
 
 use crate::need_namespaces;
 use crate::support::{Running, Seen, as_ordinary_user, leave_to, shell, state, wait_until};
+use crate::terminal::terminal;
 
-/// Looks at each new process on the host, as long as it lives. What can be opened so can be traced as well.
-const TRACER: &str = r#"$| = 1; my (%new, %said);
+/// Looks at each new process on the host, as long as it lives, and says what it has caught of those in the same user
+/// namespace as its argument. What can be opened so can be traced as well.
+const TRACER: &str = r#"$| = 1; my (%new, %said); my $namespace = readlink("/proc/$ARGV[0]/ns/user");
     sub newest { open(L, "<", "/proc/loadavg"); my @words = split " ", <L>; $words[4] }
     my $last = newest(); print "ready\n";
     for (;;) {
         my $newest = newest(); $new{$_} = 1 for $last + 1 .. $newest; $last = $newest;
         for my $pid (keys %new) {
             sysopen(M, "/proc/$pid/mem", 2) or do { delete $new{$pid} if !-d "/proc/$pid"; next };
+            next if readlink("/proc/$pid/ns/user") ne $namespace;
             open(S, "<", "/proc/$pid/status"); my $status = join "", <S>; close M;
             my ($uid, $groups) = $status =~ /^Uid:\t(\d+).*^Groups:\t(.*?) *$/ms or next;
             my $what = $uid == $> ? "fair" : "caught user $uid";
             $what .= " in group 42" if $groups =~ /\b42\b/;
+            my ($host) = stat "/dev/pts";
+            $what .= " at a terminal" if grep { ((stat "/proc/$pid/fd/$_")[0] // 0) == $host } 0 .. 2;
             print "$what\n" if !$said{$what}++; delete $new{$pid};
         }
     }"#;
@@ -31,6 +36,8 @@ const TRACER: &str = r#"$| = 1; my (%new, %said);
 struct Users {
     home: TempDir,
     id: String,
+    /// Of its PID 1.
+    pid: String,
 }
 
 impl Users {
@@ -56,7 +63,10 @@ impl Users {
         for file in ["config.json", "lock"] {
             fs::copy(record.join(file), own.join(file)).unwrap();
         }
-        Self { home, id }
+        let config = fs::read(own.join("config.json")).unwrap();
+        let config: serde_json::Value = serde_json::from_slice(&config).unwrap();
+        let pid = config["pid"].to_string();
+        Self { home, id, pid }
     }
 }
 
@@ -76,15 +86,21 @@ fn root_executes_nothing_in_a_users_container_that_the_user_can_catch_as_root() 
     let container = Users::start(&[]);
     let said = container.home.path().join("said");
     let mut perl = Command::new("perl");
-    perl.args(["-e", TRACER]).uid(65534).gid(65534);
+    perl.args(["-e", TRACER, &container.pid]);
+    perl.uid(65534).gid(65534);
     perl.stdin(Stdio::null())
         .stdout(File::create(&said).unwrap());
     let _tracer = Running(perl.spawn().unwrap());
     let said = || fs::read_to_string(&said).unwrap();
     wait_until("the attack", || said().contains("ready"));
-    let exec = format!("setpriv --groups 42 $TD exec {} true", container.id);
-    for _ in 0..60 {
-        assert_eq!(shell(&exec).code, Some(0));
+    // With root's terminal, it could read what root types.
+    for options in ["", "-it"] {
+        let exec = format!(
+            "setpriv --groups 42 $TD exec {options} {} true",
+            container.id
+        );
+        let mut root = terminal(&format!("for n in $(seq 30); do {exec}; done; echo done"));
+        root.exp_string("done").unwrap();
     }
     // Whoever it has caught is the user already.
     wait_until("somebody", || said() != "ready\n");

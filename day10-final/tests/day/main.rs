@@ -13,6 +13,7 @@ mod escapes;
 mod etc;
 mod exec;
 mod exec_attacks;
+mod exec_terminal;
 mod ground;
 mod help;
 mod hostile;

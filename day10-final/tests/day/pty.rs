@@ -366,9 +366,9 @@ fn it_cannot_type_into_the_callers_shell() {
     let script = r#"for (split //, "echo injected\n") { open(my $t, "+<", "/dev/tty"); ioctl($t, 0x5412, $_) } print "typed\n""#;
     fs::write(state().join("sti.pl"), script).unwrap();
     let mut user = terminal(
-        "$TD run -it perl -e \"$(cat $TINY_DOCKER_ROOT/sti.pl)\"; read -r word; echo shell read $word",
+        "$TD run -it perl -e \"$(cat $TINY_DOCKER_ROOT/sti.pl)\"; echo ended; read -r word; echo shell read $word",
     );
-    user.exp_string("typed").unwrap();
+    user.exp_string("typed\r\nended").unwrap();
     user.send_line("mine").unwrap();
     user.exp_string("shell read mine").unwrap();
 }

@@ -1,0 +1,136 @@
+//! `exec` without -t: a terminal of the caller's stays outside of the container. pipe(7), poll(2).
+//!
+//! Whoever has a terminal open can read it, even as stderr, and for as long as they live: what the caller types at their
+//! shell later, too. So the command has a pipe in its place, and we carry what goes through that.
+
+use std::fs::{File, Permissions};
+use std::io::{self, IsTerminal, PipeReader, PipeWriter};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+use anyhow::{Context, Result};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signalfd::SignalFd;
+use nix::unistd::Pid;
+
+use crate::container::Container;
+use crate::lane::{BUFFER, Lane};
+use crate::parent::{ended, exit_code};
+use crate::relay::copy;
+use crate::{detach, signals};
+
+/// Our side of the pipes. None of them is there where the caller has no terminal.
+#[derive(Default)]
+pub struct Pipes {
+    typed: Vec<Lane>,
+    printed: Vec<Lane>,
+}
+
+// ANCHOR: divide
+/// What becomes the stdin, stdout and stderr of the command, and what we keep.
+pub fn divide(guest: &Container) -> Result<([OwnedFd; 3], Pipes)> {
+    let null = || detach::null().map(OwnedFd::from);
+    let mut pipes = Pipes::default();
+    if guest.tty || guest.log.is_some() {
+        return Ok(([null()?, null()?, null()?], pipes));
+    }
+    let stdin = match guest.interactive {
+        true if io::stdin().is_terminal() => pipes.typed()?,
+        true => copy(io::stdin())?.into(),
+        false => null()?,
+    };
+    let stdout = pipes.printed(io::stdout())?;
+    // Two pipes would lose the order of what comes through them.
+    let stderr = match same_terminal(io::stdout(), io::stderr())? {
+        true => stdout.try_clone().context("cannot copy a pipe")?,
+        false => pipes.printed(io::stderr())?,
+    };
+    Ok(([stdin, stdout, stderr], pipes))
+}
+// ANCHOR_END: divide
+
+fn same_terminal(one: impl AsFd + IsTerminal, other: impl AsFd + IsTerminal) -> Result<bool> {
+    let terminals = one.is_terminal() && other.is_terminal();
+    let device = |file: File| anyhow::Ok(file.metadata()?.rdev());
+    Ok(terminals && device(copy(one)?)? == device(copy(other)?)?)
+}
+
+impl Pipes {
+    fn typed(&mut self) -> Result<OwnedFd> {
+        let (reader, writer) = pipe()?;
+        self.typed
+            .push(Lane::new(copy(io::stdin())?, copy(writer)?));
+        Ok(reader.into())
+    }
+
+    /// What the command gets in place of `to`: the same, if that is no terminal.
+    fn printed(&mut self, to: impl AsFd + IsTerminal) -> Result<OwnedFd> {
+        if !to.is_terminal() {
+            return Ok(copy(to)?.into());
+        }
+        let (reader, writer) = pipe()?;
+        fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+            .context("cannot make a pipe non-blocking")?;
+        self.printed.push(Lane::new(copy(reader)?, copy(to)?));
+        Ok(writer.into())
+    }
+
+    // ANCHOR: run
+    /// Carries what goes through them until `child` has ended, and returns the exit code to pass on.
+    pub fn run(mut self, child: Pid, signals: &SignalFd) -> Result<u8> {
+        loop {
+            if !self.carry(signals)? {
+                continue;
+            }
+            if let Some((_, status)) = ended(child).context("cannot wait for the command")? {
+                self.finish();
+                return Ok(exit_code(status));
+            }
+            signals::pass_on(signals, child, Some(child))?;
+        }
+    }
+
+    /// Waits until there is something to be carried, or a signal, and tells whether there is one.
+    fn carry(&mut self, signals: &SignalFd) -> Result<bool> {
+        let lanes = self.typed.iter().chain(&self.printed).map(Lane::next);
+        let mut all = vec![PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+        all.extend(lanes);
+        match poll(&mut all, PollTimeout::NONE) {
+            Err(Errno::EINTR) => return Ok(false),
+            polled => polled.context("cannot wait")?,
+        };
+        let ready: Vec<_> = all.iter().map(|fd| fd.any().unwrap_or(true)).collect();
+        let mut ready = ready.into_iter();
+        let signal = ready.next() == Some(true);
+        // One that has come to its end, or whose other end is closed, closes its own.
+        let mut goes_on = |lane: &mut Lane| ready.next() != Some(true) || lane.step().is_ok();
+        self.typed.retain_mut(&mut goes_on);
+        self.printed.retain_mut(&mut goes_on);
+        Ok(signal)
+    }
+    // ANCHOR_END: run
+
+    /// What the command has printed last is in the pipes. For whom it has left behind, and who may print for ever, we do not wait.
+    fn finish(self) {
+        for mut lane in self.printed {
+            let size = fcntl(&lane.from, FcntlArg::F_GETPIPE_SZ).unwrap_or(0);
+            // Each part is read, and then written.
+            for _ in 0..=2 * size as usize / BUFFER {
+                if !lane.step().unwrap_or(false) {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// One that a command can open anew, as /dev/stdout, whoever it runs as.
+fn pipe() -> Result<(PipeReader, PipeWriter)> {
+    let (reader, writer) = io::pipe().context("cannot create a pipe")?;
+    let everybody = Permissions::from_mode(0o666);
+    let opened = copy(&writer)?.set_permissions(everybody);
+    opened.context("cannot open a pipe to all")?;
+    Ok((reader, writer))
+}
