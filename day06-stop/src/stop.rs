@@ -64,8 +64,7 @@ fn insist(ending: Ending, deadline: Instant, state: &Path) -> Result<()> {
     };
     let in_time = process.ends_before(Some(deadline))?;
     if !in_time {
-        process.signal(Signal::SIGKILL)?;
-        process.ends_before(None)?;
+        process.kill(&ending.container.id)?;
     }
     // Its run is at the record now, and lets go when the exit code is there, or when it has been killed.
     let record = Record::open(state, &ending.container.id)?;

@@ -4,11 +4,13 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
+use crate::failure::warn;
+use crate::id::Id;
 use crate::process::Process;
 
 /// Can be waited for with poll(2): "readable" means that the process has ended.
@@ -36,6 +38,20 @@ impl PidFd {
         }
     }
     // ANCHOR_END: signal
+
+    // ANCHOR: kill
+    /// Kills it, and waits for the end of all that are in the container `id`. Where that takes long, the user is told.
+    pub fn kill(&self, id: &Id) -> Result<()> {
+        self.signal(Signal::SIGKILL)?;
+        if !self.ends_before(Some(Instant::now() + Duration::from_secs(1)))? {
+            warn(&anyhow!(
+                "still waiting for {id}: one of its processes cannot end yet"
+            ));
+            self.ends_before(None)?;
+        }
+        Ok(())
+    }
+    // ANCHOR_END: kill
 
     // ANCHOR: ends_before
     /// Waits for its end, and tells whether that has come before the `deadline`, if there is one.

@@ -1,7 +1,10 @@
 //! `kill`: sends a signal to a container's PID 1. signal(7).
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
@@ -21,7 +24,8 @@ fn named(text: &str) -> Result<Signal> {
 }
 
 // ANCHOR: kill
-/// Sends `signal` to the containers that `ids` mean. What becomes of them is theirs to decide, but for SIGKILL.
+/// Sends `signal` to the containers that `ids` mean. What becomes of them is theirs to decide, except for
+/// SIGKILL: then they have ended when this returns.
 pub fn kill(ids: &[String], signal: &str, state: &Path) -> Result<u8> {
     let signal = named(signal)?;
     let mut code = 0;
@@ -43,9 +47,21 @@ fn one(id: &str, signal: Signal, state: &Path) -> Result<()> {
         // Before, there is no command that could hear it.
         store::started(state, &container.id)?;
     }
+    let lock = File::open(store::lock_file(state, &container.id));
     match container.running()? {
-        Some(process) => process.signal(signal),
+        Some(process) if signal == Signal::SIGKILL => process.kill(&container.id)?,
+        Some(process) => return process.signal(signal),
         None => bail!("it is not running"),
     }
+    lock.iter().for_each(wait_for_its_record);
+    Ok(())
 }
 // ANCHOR_END: kill
+
+/// Its run holds the `lock` until the record tells how it has ended. For one that has been stopped, we do not wait.
+fn wait_for_its_record(lock: &File) {
+    let patience = Instant::now() + Duration::from_secs(1);
+    while lock.try_lock_shared().is_err() && Instant::now() < patience {
+        sleep(Duration::from_millis(5));
+    }
+}

@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use nix::sys::signal::Signal;
 
 use crate::cgroup;
 use crate::failure::{FAILED, warn};
@@ -38,8 +37,7 @@ fn one(id: &str, force: bool, state: &Path) -> Result<()> {
         if !force {
             bail!("it is running\nhint: tiny-docker rm -f {id}");
         }
-        process.signal(Signal::SIGKILL)?;
-        process.ends_before(None)?;
+        process.kill(&container.id)?;
     }
     // Its run is at the record until all that belongs to it is gone: with --rm, the record itself.
     if container.remove {

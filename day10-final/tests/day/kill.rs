@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use crate::need_namespaces;
-use crate::support::{Detached, see, wait_until};
+use crate::support::{Detached, rounds, see, shell, wait_until};
 
 /// One that says what it hears.
 fn listener() -> Detached {
@@ -127,4 +127,18 @@ fn what_is_no_signal_is_sent_to_nobody() {
         assert!(said.ends_with("\nhint: kill -l\n"), "{said}");
     }
     assert!(container.is_running());
+}
+
+#[test]
+fn what_was_killed_can_be_removed_at_once() {
+    need_namespaces!();
+    for _ in 0..rounds(10) {
+        let container = Detached::start(&["--net", "isolated", "sleep", "1000"]);
+        let seen = shell(&format!(
+            "$TD kill {0} && $TD ps -a && $TD rm {0}",
+            container.id
+        ));
+        assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+        assert!(seen.stdout.contains("Exited (137)"), "{}", seen.stdout);
+    }
 }

@@ -1,12 +1,13 @@
 //! What `stop` does, and what it does not.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, geteuid};
 
 use crate::need_namespaces;
 use crate::support::{
@@ -372,4 +373,28 @@ fn where_nobody_reads_the_ids_all_are_stopped() {
             .all(|container| container.record()["status"] == "stopped")
     });
     assert_eq!(seen.stderr, "0\n");
+}
+
+#[test]
+fn where_the_end_takes_long_stop_says_what_it_waits_for() {
+    need_namespaces!();
+    let container = Detached::start(&["sleep", "1000"]);
+    // A process from outside is part of the container, and its parent does not wait for it.
+    let mut nsenter = Command::new("nsenter");
+    nsenter.args(["--target", &container.pid().to_string(), "--pid"]);
+    if !geteuid().is_root() {
+        nsenter.args(["--user", "--preserve-credentials"]);
+    }
+    let mut nsenter = Running::start(nsenter.args(["sh", "-c", "echo ready; exec sleep 1000"]));
+    let output = nsenter.0.stdout.as_mut().unwrap();
+    output.read_exact(&mut [0; 6]).unwrap();
+    kill(Pid::from_raw(nsenter.pid()), Signal::SIGSTOP).unwrap();
+    let mut stop = tiny_docker(&["stop", "-t", "0", &container.id]);
+    let mut stop = Running(stop.stderr(Stdio::piped()).spawn().unwrap());
+    let mut line = String::new();
+    let mut said = BufReader::new(stop.0.stderr.take().unwrap());
+    said.read_line(&mut line).unwrap();
+    assert!(line.contains("still waiting"), "{line}");
+    kill(Pid::from_raw(nsenter.pid()), Signal::SIGCONT).unwrap();
+    assert_eq!(stop.0.wait().unwrap().code(), Some(0));
 }
