@@ -84,6 +84,9 @@ fn cut_the_power() {
             let _ = kill(Pid::from_raw(pid), Signal::SIGSTOP);
             stopped.insert(pid);
         }
+        // One that is still running may be in the middle of a fork.
+        let runs = |pid: &i32| state_and_parent(*pid).is_some_and(|(state, _)| state == "R");
+        wait_until("them stop", || !stopped.iter().any(runs));
     }
     // The youngest first: nobody is to be told that a child has ended, and then go on.
     for pid in stopped.iter().rev() {

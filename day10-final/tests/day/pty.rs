@@ -67,7 +67,8 @@ fn an_ordinary_user_has_one_too() {
 fn the_command_is_told_of_a_new_size_and_nobody_else() {
     need_namespaces!();
     // With -m the command is in a group of its own, in the terminal's foreground, and PID 1 is not.
-    let inner = r#"trap "stty size; exit" WINCH; echo ready; while :; do sleep 0.05; done"#;
+    // It hears of the rows before it hears of the columns: stty(1) makes two calls of it.
+    let inner = r#"trap "stty size | grep -x '50 120' && exit" WINCH; echo ready; while :; do sleep 0.05; done"#;
     fs::write(state().join("rootfs/default/tmp").join(inner_name()), inner).unwrap();
     let (mut user, name) = named_terminal(&format!(
         "$TD run -it bash -mc 'trap \"echo not me\" WINCH; sh /tmp/{}; echo over'",
