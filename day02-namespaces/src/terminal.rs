@@ -1,43 +1,122 @@
 //! A terminal has one process group in its foreground: who may read it, and gets its Ctrl-C. tcsetpgrp(3).
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, PipeWriter, Read};
+use std::process::exit;
 
 use anyhow::{Context, Result};
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigHandler, SigSet, Signal, kill, killpg, signal};
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
-use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, fork, getpgrp, setpgid, tcgetpgrp, tcsetpgrp};
+
+use crate::signals;
 
 /// The terminal of an interactive run. Given back, as it was, when this is dropped.
 pub struct Terminal {
-    settings: Termios,
+    /// As they were, while it is lent.
+    settings: Option<Termios>,
+    lookout: Pid,
+    _ends_the_lookout: PipeWriter,
 }
 
 impl Terminal {
-    /// The terminal that the user types at, or None: in a pipe, in the background, without a terminal.
-    pub fn ours() -> Option<Self> {
-        let foreground = tcgetpgrp(io::stdin()) == Ok(getpgrp());
-        if !foreground || !io::stdout().is_terminal() {
-            return None;
+    /// The terminal that the user types at, or None: in a pipe, without a terminal.
+    pub fn ours() -> Result<Option<Self>> {
+        if tcgetpgrp(io::stdin()).is_err() || !io::stdout().is_terminal() {
+            return Ok(None);
         }
-        let settings = tcgetattr(io::stdin()).ok()?;
-        Some(Self { settings })
+        let (lookout, _ends_the_lookout) = start_lookout()?;
+        let settings = None;
+        Ok(Some(Self {
+            settings,
+            lookout,
+            _ends_the_lookout,
+        }))
     }
 
-    /// Puts the process group of `leader` in the foreground.
+    /// Puts the process group of `leader` in the foreground, unless we are in the background ourselves.
     ///
     /// Ours is in another PID namespace: a shell in the container would find that the terminal belongs to
     /// a group that it cannot see, and could never give it back.
-    pub fn lend(&self, leader: Pid) -> Result<()> {
+    pub fn lend(&mut self, leader: Pid) -> Result<()> {
+        // From the second time on, it is there.
+        let _ = setpgid(self.lookout, leader);
+        if !is_ours() {
+            return Ok(());
+        }
+        self.settings = tcgetattr(io::stdin()).ok();
         tcsetpgrp(io::stdin(), leader).context("cannot hand over the terminal")
     }
-}
 
-impl Drop for Terminal {
-    fn drop(&mut self) {
+    fn take_back(&mut self) {
+        let Some(settings) = self.settings.take() else {
+            return;
+        };
         // From the background this is only allowed to who is deaf to SIGTTOU.
         let _ = SigSet::from(Signal::SIGTTOU).thread_block();
         // It may fail where the terminal has been closed: then there is nothing to give back.
         let _ = tcsetpgrp(io::stdin(), getpgrp());
-        let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &self.settings);
+        // SAFETY: TIOCNXCL takes nothing. Others may open the terminal again.
+        unsafe { libc::ioctl(libc::STDIN_FILENO, libc::TIOCNXCL) };
+        let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &settings);
     }
+
+    // ANCHOR: look_after
+    /// Where Ctrl-Z has stopped who is in the foreground with the lookout, stops all of the job: the container, and us.
+    pub fn look_after(&mut self, child: Pid) -> Result<()> {
+        let flags = WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED;
+        match waitpid(self.lookout, Some(flags)) {
+            // A shell that has jobs of its own takes no notice of Ctrl-Z.
+            Ok(WaitStatus::Stopped(lookout, signal))
+                if signals::has_asked(child, signal, &["SigCgt", "SigIgn"]) =>
+            {
+                let _ = kill(lookout, Signal::SIGCONT);
+            }
+            Ok(WaitStatus::Stopped(..)) => {
+                let _ = killpg(child, Signal::SIGSTOP);
+                // What stops in the background, since it reads, may go on if we are in the foreground by now.
+                if !is_ours() {
+                    self.take_back();
+                    // With all that our caller's shell takes for the same job. It goes on here after `fg` or `bg`.
+                    kill(Pid::from_raw(0), Signal::SIGTSTP).context("cannot stop")?;
+                }
+                self.lend(child)?;
+                let _ = killpg(child, Signal::SIGCONT);
+            }
+            Ok(WaitStatus::Signaled(_, Signal::SIGHUP, _)) => signals::hang_up(child)?,
+            _ => self.lend(child)?,
+        }
+        Ok(())
+    }
+    // ANCHOR_END: look_after
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.take_back();
+    }
+}
+
+// ANCHOR: lookout
+/// Starts a process to be in the container's foreground, which ends with this one, or with what is returned.
+///
+/// The kernel tells nobody but the parent of a stopped process. Those in the container have another one. This is ours.
+fn start_lookout() -> Result<(Pid, PipeWriter)> {
+    let (mut end, writer) = io::pipe().context("cannot create a pipe")?;
+    // SAFETY: this process has one thread.
+    if let ForkResult::Parent { child } = unsafe { fork() }.context("cannot fork")? {
+        return Ok((child, writer));
+    }
+    drop(writer);
+    // SAFETY: no handler is installed.
+    let _ = unsafe { signal(Signal::SIGTSTP, SigHandler::SigDfl) };
+    let _ = SigSet::from_iter([Signal::SIGHUP, Signal::SIGTSTP]).thread_unblock();
+    let _ = end.read(&mut [0]);
+    exit(0)
+}
+// ANCHOR_END: lookout
+
+/// Whether our process group is in the foreground.
+fn is_ours() -> bool {
+    tcgetpgrp(io::stdin()) == Ok(getpgrp())
 }

@@ -1,11 +1,12 @@
 //! Whoever signals the runtime means the command: signal(7), signalfd(2).
 
-use std::io;
+use std::{fs, io};
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::termios::tcgetattr;
 use nix::unistd::Pid;
 
 /// What is not passed on: the kernel's answers to mistakes of the runtime's own, and what stops a job as a whole.
@@ -58,19 +59,46 @@ pub fn release() -> io::Result<()> {
 
 // ANCHOR: pass_on
 /// Waits for the next signal, and passes it on to `child` unless it is about the child.
-pub fn pass_on(signals: &SignalFd, child: Pid) -> Result<()> {
+///
+/// Ctrl-C comes from the kernel, to every process in the terminal's foreground. `at_keyboard` are those who have to be
+/// told of it, since they are not there.
+pub fn pass_on(signals: &SignalFd, child: Pid, at_keyboard: Option<Pid>) -> Result<()> {
     let Some(info) = signals.read_signal().context("cannot read a signal")? else {
         return Ok(());
     };
     let signal = info.ssi_signo as i32;
-    // Ctrl-C comes from the kernel, to every process in the terminal's foreground: the command has had it.
-    let from_terminal = info.ssi_code == libc::SI_KERNEL && FROM_TERMINAL.contains(&signal);
-    if signal != libc::SIGCHLD && !from_terminal {
-        send(signal, child)?;
+    let from_kernel = info.ssi_code == libc::SI_KERNEL;
+    match signal {
+        libc::SIGCHLD => Ok(()),
+        // There is no other way to ask whether a terminal has been closed.
+        libc::SIGHUP if from_kernel || tcgetattr(io::stdin()) == Err(Errno::EIO) => hang_up(child),
+        _ if from_kernel && FROM_TERMINAL.contains(&signal) => {
+            at_keyboard.map_or(Ok(()), |whom| send(signal, whom))
+        }
+        _ => send(signal, child),
+    }
+}
+// ANCHOR_END: pass_on
+
+// ANCHOR: hang_up
+/// The terminal has been closed. Who has not asked for SIGHUP ends of it, and a PID 1 as well: it would run on for ever.
+pub fn hang_up(child: Pid) -> Result<()> {
+    send(libc::SIGHUP, child)?;
+    if !has_asked(child, Signal::SIGHUP, &["SigBlk", "SigCgt", "SigIgn"]) {
+        send(libc::SIGKILL, child)?;
     }
     Ok(())
 }
-// ANCHOR_END: pass_on
+
+/// Whether `child` blocks, handles or ignores `signal`, by its masks of these names: proc_pid_status(5). A PID 1 gets no other.
+pub fn has_asked(child: Pid, signal: Signal, masks: &[&str]) -> bool {
+    let status = fs::read_to_string(format!("/proc/{child}/status")).unwrap_or_default();
+    let is_in =
+        |mask| u64::from_str_radix(mask, 16).is_ok_and(|mask| mask >> (signal as i32 - 1) & 1 == 1);
+    let mut lines = status.lines().filter_map(|line| line.split_once(":\t"));
+    lines.any(|(name, mask)| masks.contains(&name) && is_in(mask))
+}
+// ANCHOR_END: hang_up
 
 /// kill(2). (nix's does not know the real-time signals.)
 fn send(signal: i32, child: Pid) -> Result<()> {

@@ -38,13 +38,13 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let description = serde_json::to_vec(&container).context("cannot describe the container")?;
     let mut record = Record::create(state, &container)?;
     let signals = signals::hold()?;
-    let terminal = Terminal::ours();
+    let mut terminal = Terminal::ours()?;
     let (mut socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;
     let child = namespaces::spawn_child(childs_end, terminal.is_some())?;
     container.process = Some(Process::of(child)?);
     container.status = Status::Running;
     record.save(&container)?;
-    if let Some(terminal) = &terminal {
+    if let Some(terminal) = &mut terminal {
         terminal.lend(child)?;
     }
 
@@ -65,7 +65,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
         }
     }
 
-    let code = wait(child, &signals)?;
+    let code = wait(child, &signals, terminal.as_mut())?;
     if failure.is_empty() {
         container.status = Status::Exited;
         container.exit_code = Some(code);
@@ -82,12 +82,17 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
 }
 
 /// Waits for the end of `child`, and returns the exit code to pass on.
-fn wait(child: Pid, signals: &SignalFd) -> Result<u8> {
+fn wait(child: Pid, signals: &SignalFd, mut terminal: Option<&mut Terminal>) -> Result<u8> {
+    // With the terminal lent to it, the command is in another group than we are.
+    let at_keyboard = terminal.as_ref().map(|_| Pid::from_raw(-child.as_raw()));
     loop {
         if let Some((_, status)) = ended(child).context("cannot wait for the command")? {
             return Ok(exit_code(status));
         }
-        signals::pass_on(signals, child)?;
+        if let Some(terminal) = &mut terminal {
+            terminal.look_after(child)?;
+        }
+        signals::pass_on(signals, child, at_keyboard)?;
     }
 }
 // ANCHOR_END: run

@@ -69,11 +69,15 @@ fn without_interpreter(program: &str) -> Failure {
     }
 }
 
-/// Undoes what exec would hand on: signals that the parent holds back, that Rust ignores (SIGPIPE), or nohup.
+/// Undoes what exec would hand on: signals that the parent holds back, or that Rust ignores (SIGPIPE).
 fn reset_signals() -> Result<()> {
     for each in Signal::iterator() {
         // SAFETY: no handler is installed. (SIGKILL and SIGSTOP refuse, and need no reset.)
-        let _ = unsafe { signal(each, SigHandler::SigDfl) };
+        let before = unsafe { signal(each, SigHandler::SigDfl) };
+        if each == Signal::SIGHUP && matches!(before, Ok(SigHandler::SigIgn)) {
+            // nohup(1): the command is to outlive its terminal. SAFETY: as before.
+            let _ = unsafe { signal(each, SigHandler::SigIgn) };
+        }
     }
     release().context("cannot unblock signals")
 }

@@ -46,7 +46,7 @@ fn be_init(command: Pid, all: &SigSet) -> Result<Infallible> {
                 exit(exit_code(status).into());
             }
         }
-        signals::pass_on(&signals, command)?;
+        signals::pass_on(&signals, command, None)?;
     }
 }
 // ANCHOR_END: be_init

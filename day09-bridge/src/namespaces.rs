@@ -48,7 +48,8 @@ pub fn spawn_child(socket: UnixStream, own_group: bool, net: Net) -> Result<Pid>
         isize::from(RUNTIME_FAILED)
     };
     let mut stack = vec![0; STACK];
-    // SAFETY: this process has one thread, which sleeps while `start` runs, on a stack of its own.
+    // SAFETY: this process has one thread, which sleeps while `start` runs, on a stack of its own. Both use the same
+    // memory and allocator, so that what `start` leaves behind, an error, is this process's afterwards.
     let child = unsafe { clone(Box::new(start), &mut stack, flags, Some(libc::SIGCHLD)) }
         .map_err(refused)
         .context("cannot create namespaces")?;

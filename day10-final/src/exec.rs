@@ -68,7 +68,7 @@ pub fn run(options: Options, state: &Path, caller: Option<Caller>) -> Result<u8,
     drop((stdio, waiters_end));
     let (failure, terminals_end) = pty::receive(&socket);
     if !failure.is_empty() {
-        let code = wait(waiter, &signals, None)?;
+        let code = wait(waiter, &signals, None, None)?;
         let reason = anyhow!("{}", String::from_utf8_lossy(&failure)).context(cannot);
         return Err(Failure { code, reason });
     }

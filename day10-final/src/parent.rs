@@ -44,7 +44,10 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let mut container = Container::new(options, state)?;
     let _reserved = container.ports.reserve(container.net)?;
     let signals = signals::hold()?;
-    let terminal = (!container.tty).then(Terminal::ours).flatten();
+    let mut terminal = match container.tty {
+        true => None,
+        false => Terminal::ours()?,
+    };
     let (mut socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;
     let child = namespaces::spawn_child(childs_end, terminal.is_some(), container.net)?;
 
@@ -54,7 +57,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     container.cgroup.clone_from(&cgroup.0);
     let description = serde_json::to_vec(&container).context("cannot describe the container")?;
     let cable = prepare(&mut container, child, subnet, &mut record)?;
-    if let Some(terminal) = &terminal {
+    if let Some(terminal) = &mut terminal {
         terminal.lend(child)?;
     }
 
@@ -78,12 +81,11 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     }
 
     cgroup::remove_abandoned(state);
-    // A session of its own does not hear the keyboard. All in it should, as in a pipe; --init tells the command itself.
-    let group = Pid::from_raw(if container.init { 1 } else { -1 } * child.as_raw());
-    let at_keyboard = terminal.is_none().then_some(group);
+    // They are in another group than ours. All in it should hear the keyboard; --init tells the command itself.
+    let at_keyboard = Pid::from_raw(if container.init { 1 } else { -1 } * child.as_raw());
     let code = match relay.filter(|_| failure.is_empty()) {
         Some(relay) => relay.run(child, &signals)?,
-        None => wait(child, &signals, at_keyboard)?,
+        None => wait(child, &signals, Some(at_keyboard), terminal.as_mut())?,
     };
     container.out_of_memory = code == KILLED && cgroup.ran_out_of_memory();
     drop(cgroup);
@@ -138,10 +140,18 @@ fn prepare(
 }
 
 /// Waits for the end of `child`, and returns the exit code to pass on.
-pub fn wait(child: Pid, signals: &SignalFd, at_keyboard: Option<Pid>) -> Result<u8> {
+pub fn wait(
+    child: Pid,
+    signals: &SignalFd,
+    at_keyboard: Option<Pid>,
+    mut terminal: Option<&mut Terminal>,
+) -> Result<u8> {
     loop {
         if let Some((_, status)) = ended(child).context("cannot wait for the command")? {
             return Ok(exit_code(status));
+        }
+        if let Some(terminal) = &mut terminal {
+            terminal.look_after(child)?;
         }
         signals::pass_on(signals, child, at_keyboard)?;
     }

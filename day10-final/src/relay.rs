@@ -100,7 +100,8 @@ impl Relay {
     // ANCHOR: heed
     /// Does what the next signal wants, and returns the exit code where that tells of the child's end.
     fn heed(&self, signals: &SignalFd, child: Pid) -> Result<Option<u8>> {
-        match signals::next(signals)?.0 {
+        let (signal, from_kernel) = signals::next(signals)?;
+        match signal {
             libc::SIGCHLD => {
                 let ended = ended(child).context("cannot wait for the command")?;
                 return Ok(ended.map(|(_, status)| exit_code(status)));
@@ -111,7 +112,7 @@ impl Relay {
                 terminal.map(pty::copy_size).transpose()?;
             }
             // One from the keyboard, too: the command has another terminal, and has not had it.
-            signal => signals::send(signal, child)?,
+            _ => signals::heed(signal, from_kernel, child, Some(child))?,
         }
         Ok(None)
     }

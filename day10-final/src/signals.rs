@@ -1,15 +1,16 @@
 //! Whoever signals the runtime means the command: signal(7), signalfd(2).
 
-use std::io;
+use std::{fs, io};
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
-use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
+use nix::sys::signal::{SigHandler, SigSet, Signal, kill, signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::unistd::Pid;
+use nix::sys::termios::tcgetattr;
+use nix::unistd::{Pid, getpid};
 
-/// What is not passed on: the kernel's answers to mistakes of the runtime's own, and what stops a job as a whole.
-const LEFT_ALONE: [Signal; 12] = [
+/// What is not passed on: the kernel's answers to mistakes of the runtime's own, and what stops a job in the background.
+const LEFT_ALONE: [Signal; 11] = [
     Signal::SIGABRT,
     Signal::SIGBUS,
     Signal::SIGFPE,
@@ -18,7 +19,6 @@ const LEFT_ALONE: [Signal; 12] = [
     Signal::SIGSEGV,
     Signal::SIGSYS,
     Signal::SIGTRAP,
-    Signal::SIGTSTP,
     Signal::SIGTTIN,
     Signal::SIGTTOU,
     Signal::SIGURG,
@@ -65,31 +65,72 @@ pub fn end_with_the_reader() -> Result<()> {
 
 // ANCHOR: pass_on
 /// Waits for the next signal, and passes it on to `child` unless it is about the child.
-///
-/// Ctrl-C comes from the kernel, to every process in the terminal's foreground. `at_keyboard` are those who have to be
-/// told of it, since they are not there.
 pub fn pass_on(signals: &SignalFd, child: Pid, at_keyboard: Option<Pid>) -> Result<()> {
-    let (signal, from_terminal) = next(signals)?;
-    let whom = if from_terminal {
-        at_keyboard
-    } else {
-        Some(child)
-    };
-    match whom.filter(|_| signal != libc::SIGCHLD) {
-        Some(whom) => send(signal, whom),
-        None => Ok(()),
-    }
+    let (signal, from_kernel) = next(signals)?;
+    heed(signal, from_kernel, child, at_keyboard)
 }
 
-/// Waits for the next signal, and tells whether it comes from the kernel, to all in the terminal's foreground.
+/// Waits for the next signal, and tells whether it comes from the kernel.
 pub fn next(signals: &SignalFd) -> Result<(i32, bool)> {
     let info = signals.read_signal().context("cannot read a signal")?;
     let info = info.context("cannot read a signal")?;
-    let signal = info.ssi_signo as i32;
-    let from_terminal = info.ssi_code == libc::SI_KERNEL && FROM_TERMINAL.contains(&signal);
-    Ok((signal, from_terminal))
+    Ok((info.ssi_signo as i32, info.ssi_code == libc::SI_KERNEL))
+}
+
+/// Passes `signal` on to `child` unless it is about the child.
+///
+/// Ctrl-C comes from the kernel, to every process in the terminal's foreground. `at_keyboard` are those who have to be
+/// told of it, since they are not there.
+pub fn heed(signal: i32, from_kernel: bool, child: Pid, at_keyboard: Option<Pid>) -> Result<()> {
+    match signal {
+        libc::SIGCHLD => Ok(()),
+        // There is no other way to ask whether a terminal has been closed.
+        libc::SIGHUP if from_kernel || tcgetattr(io::stdin()) == Err(Errno::EIO) => hang_up(child),
+        libc::SIGTSTP if from_kernel && at_keyboard.is_some() => {
+            let group = Pid::from_raw(-child.as_raw());
+            // Not the process that waits for the command of an `exec`, which is told all that a keyboard says.
+            if at_keyboard != Some(child) {
+                send(libc::SIGSTOP, group)?;
+            }
+            stop(getpid())?;
+            send(libc::SIGCONT, group)
+        }
+        _ if from_kernel && FROM_TERMINAL.contains(&signal) => {
+            at_keyboard.map_or(Ok(()), |whom| send(signal, whom))
+        }
+        _ => send(signal, child),
+    }
 }
 // ANCHOR_END: pass_on
+
+/// Stops this process, and with it `whom`, as Ctrl-Z does. Returns when they are continued.
+pub fn stop(whom: Pid) -> Result<()> {
+    kill(whom, Signal::SIGTSTP).context("cannot stop")?;
+    let stopping = SigSet::from(Signal::SIGTSTP);
+    // It happens in here.
+    stopping.thread_unblock().context("cannot stop")?;
+    stopping.thread_block().context("cannot block a signal")
+}
+
+// ANCHOR: hang_up
+/// The terminal has been closed. Who has not asked for SIGHUP ends of it, and a PID 1 as well: it would run on for ever.
+pub fn hang_up(child: Pid) -> Result<()> {
+    send(libc::SIGHUP, child)?;
+    if !has_asked(child, Signal::SIGHUP, &["SigBlk", "SigCgt", "SigIgn"]) {
+        send(libc::SIGKILL, child)?;
+    }
+    Ok(())
+}
+
+/// Whether `child` blocks, handles or ignores `signal`, by its masks of these names: proc_pid_status(5). A PID 1 gets no other.
+pub fn has_asked(child: Pid, signal: Signal, masks: &[&str]) -> bool {
+    let status = fs::read_to_string(format!("/proc/{child}/status")).unwrap_or_default();
+    let is_in =
+        |mask| u64::from_str_radix(mask, 16).is_ok_and(|mask| mask >> (signal as i32 - 1) & 1 == 1);
+    let mut lines = status.lines().filter_map(|line| line.split_once(":\t"));
+    lines.any(|(name, mask)| masks.contains(&name) && is_in(mask))
+}
+// ANCHOR_END: hang_up
 
 /// kill(2). (nix's does not know the real-time signals.)
 pub fn send(signal: i32, child: Pid) -> Result<()> {
