@@ -244,7 +244,7 @@ fn a_command_under_nohup_ignores_sighup() {
 fn afterwards_others_may_open_the_terminal() {
     need_namespaces!();
     if see(&["run", "perl", "-e", "1"]).code != Some(0) {
-        return skip("perl");
+        return skip("perl: sudo apt install perl");
     }
     let perl = |what: &str| {
         format!(
