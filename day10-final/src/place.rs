@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail, ensure};
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, openat, readlinkat};
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat};
 use nix::sys::stat::{Mode, SFlag, fstat, mkdirat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
@@ -132,6 +132,16 @@ pub fn directory(name: &str, rootfs: &Path) -> Result<OwnedFd> {
 }
 // ANCHOR_END: directory
 
+/// Opens a file of the container's, which may be anything: no link in /proc is followed.
+pub fn open(path: &str, flags: OFlag) -> nix::Result<OwnedFd> {
+    let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC);
+    openat2(
+        AT_FDCWD,
+        path,
+        how.resolve(ResolveFlag::RESOLVE_NO_MAGICLINKS),
+    )
+}
+
 /// What is open as `fd`: a directory, a link, a device, …
 pub fn kind(fd: impl AsFd) -> nix::Result<SFlag> {
     let mode = fstat(fd)?.st_mode;
@@ -139,11 +149,7 @@ pub fn kind(fd: impl AsFd) -> nix::Result<SFlag> {
 }
 
 fn root() -> nix::Result<OwnedFd> {
-    open(
-        "/",
-        OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
-        Mode::empty(),
-    )
+    open("/", OFlag::O_PATH | OFlag::O_DIRECTORY)
 }
 
 /// Those in `path`, the first one last.

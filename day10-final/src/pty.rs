@@ -12,7 +12,7 @@ use anyhow::{Context, Result, anyhow};
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::pty::{PtyMaster, Winsize, posix_openpt, unlockpt};
+use nix::pty::{PtyMaster, Winsize, unlockpt};
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 use nix::unistd::{Uid, dup2_stderr, dup2_stdin, dup2_stdout, fchown};
 
@@ -39,9 +39,11 @@ pub fn check_stdin(typed: bool) -> Result<(), Failure> {
 ///
 /// A shared one would let the container type into its caller's shell, with ioctl(TIOCSTI). This one is all it has.
 pub fn open(socket: &UnixStream, owner: Uid, size: Option<[u16; 2]>) -> Result<()> {
-    // Opens /dev/ptmx: of the container's own devpts, so the host's terminals have no names in here.
-    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    let ours = posix_openpt(flags).context("cannot create a terminal")?;
+    // Of the container's own devpts, so the host's terminals have no names in here.
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY;
+    let ours = place::open("/dev/ptmx", flags).context("cannot create a terminal")?;
+    // SAFETY: what is no such thing cannot be unlocked, and is closed.
+    let ours = unsafe { PtyMaster::from_owned_fd(ours) };
     unlockpt(&ours).context("cannot unlock the terminal")?;
     let theirs = other_side(&ours).context("cannot open the terminal")?;
 
@@ -185,6 +187,8 @@ fn winsize([ws_row, ws_col]: [u16; 2]) -> Winsize {
 mod tests {
     use std::fs::File;
     use std::io::Write;
+
+    use nix::pty::posix_openpt;
 
     use super::*;
 

@@ -1,11 +1,13 @@
 //! `-u`: a user of the container's, as its own /etc says. passwd(5), group(5).
 
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 
 use anyhow::{Context, Result};
+use nix::fcntl::OFlag;
 use nix::unistd::{Gid, Uid};
+
+use crate::place;
 
 /// Far more than such a file has. It comes with the rootfs, and may be a link to /dev/zero.
 const MOST: u64 = 1 << 20;
@@ -144,9 +146,9 @@ fn number(text: &str) -> Option<u32> {
 fn entries(file: &str) -> Vec<Entry> {
     let mut text = Vec::new();
     // Should it be a FIFO, then not one that we wait for: open(2).
-    let mut options = OpenOptions::new();
-    let opened = options.read(true).custom_flags(libc::O_NONBLOCK).open(file);
-    let _ = opened.and_then(|file| file.take(MOST).read_to_end(&mut text));
+    if let Ok(file) = place::open(file, OFlag::O_RDONLY | OFlag::O_NONBLOCK) {
+        let _ = File::from(file).take(MOST).read_to_end(&mut text);
+    }
     let entry = |line: &str| {
         let mut fields = line.split(':').map(str::to_owned);
         Some(Entry {

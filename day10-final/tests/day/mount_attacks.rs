@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+use nix::unistd::geteuid;
 
 use crate::ground::{Ground, listing};
 use crate::need_namespaces;
-use crate::support::{Seen, rounds, see};
+use crate::support::{Seen, leave_to, rounds, see};
 
 /// Does `work` while somebody else exchanges `one` and `other`, as fast as the kernel can.
 fn while_exchanged(one: &Path, other: &Path, work: impl FnOnce()) {
@@ -111,4 +112,23 @@ fn no_link_through_a_volume_of_proc_leads_to_the_host() {
             assert_eq!(listing(&ground.host()), before, "{way} {option}");
         }
     }
+}
+
+#[test]
+fn no_file_of_the_hosts_is_read_for_the_containers_users() {
+    need_namespaces!();
+    if !geteuid().is_root() {
+        return leave_to("root: nobody else may follow such a link");
+    }
+    let ground = Ground::new();
+    let users = "hosts:x:1234:1234::/:/bin/sh\n";
+    fs::write(ground.host().join("passwd"), users).unwrap();
+    ground.link(
+        "etc/passwd",
+        format!("/x/1/root{}/passwd", ground.host().display()),
+    );
+    let rootfs = format!("--rootfs={}", ground.rootfs().display());
+    let seen = run(&[&rootfs, "-v/proc:/x:ro", "-uhosts"], "id -u");
+    assert_eq!(seen.stdout, "");
+    assert!(seen.stderr.contains("no user hosts"), "{}", seen.stderr);
 }
