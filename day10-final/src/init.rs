@@ -2,7 +2,8 @@
 
 use std::convert::Infallible;
 use std::fs;
-use std::os::fd::RawFd;
+use std::io::{self, PipeWriter, Read};
+use std::os::fd::{AsRawFd, RawFd};
 use std::process::exit;
 
 use anyhow::{Context, Result};
@@ -12,6 +13,7 @@ use nix::sys::signal::SigSet;
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::{ForkResult, Pid, close, fork};
 
+use crate::failure::Failure;
 use crate::parent::{ended, exit_code};
 use crate::signals;
 
@@ -21,12 +23,20 @@ pub fn start() -> Result<()> {
     // Blocked, a signal waits to be read. One that is neither handled nor blocked does not even reach PID 1.
     let all = SigSet::all();
     all.thread_block().context("cannot block signals")?;
+    set_name(c"init").context("cannot change the name")?;
+    // The command is to find init as it stays, so it waits for this pipe's end, which init closes last.
+    let (mut ready, inits_end) = io::pipe().context("cannot create a pipe")?;
     // SAFETY: this process has one thread.
     match unsafe { fork() }.context("cannot fork")? {
-        ForkResult::Child => Ok(()),
+        ForkResult::Child => {
+            drop(inits_end);
+            let _ = ready.read(&mut [0]);
+            Ok(())
+        }
         ForkResult::Parent { child } => {
-            let Err(error) = be_init(child, &all);
-            Err(error)
+            // Not back to those who had a socket or a pipe open: the signals have its number now.
+            let Err(error) = be_init(child, &all, inits_end);
+            exit(Failure::from(error).report().into())
         }
     }
 }
@@ -34,10 +44,10 @@ pub fn start() -> Result<()> {
 
 // ANCHOR: be_init
 /// Passes the signals on to `command`, and reaps whoever has lost its parent, until `command` ends.
-fn be_init(command: Pid, all: &SigSet) -> Result<Infallible> {
-    set_name(c"init").context("cannot change the name")?;
-    close_the_rest()?;
+fn be_init(command: Pid, all: &SigSet, held: PipeWriter) -> Result<Infallible> {
+    close_others(held.as_raw_fd())?;
     let signals = SignalFd::new(all).context("cannot create a signalfd")?;
+    drop(held);
     loop {
         // One SIGCHLD may stand for several children.
         let any = Pid::from_raw(-1);
@@ -52,13 +62,14 @@ fn be_init(command: Pid, all: &SigSet) -> Result<Infallible> {
 // ANCHOR_END: be_init
 
 /// Init never execs, which would do this: the socket must close, and what the caller's shell had open, too.
-fn close_the_rest() -> Result<()> {
+fn close_others(held: RawFd) -> Result<()> {
     let open = fs::read_dir("/proc/self/fd").context("cannot list the open descriptors")?;
     let open: Vec<RawFd> = open
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .collect();
-    for fd in open.into_iter().filter(|&fd| fd > STDERR_FILENO) {
+    let others = open.into_iter().filter(|&fd| fd > STDERR_FILENO);
+    for fd in others.filter(|&fd| fd != held) {
         // EBADF for the one that has listed them.
         let _ = close(fd);
     }
