@@ -1,7 +1,7 @@
 //! `logs`: prints what a detached container has written. inotify(7), poll(2).
 
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use nix::unistd::{Whence, lseek};
 
 use crate::container::{Container, Status};
 use crate::pidfd::PidFd;
@@ -96,9 +97,23 @@ fn copy(log: &mut File) -> Result<()> {
     let mut stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     let mut buffer = vec![0; 128 * 1024];
     loop {
-        match log.read(&mut buffer)? {
+        let length = next_data(log)?.min(buffer.len() as u64);
+        match log.read(&mut buffer[..length as usize])? {
             0 => return Ok(()),
             n => stdout.write_all(&buffer[..n])?,
         }
     }
+}
+
+/// Moves to what has been written next, and returns how much that is. What nobody has written reads as zeros: a
+/// container may give its log terabytes of those, and they take no space. lseek(2).
+fn next_data(log: &mut File) -> Result<u64> {
+    let (here, end) = (log.stream_position()?, log.metadata()?.len());
+    let start = match lseek(&*log, here as i64, Whence::SeekData) {
+        Err(Errno::ENXIO) => end.max(here),
+        found => found.map_or(here, |start| start as u64),
+    };
+    let hole = lseek(&*log, start as i64, Whence::SeekHole).unwrap_or(end as i64) as u64;
+    log.seek(SeekFrom::Start(start))?;
+    Ok(hole.saturating_sub(start))
 }

@@ -5,6 +5,9 @@ use std::io::{self, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::str::FromStr;
 
+use nix::errno::Errno;
+use nix::unistd::{Whence, lseek};
+
 const BLOCK: u64 = 64 * 1024;
 
 /// How much of a log to show: its last lines, or all of it.
@@ -53,6 +56,10 @@ fn start(file: &File, mut lines: u64, end: u64) -> io::Result<u64> {
     let mut before = end;
     while before > 0 {
         let begin = before.saturating_sub(BLOCK);
+        if !has_data(file, begin, before) {
+            before = end_of_data(file, begin);
+            continue;
+        }
         // Fewer bytes, where somebody has cut the file short meanwhile.
         let read = file.read_at(&mut block[..(before - begin) as usize], begin)?;
         for (place, byte) in block[..read].iter().enumerate().rev() {
@@ -70,6 +77,27 @@ fn start(file: &File, mut lines: u64, end: u64) -> io::Result<u64> {
     Ok(0)
 }
 // ANCHOR_END: start
+
+/// Where the data before `end` ends, at most a block later. A hole before that may be terabytes: they are halved, not read.
+fn end_of_data(file: &File, end: u64) -> u64 {
+    let (mut low, mut high) = (0, end);
+    while high - low > BLOCK {
+        let middle = low + (high - low) / 2;
+        match has_data(file, middle, end) {
+            true => low = middle,
+            false => high = middle,
+        }
+    }
+    high
+}
+
+/// Whether anything between the two has been written: lseek(2).
+fn has_data(file: &File, from: u64, to: u64) -> bool {
+    match lseek(file, from as i64, Whence::SeekData) {
+        Err(errno) => errno != Errno::ENXIO,
+        Ok(data) => (data as u64) < to,
+    }
+}
 
 #[cfg(test)]
 mod tests {

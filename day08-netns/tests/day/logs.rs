@@ -281,3 +281,18 @@ fn two_can_follow_and_neither_changes_the_record() {
         assert_eq!(running.0.wait().unwrap().code(), Some(0));
     }
 }
+
+#[test]
+fn what_nobody_has_written_is_not_printed() {
+    need_namespaces!();
+    // Eight terabytes, of which the disk sees nothing.
+    let script = "$| = 1; print qq(first\\n); truncate(STDOUT, 8 << 40); print qq(last\\n)";
+    let container = Detached::start(&["perl", "-e", script]);
+    wait_until("its end", || !container.is_running());
+    for options in ["", "-f"] {
+        let logs = format!("timeout -s KILL 60 $TD logs {options} {}", container.id);
+        // Zeros fill the rest of a block that has been written to.
+        let seen = shell(&format!("{logs} | head -c 1000000 | tr -d '\\0'; echo end"));
+        assert_eq!(seen.stdout, "first\nlast\nend\n", "{options}");
+    }
+}

@@ -377,3 +377,19 @@ fn the_tail_of_terabytes_costs_nothing() {
     let seen = shell(&format!("timeout 60 $TD logs -n 1 {}", container.id));
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(0), "last line\n"));
 }
+
+#[test]
+fn what_nobody_has_written_is_not_printed() {
+    need_namespaces!();
+    // Eight terabytes, of which the disk sees nothing.
+    let script = "$| = 1; print qq(first\\n); truncate(STDOUT, 8 << 40); print qq(last\\n)";
+    let container = Detached::start(&["perl", "-e", script]);
+    wait_until("its end", || !container.is_running());
+    for options in ["", "-f", "-n 1", "-n 9"] {
+        let logs = format!("timeout -s KILL 60 $TD logs {options} {}", container.id);
+        // Zeros fill the rest of a block that has been written to.
+        let seen = shell(&format!("{logs} | head -c 1000000 | tr -d '\\0'; echo end"));
+        let first = if options == "-n 1" { "" } else { "first\n" };
+        assert_eq!(seen.stdout, format!("{first}last\nend\n"), "{options}");
+    }
+}
