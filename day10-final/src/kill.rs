@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -12,15 +13,32 @@ use nix::sys::signal::Signal;
 use crate::failure::{FAILED, warn};
 use crate::store;
 
-/// A signal as the user names it: HUP, SIGHUP, or 1.
-fn named(text: &str) -> Result<Signal> {
+/// Those that are left to programs, as Docker and the C library count: signal(7).
+const REAL_TIME: RangeInclusive<i32> = 34..=64;
+
+/// A signal as the user names it: HUP, SIGHUP, 1, RTMIN+3, or RTMAX-1.
+fn named(text: &str) -> Result<i32> {
     let name = text.to_ascii_uppercase();
     let name = format!("SIG{}", name.strip_prefix("SIG").unwrap_or(&name));
-    let number = text.parse().ok();
-    let by_number = number.and_then(|number: i32| Signal::try_from(number).ok());
+    let by_number = text.parse().ok().filter(|number| (1..=64).contains(number));
+    let by_name = || name.parse().ok().map(|signal: Signal| signal as i32);
     by_number
-        .or_else(|| name.parse().ok())
+        .or_else(by_name)
+        .or_else(|| real_time(&name))
         .with_context(|| format!("there is no signal {}\nhint: kill -l", store::shown(text)))
+}
+
+fn real_time(name: &str) -> Option<i32> {
+    let distance = |text: &str, sign| match text {
+        "" => Some(0),
+        _ => text.strip_prefix(sign)?.parse::<u8>().ok().map(i32::from),
+    };
+    let signal = match (name.strip_prefix("SIGRTMIN"), name.strip_prefix("SIGRTMAX")) {
+        (Some(rest), _) => REAL_TIME.start() + distance(rest, '+')?,
+        (_, Some(rest)) => REAL_TIME.end() - distance(rest, '-')?,
+        _ => return None,
+    };
+    REAL_TIME.contains(&signal).then_some(signal)
 }
 
 // ANCHOR: kill
@@ -41,15 +59,15 @@ pub fn kill(ids: &[String], signal: &str, state: &Path) -> Result<u8> {
     Ok(code)
 }
 
-fn one(id: &str, signal: Signal, state: &Path) -> Result<()> {
+fn one(id: &str, signal: i32, state: &Path) -> Result<()> {
     let container = store::find(state, id)?;
-    if signal != Signal::SIGKILL {
+    if signal != libc::SIGKILL {
         // Before, there is no command that could hear it.
         store::started(state, &container.id)?;
     }
     let lock = File::open(store::lock_file(state, &container.id));
     match container.running()? {
-        Some(process) if signal == Signal::SIGKILL => process.kill(&container.id)?,
+        Some(process) if signal == libc::SIGKILL => process.kill(&container.id)?,
         Some(process) => return process.signal(signal),
         None => bail!("it is not running"),
     }

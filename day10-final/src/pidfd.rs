@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::Signal;
 
 use crate::failure::warn;
 use crate::id::Id;
@@ -31,10 +30,10 @@ impl PidFd {
 
     // ANCHOR: signal
     /// Sends it `signal`. That it has ended meanwhile is no error.
-    pub fn signal(&self, signal: Signal) -> Result<()> {
+    pub fn signal(&self, signal: i32) -> Result<()> {
         match pidfd_send_signal(self.0.as_raw_fd(), signal) {
             Err(Errno::ESRCH) => Ok(()),
-            sent => sent.with_context(|| format!("cannot send {signal}")),
+            sent => sent.with_context(|| format!("cannot send signal {signal}")),
         }
     }
     // ANCHOR_END: signal
@@ -42,7 +41,7 @@ impl PidFd {
     // ANCHOR: kill
     /// Kills it, and waits for the end of all that are in the container `id`. Where that takes long, the user is told.
     pub fn kill(&self, id: &Id) -> Result<()> {
-        self.signal(Signal::SIGKILL)?;
+        self.signal(libc::SIGKILL)?;
         if !self.ends_before(Some(Instant::now() + Duration::from_secs(1)))? {
             warn(&anyhow!(
                 "still waiting for {id}: one of its processes cannot end yet"
@@ -84,9 +83,9 @@ fn pidfd_open(pid: i32) -> nix::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
 
-fn pidfd_send_signal(pidfd: RawFd, signal: Signal) -> nix::Result<()> {
+fn pidfd_send_signal(pidfd: RawFd, signal: i32) -> nix::Result<()> {
     let (call, info) = (libc::SYS_pidfd_send_signal, ptr::null::<libc::siginfo_t>());
     // SAFETY: pidfd_send_signal(2) takes numbers, and no siginfo.
-    let sent = unsafe { libc::syscall(call, pidfd, signal as i32, info, 0) };
+    let sent = unsafe { libc::syscall(call, pidfd, signal, info, 0) };
     Errno::result(sent).map(drop)
 }

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use nix::sys::signal::Signal;
 
 use crate::cgroup;
 use crate::container::{Container, Status, now};
@@ -50,7 +49,7 @@ fn ask(id: &str, state: &Path) -> Result<Ending> {
     let container = store::find(state, id)?;
     let process = container.running()?;
     if let Some(process) = &process {
-        process.signal(Signal::SIGTERM)?;
+        process.signal(libc::SIGTERM)?;
     }
     Ok(Ending { container, process })
 }

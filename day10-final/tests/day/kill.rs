@@ -7,7 +7,7 @@ use crate::support::{Detached, rounds, see, shell, wait_until};
 
 /// One that says what it hears.
 fn listener() -> Detached {
-    let line = "for s in HUP INT USR1 USR2 TERM WINCH; do trap \"echo $s\" $s; done; echo ready; while :; do sleep 0.05; done";
+    let line = "for s in HUP INT USR1 USR2 TERM WINCH 34 37 63 64; do trap \"echo $s\" $s; done; echo ready; while :; do sleep 0.05; done";
     let container = Detached::start(&["--net", "isolated", "sh", "-c", line]);
     wait_until("it listening", || said(&container) == "ready\n");
     container
@@ -30,6 +30,11 @@ fn a_signal_has_a_number_and_names() {
         ("1", "HUP"),
         ("2", "INT"),
         ("SigWinch", "WINCH"),
+        ("37", "37"),
+        ("SIGRTMIN+3", "37"),
+        ("rtmin", "34"),
+        ("RTMAX-1", "63"),
+        ("sigrtmax", "64"),
     ] {
         let seen = see(&["kill", "-s", typed, &container.id]);
         assert_eq!(
@@ -111,6 +116,10 @@ fn what_is_no_signal_is_sent_to_nobody() {
         "0",
         "-1",
         "65",
+        "RTMIN-1",
+        "RTMIN+31",
+        "RTMAX+1",
+        "RTMIN+",
         "999999999999",
         "SIG",
         "SIGSIGKILL",
