@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::net::Ipv4Addr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use nix::unistd::{Pid, geteuid};
 
 use crate::failure::warn;
 use crate::firewall;
-use crate::host::{has, type_into};
+use crate::host::{has, program, type_into};
 use crate::network::NO_NET_ADMIN;
 use crate::subnet::Subnet;
 
@@ -207,7 +207,7 @@ fn lock() -> Result<File> {
 // ANCHOR: tidy_up
 /// Has [`tidy_up`] done in the background.
 fn tidy_up_later(cable: Option<u32>) {
-    let mut command = Command::new("/proc/self/exe");
+    let mut command = program("/proc/self/exe");
     command
         .arg("tidy-up")
         .args(cable.map(|index| index.to_string()))

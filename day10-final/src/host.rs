@@ -2,16 +2,19 @@
 
 use std::env;
 use std::io::{ErrorKind, Write};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, ensure};
+
+use crate::signals::release;
 
 // ANCHOR: type_into
 /// Runs `command`, types `lines` into it, and returns what it prints. Where it fails, so does this, with its reason.
 pub fn type_into(command: &str, lines: &str) -> Result<String> {
     let mut words = command.split(' ');
     let program = words.next().unwrap_or_default();
-    let mut started = Command::new(program)
+    let mut started = self::program(program)
         .args(words)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -34,8 +37,30 @@ pub fn type_into(command: &str, lines: &str) -> Result<String> {
 }
 // ANCHOR_END: type_into
 
+/// A program of the host, to be started. It gets the signals that we hold back: one that hangs can be ended.
+pub fn program(name: &str) -> Command {
+    let mut program = Command::new(name);
+    // SAFETY: between fork and exec, one system call.
+    unsafe { program.pre_exec(release) };
+    program
+}
+
 /// Whether there is a `program` in PATH.
 pub fn has(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|directory| directory.join(program).is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signals;
+
+    #[test]
+    fn a_program_of_the_host_can_be_ended_by_any_signal() {
+        // From this test's thread.
+        let _held = signals::hold().unwrap();
+        let masks = type_into("grep ^SigBlk /proc/self/status", "").unwrap();
+        assert_eq!(masks, "SigBlk:\t0000000000000000\n");
+    }
 }

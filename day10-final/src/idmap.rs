@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Command, exit};
+use std::process::exit;
 
 use anyhow::{Context, Result, ensure};
 use caps::CapSet;
@@ -14,7 +14,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, User, fork, getegid, geteuid};
 
 use crate::failure::warn;
-use crate::host::{has, type_into};
+use crate::host::{has, program, type_into};
 use crate::namespaces::refused;
 
 /// What to tell who asks for another one, and how to get them.
@@ -130,7 +130,7 @@ fn remove_all(directory: &Path) -> Result<()> {
         return Ok(());
     }
     // A container can make more directories in each other than we may have open at a time. rm(1) copes.
-    let mut rm = Command::new("rm");
+    let mut rm = program("rm");
     let output = rm.arg("-rf").arg("--").arg(directory).output();
     ensure!(output.context("cannot run rm")?.status.success());
     Ok(())

@@ -4,7 +4,6 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use nix::errno::Errno;
@@ -13,6 +12,7 @@ use nix::mount::MsFlags;
 use nix::sys::stat::Mode;
 
 use crate::failure::warn;
+use crate::host::program;
 use crate::mounts::Tree;
 
 /// In the layer's directory: what differs from the root filesystem, and what overlayfs needs to work.
@@ -92,7 +92,7 @@ fn directory(path: &Path) -> Result<OwnedFd> {
 }
 
 fn copy_to(to: &Path, from: &Path) -> Result<()> {
-    let mut cp = Command::new("cp");
+    let mut cp = program("cp");
     cp.args([OsStr::new("-a"), OsStr::new("--"), from.join(".").as_ref()]);
     let output = cp.arg(to).output().context("cannot run cp")?;
     let complaint = String::from_utf8_lossy(&output.stderr);

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use nix::net::if_::if_nametoindex;
 use nix::unistd::geteuid;
 
 use crate::bridge::{ALIAS, BRIDGE, FORWARDING, VENDOR, cables, lock};
-use crate::host::type_into;
+use crate::host::{program, type_into};
 use crate::{firewall, publish, spoofing};
 
 /// Removing a bridge and its rules takes longer than a container: the next one may come soon.
@@ -20,7 +20,7 @@ const LINGER: Duration = Duration::from_secs(1);
 // ANCHOR: tidy_up
 /// Has [`tidy_up`] done in the background.
 pub fn tidy_up_later(cable: Option<u32>) {
-    let mut command = Command::new("/proc/self/exe");
+    let mut command = program("/proc/self/exe");
     command
         .arg("tidy-up")
         .args(cable.map(|index| index.to_string()))
