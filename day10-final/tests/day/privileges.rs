@@ -153,6 +153,6 @@ fn a_capability_that_does_not_exist_exits_125() {
     error: invalid value 'NET_WORK' for '--cap-add <CAPABILITY>': there is no such capability
     error: invalid value 'CAP_ALL' for '--cap-drop <CAPABILITY>': there is no such capability
     error: invalid value '' for '--cap-add <CAPABILITY>': there is no such capability
-    error: invalid value 'apparmor=unconfined' for '--security-opt <OPTION>'
+    tiny-docker: there is no apparmor=unconfined: containers have no AppArmor profile and no SELinux label
     ");
 }
