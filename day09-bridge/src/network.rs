@@ -1,8 +1,9 @@
 //! What the container sees of the network: network_namespaces(7).
 
+use std::io::{self, ErrorKind};
 use std::mem;
 use std::net::{Ipv4Addr, UdpSocket};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::AsRawFd;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
@@ -73,25 +74,26 @@ pub fn enter(net: Net) -> Result<()> {
 // ANCHOR_END: enter
 
 // ANCHOR: bring_up_loopback
-/// What `ip link set lo up` does, without a program that the host may not have: netdevice(7).
+/// What `ip link set lo up` does, without a program that the host may not have.
 fn bring_up_loopback() -> Result<()> {
-    // Any socket will do to talk to the kernel about network devices.
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
-    set_flags(socket.as_raw_fd(), b"lo", libc::IFF_UP).map_err(|error| match error {
-        Errno::EPERM => anyhow!("{error}\n{NO_NET_ADMIN}"),
+    set_flags("lo", libc::IFF_UP).map_err(|error| match error.kind() {
+        ErrorKind::PermissionDenied => anyhow!("{error}\n{NO_NET_ADMIN}"),
         _ => error.into(),
     })
 }
 
-/// Sets the `flags` of a network device.
-fn set_flags(socket: RawFd, device: &[u8], flags: i32) -> nix::Result<()> {
+/// Sets the `flags` of a network device: netdevice(7).
+fn set_flags(device: &str, flags: i32) -> io::Result<()> {
+    // Any socket will do to talk to the kernel about network devices.
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
     // SAFETY: ifreq is made of numbers, for which zero is a value.
     let mut request: libc::ifreq = unsafe { mem::zeroed() };
-    for (to, from) in request.ifr_name.iter_mut().zip(device) {
-        *to = *from as libc::c_char;
+    for (to, from) in request.ifr_name.iter_mut().zip(device.bytes()) {
+        *to = from as libc::c_char;
     }
     request.ifr_ifru.ifru_flags = flags as libc::c_short;
     // SAFETY: SIOCSIFFLAGS reads an ifreq.
-    Errno::result(unsafe { libc::ioctl(socket, libc::SIOCSIFFLAGS, &request) }).map(drop)
+    Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &request) })?;
+    Ok(())
 }
 // ANCHOR_END: bring_up_loopback

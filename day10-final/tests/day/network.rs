@@ -65,7 +65,7 @@ fn root_without_net_admin_is_told_what_helps() {
     let seen = shell(&format!("{run} isolated true"));
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(125), ""));
     assert_snapshot!(seen.stderr, @"
-    tiny-docker: cannot bring up the loopback device: EPERM: Operation not permitted
+    tiny-docker: cannot bring up the loopback device: Operation not permitted (os error 1)
     hint: --net host, or inside Docker: docker run --cap-add NET_ADMIN …
     ");
     let seen = shell(&format!("{run} bridge true"));
