@@ -3,22 +3,19 @@
 use std::fs::{self, File, OpenOptions};
 use std::net::Ipv4Addr;
 use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::process::CommandExt;
-use std::process::Stdio;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Error, Result, anyhow, bail, ensure};
-use nix::net::if_::{if_nameindex, if_nametoindex};
-use nix::unistd::{Pid, geteuid};
+use nix::net::if_::if_nametoindex;
+use nix::unistd::Pid;
 
+use crate::addresses::{LAST_GIVEN, VENDOR, cables, mac, name, next_number, soon};
 use crate::failure::warn;
 use crate::firewall;
-use crate::host::{has, program, type_into};
-use crate::network::NO_NET_ADMIN;
+use crate::host::{has, type_into};
+use crate::network::{NO_NET_ADMIN, set_flags, without_ipv6};
 use crate::subnet::Subnet;
 
-const BRIDGE: &str = "td0";
+pub const BRIDGE: &str = "td0";
 
 /// Whoever changes the host's network has it locked.
 const LOCK: &str = "/run/tiny-docker.lock";
@@ -27,15 +24,6 @@ const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 
 const INSTEAD: &str = "hint: --net isolated does without";
 
-/// The bridge's alias tells what [`FORWARDING`] was before.
-const ALIAS: &str = "ip_forward-was";
-
-/// How our addresses of the other kind begin. 02: given by software, not by a maker.
-const VENDOR: &str = "02:42";
-
-/// Removing a bridge and its rules takes longer than a container: the next one may come soon.
-const LINGER: Duration = Duration::from_secs(1);
-
 // ANCHOR: cable
 /// Connects a container with the bridge, as long as that has its namespace.
 ///
@@ -43,13 +31,10 @@ const LINGER: Duration = Duration::from_secs(1);
 /// once, and takes the cable away with the namespace, in whatever way that ends: so this is the register of
 /// the addresses, and there is nothing to tidy up in it.
 pub struct Cable {
-    /// The kernel's number for it, which it never gives again.
+    number: u32,
+    /// The kernel's own number for it, which it never gives again. The name may be another cable's by now.
     index: u32,
     pub address: Ipv4Addr,
-}
-
-fn name(number: u32) -> String {
-    format!("{BRIDGE}-{number}")
 }
 // ANCHOR_END: cable
 
@@ -61,27 +46,13 @@ impl Cable {
             ensure!(has(program), "{program} is not in PATH\n{INSTEAD}");
         }
         let lock = lock()?;
-        let bridge = bridge(subnet)?;
-        let number = free_number(subnet)?;
-        let (name, address) = (name(number), subnet.address(number));
-        let mac = mac(address);
-        let commands = format!(
-            "{bridge}
-            link add {name} type veth peer name eth0 address {mac} netns {container}
-            link set {name} master {BRIDGE} up
-            "
-        );
-        let made = type_into("ip -batch -", &commands);
-        made.inspect_err(|_| tidy_up_later(None))
-            .map_err(|error| anyhow!("{error}\n{}", instead(&error)))?;
-        let index = if_nametoindex(name.as_str()).context("the container has ended")?;
-        let cable = Self { index, address };
+        let cable = Self::lay(container, subnet)?;
         if let Err(error) = open_way_out(subnet) {
             warn(&error.context("containers have no way out"));
         }
         drop(lock);
 
-        let (with_bits, gateway) = (subnet.with_bits(number), subnet.address(1));
+        let (with_bits, gateway) = (subnet.with_bits(cable.number), subnet.address(1));
         let commands = format!(
             "addr add {with_bits} dev eth0
             link set eth0 up
@@ -93,6 +64,41 @@ impl Cable {
         Ok(cable)
     }
     // ANCHOR_END: plug
+
+    // ANCHOR: lay
+    /// The host's end, plugged in, and the other one in the container's namespace, where it is still down.
+    fn lay(container: Pid, subnet: Subnet) -> Result<Self> {
+        let bridge = bridge(subnet)?;
+        let number = next_number(subnet)?;
+        let (name, address) = (name(number), subnet.address(number));
+        let mac = mac(address);
+        let commands = format!(
+            "{bridge}
+            link add {name} type veth peer name eth0 address {mac} netns {container}
+            link set {name} master {BRIDGE} up
+            "
+        );
+        type_into("ip -batch -", &commands)
+            .map_err(|error| anyhow!("{error}\n{}", instead(&error)))?;
+        let index = if_nametoindex(name.as_str()).context("the container has ended")?;
+        let silent = [BRIDGE, &name].into_iter().try_for_each(without_ipv6);
+        if let Err(error) = silent {
+            warn(&anyhow!(
+                "a container may become this host's router: {error}"
+            ));
+        }
+        // Where that fails, the next one gets the first address that is free.
+        let _ = fs::write(LAST_GIVEN, number.to_string());
+        if !bridge.is_empty() {
+            reconnect()?;
+        }
+        Ok(Self {
+            number,
+            index,
+            address,
+        })
+    }
+    // ANCHOR_END: lay
 }
 
 /// What to do where `ip` says this.
@@ -103,51 +109,66 @@ fn instead(error: &Error) -> &'static str {
     }
 }
 
+// ANCHOR: cut
 impl Drop for Cable {
+    /// Cuts the cable. The kernel removes it with the namespace, and that lives on where somebody holds a descriptor
+    /// of it, or one of its sockets.
     fn drop(&mut self) {
-        tidy_up_later(Some(self.index));
+        let (lock, name) = (lock(), name(self.number));
+        if lock.is_ok() && if_nametoindex(name.as_str()) == Ok(self.index) {
+            let _ = set_flags(&name, 0);
+        }
     }
 }
-
-/// Reuse of an address comes with the same one of these: what others remember about it stays true.
-fn mac(address: Ipv4Addr) -> String {
-    let [a, b, c, d] = address.octets();
-    format!("{VENDOR}:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
-}
+// ANCHOR_END: cut
 
 // ANCHOR: bridge
-/// The commands that make the bridge. None, where there is one.
+/// The commands that make the bridge. None, where it is as it should be.
+///
+/// It stays when the last container ends, since the next one needs it again.
 fn bridge(subnet: Subnet) -> Result<String> {
     if let Some((device, network)) = subnet.taken(BRIDGE)? {
         let other = Subnet::another(BRIDGE).context("all networks that we know are taken")?;
         bail!("{subnet} is taken: {device} leads to {network}\nhint: TINY_DOCKER_SUBNET={other}");
     }
-    let exists = if_nametoindex(BRIDGE).is_ok();
-    let fits = exists && Subnet::of(BRIDGE)? == Some(subnet);
-    if exists && !fits {
-        let unused = soon(|| cables().is_ok_and(|cables| cables.is_empty()));
-        ensure!(
-            unused,
-            "{BRIDGE} is in use, and not for {subnet}\nhint: ip route show dev {BRIDGE}"
-        );
-        remove()?;
-    }
-    if fits {
+    let (exists, network) = (if_nametoindex(BRIDGE).is_ok(), Subnet::of(BRIDGE)?);
+    if network == Some(subnet) {
         return Ok(String::new());
     }
-    let forwards = fs::read_to_string(FORWARDING).context("cannot read ip_forward")?;
-    let forwards = forwards.trim();
+    let is_ours = |link: String| link.contains(&format!("link/ether {VENDOR}"));
+    ensure!(
+        !exists || is_ours(type_into(&format!("ip link show {BRIDGE}"), "")?),
+        "{BRIDGE} is not one of ours"
+    );
+    ensure!(
+        network.is_none() || soon(|| cables().is_ok_and(|cables| cables.is_empty())),
+        "{BRIDGE} is in use, and not for {subnet}\nhint: ip route show dev {BRIDGE}"
+    );
+    let mut commands = String::new();
+    if network.is_some() {
+        commands += &format!("link del {BRIDGE}\n");
+    }
     let (mac, address) = (mac(subnet.address(1)), subnet.with_bits(1));
-    Ok(format!(
-        "link add {BRIDGE} address {mac} type bridge
-        addr add {address} dev {BRIDGE}
-        link set {BRIDGE} up alias {ALIAS}-{forwards}"
-    ))
+    if !exists || network.is_some() {
+        commands += &format!("link add {BRIDGE} address {mac} type bridge\n");
+    }
+    // Somebody may have removed the address alone, or have switched the bridge off.
+    Ok(commands + &format!("addr replace {address} dev {BRIDGE}\nlink set {BRIDGE} up"))
+}
+
+/// Those that were connected before somebody removed the bridge.
+fn reconnect() -> Result<()> {
+    let command = |(_, name): (u32, String)| format!("link set {name} master {BRIDGE}\n");
+    let commands: String = cables()?.into_iter().map(command).collect();
+    // Where one has ended meanwhile, that is an error.
+    let _ = type_into("ip -force -batch -", &commands);
+    Ok(())
 }
 // ANCHOR_END: bridge
 
 // ANCHOR: open_way_out
-/// For each container anew: somebody may have loaded the host's own rules and settings again.
+/// For each container anew: somebody may have loaded the host's own rules and settings again. The switch stays on, since
+/// others may rely on it by the time we end.
 fn open_way_out(subnet: Subnet) -> Result<()> {
     firewall::open(BRIDGE, subnet)?;
     let forwards = fs::read_to_string(FORWARDING).context("cannot read ip_forward")?;
@@ -158,42 +179,6 @@ fn open_way_out(subnet: Subnet) -> Result<()> {
 }
 // ANCHOR_END: open_way_out
 
-/// The first address that no container has, by its number.
-fn free_number(subnet: Subnet) -> Result<u32> {
-    let free = || {
-        let cables = cables().unwrap_or_default();
-        let taken = |number: &u32| cables.iter().any(|(_, cable)| *cable == name(*number));
-        (2..=subnet.last()).find(|number| !taken(number))
-    };
-    soon(|| free().is_some());
-    free().with_context(|| format!("all addresses of {subnet} are in use\nhint: tiny-docker ps"))
-}
-
-/// Whether `condition` holds within a second. The kernel ends a namespace a while after its last process.
-fn soon(condition: impl Fn() -> bool) -> bool {
-    let deadline = Instant::now() + Duration::from_secs(1);
-    while !condition() {
-        if Instant::now() > deadline {
-            return false;
-        }
-        sleep(Duration::from_millis(20));
-    }
-    true
-}
-
-/// All that there are on this host, by the kernel's number and by name.
-fn cables() -> Result<Vec<(u32, String)>> {
-    let devices = if_nameindex().context("cannot list network devices")?;
-    let mut cables = Vec::new();
-    for device in &devices {
-        let name = device.name().to_string_lossy();
-        if name.starts_with(BRIDGE) && name != BRIDGE {
-            cables.push((device.index(), name.into_owned()));
-        }
-    }
-    Ok(cables)
-}
-
 /// Who may open the file may lock it: nobody else is to hold up the network.
 fn lock() -> Result<File> {
     let cannot = || format!("cannot lock {LOCK}");
@@ -203,57 +188,3 @@ fn lock() -> Result<File> {
     lock.lock().with_context(cannot)?;
     Ok(lock)
 }
-
-// ANCHOR: tidy_up
-/// Has [`tidy_up`] done in the background.
-fn tidy_up_later(cable: Option<u32>) {
-    let mut command = program("/proc/self/exe");
-    command
-        .arg("tidy-up")
-        .args(cable.map(|index| index.to_string()))
-        .current_dir("/")
-        .process_group(0);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    // Any later command of ours tries again.
-    let _ = command.spawn();
-}
-
-/// Where a `run` was killed that should have done it.
-pub fn tidy_up_abandoned() {
-    let there = geteuid().is_root() && if_nametoindex(BRIDGE).is_ok();
-    if there && cables().is_ok_and(|cables| cables.is_empty()) {
-        tidy_up_later(None);
-    }
-}
-
-/// After a while, removes the cable with the number `ours` and, if it was the last, the bridge and its rules.
-pub fn tidy_up(ours: Option<u32>) -> Result<()> {
-    sleep(LINGER);
-    let _lock = lock()?;
-    // It is still there where somebody has stayed in the namespace.
-    for (_, name) in cables()?.iter().filter(|(index, _)| ours == Some(*index)) {
-        type_into(&format!("ip link del {name}"), "")?;
-    }
-    if if_nametoindex(BRIDGE).is_ok() && cables()?.is_empty() {
-        remove()?;
-    }
-    Ok(())
-}
-
-fn remove() -> Result<()> {
-    let link = type_into(&format!("ip link show {BRIDGE}"), "")?;
-    // One whose maker was killed too early has no alias, but already an address as only we give them.
-    let is_ours = link.contains(ALIAS) || link.contains(&format!("link/ether {VENDOR}"));
-    ensure!(is_ours, "{BRIDGE} is not one of ours");
-    firewall::close();
-    if link.contains(&format!("{ALIAS}-0")) {
-        // Where it could not be switched on, this cannot be done either.
-        let _ = fs::write(FORWARDING, "0");
-    }
-    type_into(&format!("ip link del {BRIDGE}"), "")?;
-    Ok(())
-}
-// ANCHOR_END: tidy_up

@@ -52,9 +52,6 @@ pub enum Command {
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
-    /// What the end of a container leaves to be done
-    #[command(hide = true)]
-    TidyUp { cable: Option<u32> },
 }
 
 #[derive(Args)]

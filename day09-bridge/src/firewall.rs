@@ -17,7 +17,7 @@ const OURS: &str = "ip tiny-docker ";
 // ANCHOR: open
 /// Lets the containers in `subnet`, behind `bridge`, talk to the outside. From there, only answers come in.
 ///
-/// What is there already stays as it is.
+/// What is there already stays as it is: a transaction of the firewall's takes as long as a whole container.
 pub fn open(bridge: &str, subnet: Subnet) -> Result<()> {
     match tools().into_iter().find(|tool| has(tool)) {
         Some("nft") => open_with_nft(bridge, subnet),
@@ -41,11 +41,13 @@ fn tools() -> [&'static str; 3] {
 ///
 /// A packet goes through all those chains, and passes if none drops it: "accept" is for one chain only.
 fn open_with_nft(bridge: &str, subnet: Subnet) -> Result<()> {
-    let list = run("nft list ruleset")?;
-    let there = in_chains(&list);
-    if !there.iter().any(|(chain, _)| chain.starts_with(OURS)) {
-        type_into("nft -f -", &our_table(bridge, subnet))?;
+    let list = type_into("nft list ruleset", "")?;
+    let table = our_table(bridge, subnet);
+    let is_for_subnet = list.contains(&format!("ip saddr {subnet} oifname"));
+    if !(is_there(&list, &table) && is_for_subnet) {
+        type_into("nft -f -", &table)?;
     }
+    let there = in_chains(&list);
     let forwards = |line: &str| line.starts_with("type filter hook forward");
     for (chain, _) in there.iter().filter(|(_, line)| forwards(line)) {
         let mut rules = there.iter().filter(|(of, _)| of == chain);
@@ -62,9 +64,12 @@ fn open_with_nft(bridge: &str, subnet: Subnet) -> Result<()> {
     Ok(())
 }
 
+/// All of it, in place of what there is: `add` makes sure that `delete` finds one.
 fn our_table(bridge: &str, subnet: Subnet) -> String {
     format!(
         r#"
+        add table ip tiny-docker
+        delete table ip tiny-docker
         table ip tiny-docker {{
             chain postrouting {{
                 type nat hook postrouting priority srcnat;
@@ -79,15 +84,27 @@ fn our_table(bridge: &str, subnet: Subnet) -> String {
     )
 }
 
+/// Whether as many lines as in `table` are in a list by nft, in each chain. It shows some in other words than ours.
+fn is_there(list: &str, table: &str) -> bool {
+    let (there, ours) = (in_chains(list), in_chains(table));
+    let count = |lines: &[(String, &str)], chain: &String| {
+        lines.iter().filter(|(of, _)| of == chain).count()
+    };
+    let all_of = |(chain, _): &(String, &str)| count(&there, chain) >= count(&ours, chain);
+    ours.iter().all(all_of)
+}
+
 /// The lines of a list by nft, each with its chain, as "ip filter FORWARD". Only those for IPv4.
 fn in_chains(list: &str) -> Vec<(String, &str)> {
     let (mut table, mut chain, mut lines) = ("", "", Vec::new());
     for line in list.lines().map(str::trim) {
         let name = line.split(" {").next().unwrap_or(line);
         if let Some(name) = name.strip_prefix("table ") {
-            table = name;
+            (table, chain) = (name, "");
         } else if let Some(name) = name.strip_prefix("chain ") {
             chain = name;
+        } else if line == "}" {
+            chain = "";
         } else if table.starts_with("ip ") || table.starts_with("inet ") {
             lines.push((format!("{table} {chain}"), line));
         }
@@ -99,61 +116,31 @@ fn in_chains(list: &str) -> Vec<(String, &str)> {
 // ANCHOR: iptables
 /// The same with chains of our own, to which the host's lead.
 fn open_with_iptables(iptables: &str, bridge: &str, subnet: Subnet) -> Result<()> {
-    if run(&format!(
-        "{iptables} -w -t nat -C POSTROUTING -j TINY-DOCKER"
-    ))
-    .is_err()
-    {
-        let restore = format!("{iptables}-restore -w --noflush");
-        type_into(&restore, &iptables_rules(bridge, subnet))?;
+    let mut lines = String::new();
+    for (table, jump, rules) in iptables_rules(bridge, subnet) {
+        // This makes the chain, or empties it.
+        lines += &format!("*{table}\n:TINY-DOCKER - [0:0]\n{rules}");
+        let there = type_into(&format!("{iptables} -w -t {table} -S"), "")?;
+        if !there.contains(jump) {
+            lines += &format!("-I {jump}\n");
+        }
+        lines += "COMMIT\n";
     }
+    type_into(&format!("{iptables}-restore -w --noflush"), &lines)?;
     Ok(())
 }
 
-fn iptables_rules(bridge: &str, subnet: Subnet) -> String {
-    format!(
-        "*nat\n\
-        :TINY-DOCKER - [0:0]\n\
-        -A TINY-DOCKER -s {subnet} ! -o {bridge} -j MASQUERADE\n\
-        -I POSTROUTING -j TINY-DOCKER\n\
-        COMMIT\n\
-        *filter\n\
-        :TINY-DOCKER - [0:0]\n\
-        -A TINY-DOCKER -i {bridge} -j ACCEPT\n\
+/// For each table: the rule that leads to our chain, and what is in that.
+fn iptables_rules(bridge: &str, subnet: Subnet) -> [(&'static str, &'static str, String); 2] {
+    let nat = format!("-A TINY-DOCKER -s {subnet} ! -o {bridge} -j MASQUERADE\n");
+    let filter = format!(
+        "-A TINY-DOCKER -i {bridge} -j ACCEPT\n\
         -A TINY-DOCKER -o {bridge} -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT\n\
-        -A TINY-DOCKER -o {bridge} -j DROP\n\
-        -I FORWARD -j TINY-DOCKER\n\
-        COMMIT\n"
-    )
+        -A TINY-DOCKER -o {bridge} -j DROP\n"
+    );
+    [
+        ("nat", "POSTROUTING -j TINY-DOCKER", nat),
+        ("filter", "FORWARD -j TINY-DOCKER", filter),
+    ]
 }
 // ANCHOR_END: iptables
-
-// ANCHOR: close
-/// Removes all that [`open`] has added, with either tool. What is gone already is no error.
-pub fn close() {
-    let _ = run("nft delete table ip tiny-docker");
-    let list = run("nft --handle list ruleset").unwrap_or_default();
-    let ours = in_chains(&list)
-        .into_iter()
-        .filter(|(_, line)| line.contains(COMMENT));
-    let deletions = ours.filter_map(|(chain, line)| {
-        let (_, handle) = line.rsplit_once("handle ")?;
-        Some(format!("delete rule {chain} handle {handle}\n"))
-    });
-    let _ = type_into("nft -f -", &deletions.collect::<String>());
-
-    let iptables = tools().into_iter().find(|tool| *tool != "nft" && has(tool));
-    let Some(iptables) = iptables else { return };
-    for chain in ["nat -D POSTROUTING", "filter -D FORWARD"] {
-        while run(&format!("{iptables} -w -t {chain} -j TINY-DOCKER")).is_ok() {}
-    }
-    for table in ["nat", "filter"] {
-        let _ = run(&format!("{iptables} -w -t {table} -F TINY-DOCKER"));
-        let _ = run(&format!("{iptables} -w -t {table} -X TINY-DOCKER"));
-    }
-}
-// ANCHOR_END: close
-
-fn run(command: &str) -> Result<String> {
-    type_into(command, "")
-}

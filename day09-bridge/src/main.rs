@@ -1,5 +1,6 @@
 //! tiny-docker: a container runtime that is small enough to read.
 
+mod addresses;
 mod bridge;
 mod cgroup;
 mod child;
@@ -62,9 +63,6 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
     if let Ok(state) = state::directory(cli.root.clone()) {
         cgroup::remove_abandoned(&state);
     }
-    if !matches!(cli.command, Command::Run(_) | Command::TidyUp { .. }) {
-        bridge::tidy_up_abandoned();
-    }
     match cli.command {
         Command::Run(options) if options.detach => {
             detach::run(options, &state::directory(cli.root)?)
@@ -75,10 +73,6 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         }
         Command::Logs { follow, id } => {
             logs::print(&id, follow, &state::directory(cli.root)?).map_err(Failure::of_a_look)
-        }
-        Command::TidyUp { cable } => {
-            bridge::tidy_up(cable)?;
-            Ok(0)
         }
         Command::Stop { time, ids } => {
             stop::stop(&ids, time, &state::directory(cli.root)?).map_err(Failure::of_a_look)

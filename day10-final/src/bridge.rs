@@ -3,19 +3,18 @@
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::net::Ipv4Addr;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::path::Path;
 
 use anyhow::{Context, Error, Result, anyhow, bail, ensure};
-use nix::net::if_::{if_nameindex, if_nametoindex};
-use nix::unistd::Pid;
+use nix::net::if_::if_nametoindex;
+use nix::unistd::{Pid, geteuid};
 
+use crate::addresses::{LAST_GIVEN, VENDOR, cables, mac, name, next_number, soon};
 use crate::failure::warn;
 use crate::host::{has, type_into};
-use crate::network::NO_NET_ADMIN;
+use crate::network::{NO_NET_ADMIN, set_flags, without_ipv6};
 use crate::ports::Ports;
 use crate::subnet::Subnet;
-use crate::tidy_up::{remove, tidy_up_later};
 use crate::{firewall, publish, spoofing};
 
 pub const BRIDGE: &str = "td0";
@@ -23,15 +22,9 @@ pub const BRIDGE: &str = "td0";
 /// Whoever changes the host's network has it locked.
 const LOCK: &str = "/run/tiny-docker.lock";
 
-pub const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
+const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 
 const INSTEAD: &str = "hint: --net isolated does without";
-
-/// The bridge's alias tells what [`FORWARDING`] was before.
-pub const ALIAS: &str = "ip_forward-was";
-
-/// How our addresses of the other kind begin. 02: given by software, not by a maker.
-pub const VENDOR: &str = "02:42";
 
 // ANCHOR: cable
 /// Connects a container with the bridge, as long as that has its namespace.
@@ -40,53 +33,27 @@ pub const VENDOR: &str = "02:42";
 /// once, and takes the cable away with the namespace, in whatever way that ends: so this is the register of
 /// the addresses, and there is nothing to tidy up in it.
 pub struct Cable {
-    /// The kernel's number for it, which it never gives again.
+    number: u32,
+    /// The kernel's own number for it, which it never gives again. The name may be another cable's by now.
     index: u32,
     pub address: Ipv4Addr,
     /// With what the container's ports have been published, if it has any.
     publisher: Option<&'static str>,
-}
-
-fn name(number: u32) -> String {
-    format!("{BRIDGE}-{number}")
 }
 // ANCHOR_END: cable
 
 impl Cable {
     // ANCHOR: plug
     /// Connects the container whose PID 1 is `container`. The first one has the bridge made, too.
-    pub fn plug(container: Pid, subnet: Subnet, ports: &Ports) -> Result<Self> {
+    ///
+    /// Where the rules for published ports have been lost, those of the containers in `state` are made again.
+    pub fn plug(container: Pid, subnet: Subnet, ports: &Ports, state: &Path) -> Result<Self> {
         for program in ["ip", "nsenter"] {
             ensure!(has(program), "{program} is not in PATH\n{INSTEAD}");
         }
         let lock = lock()?;
-        let bridge = bridge(subnet)?;
-        let number = free_number(subnet)?;
-        let (name, address) = (name(number), subnet.address(number));
-        let mac = mac(address);
-        // Where the kernel leads packets to published ports around the host, they come back to who has sent them.
-        let hairpin = if ports.publish.is_empty() {
-            "off"
-        } else {
-            "on"
-        };
-        let commands = format!(
-            "{bridge}
-            link add {name} type veth peer name eth0 address {mac} netns {container}
-            link set {name} master {BRIDGE} up
-            link set {name} type bridge_slave hairpin {hairpin}
-            "
-        );
-        let made = type_into("ip -batch -", &commands);
-        made.inspect_err(|_| tidy_up_later(None))
-            .map_err(|error| anyhow!("{error}\n{}", instead(&error)))?;
-        let index = if_nametoindex(name.as_str()).context("the container has ended")?;
-        let mut cable = Self {
-            index,
-            address,
-            publisher: None,
-        };
-        let opened = cable.open_ways(subnet, ports);
+        let mut cable = Self::lay(container, subnet, ports)?;
+        let opened = cable.open_ways(subnet, ports, state);
         drop(lock);
         match opened {
             Err(error) if ports.publish.is_empty() => {
@@ -95,7 +62,7 @@ impl Cable {
             opened => opened.context("cannot publish ports")?,
         }
 
-        let (with_bits, gateway) = (subnet.with_bits(number), subnet.address(1));
+        let (with_bits, gateway) = (subnet.with_bits(cable.number), subnet.address(1));
         let commands = format!(
             "addr add {with_bits} dev eth0
             link set eth0 up
@@ -108,16 +75,61 @@ impl Cable {
     }
     // ANCHOR_END: plug
 
+    // ANCHOR: lay
+    /// The host's end, plugged in, and the other one in the container's namespace, where it is still down.
+    fn lay(container: Pid, subnet: Subnet, ports: &Ports) -> Result<Self> {
+        let bridge = bridge(subnet)?;
+        let number = next_number(subnet)?;
+        let (name, address) = (name(number), subnet.address(number));
+        let mac = mac(address);
+        // Where the kernel leads packets to published ports around the host, they come back to whoever has sent them.
+        let hairpin = match ports.publish[..] {
+            [] => "off",
+            _ => "on",
+        };
+        let commands = format!(
+            "{bridge}
+            link add {name} type veth peer name eth0 address {mac} netns {container}
+            link set {name} master {BRIDGE} up
+            link set {name} type bridge_slave hairpin {hairpin}
+            "
+        );
+        type_into("ip -batch -", &commands)
+            .map_err(|error| anyhow!("{error}\n{}", instead(&error)))?;
+        let index = if_nametoindex(name.as_str()).context("the container has ended")?;
+        let silent = [BRIDGE, &name].into_iter().try_for_each(without_ipv6);
+        if let Err(error) = silent {
+            warn(&anyhow!(
+                "a container may become this host's router: {error}"
+            ));
+        }
+        // Where that fails, the next one gets the first address that is free.
+        let _ = fs::write(LAST_GIVEN, number.to_string());
+        if !bridge.is_empty() {
+            reconnect()?;
+        }
+        Ok(Self {
+            number,
+            index,
+            address,
+            publisher: None,
+        })
+    }
+    // ANCHOR_END: lay
+
     // ANCHOR: open_ways
     /// The way out, and those in that are asked for.
     ///
-    /// For each container anew: somebody may have loaded the host's own rules and settings again.
-    fn open_ways(&mut self, subnet: Subnet, ports: &Ports) -> Result<()> {
+    /// For each container anew: somebody may have loaded the host's own rules and settings again. The switch stays on,
+    /// since others may rely on it by the time we end.
+    fn open_ways(&mut self, subnet: Subnet, ports: &Ports, state: &Path) -> Result<()> {
         let cables = cables()?;
         let rules = spoofing::forbid(BRIDGE, subnet, &cables);
-        let published = firewall::open(BRIDGE, subnet, rules)?;
+        let mut published = firewall::open(BRIDGE, subnet, rules)?;
+        published.keep(&cables, subnet, state);
         self.publisher = (!ports.publish.is_empty()).then_some(published.tool);
-        published.publish(ports, self.address, self.index, &cables)?;
+        published.add(ports, self.address, self.index);
+        published.write()?;
         let forwards = fs::read_to_string(FORWARDING).context("cannot read ip_forward")?;
         if forwards.trim() == "0" {
             fs::write(FORWARDING, "1").context("cannot switch on ip_forward")?;
@@ -135,92 +147,92 @@ fn instead(error: &Error) -> &'static str {
     }
 }
 
+// ANCHOR: cut
 impl Drop for Cable {
+    /// Cuts the cable. The kernel removes it with the namespace, and that lives on where somebody holds a descriptor
+    /// of it, or one of its sockets.
     fn drop(&mut self) {
-        // At once: the address may be another one's soon, and the port is free again when this command returns.
-        if let (Some(tool), Ok(_lock)) = (self.publisher, lock()) {
-            let _ = publish::withdraw(tool, |index| index == self.index);
+        let (lock, name) = (lock(), name(self.number));
+        // The port is free again when this command returns.
+        if let (Some(tool), true) = (self.publisher, lock.is_ok()) {
+            let _ = publish::withdraw(tool, self.index);
         }
-        tidy_up_later(Some(self.index));
+        if lock.is_ok() && if_nametoindex(name.as_str()) == Ok(self.index) {
+            let _ = set_flags(&name, 0);
+        }
     }
 }
-
-/// Reuse of an address comes with the same one of these: what others remember about it stays true.
-pub fn mac(address: Ipv4Addr) -> String {
-    let [a, b, c, d] = address.octets();
-    format!("{VENDOR}:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
-}
+// ANCHOR_END: cut
 
 // ANCHOR: bridge
-/// The commands that make the bridge. None, where there is one.
+/// The commands that make the bridge. None, where it is as it should be.
+///
+/// It stays when the last container ends, since the next one needs it again.
 fn bridge(subnet: Subnet) -> Result<String> {
     if let Some((device, network)) = subnet.taken(BRIDGE)? {
         let other = Subnet::another(BRIDGE).context("all networks that we know are taken")?;
         bail!("{subnet} is taken: {device} leads to {network}\nhint: TINY_DOCKER_SUBNET={other}");
     }
-    let exists = if_nametoindex(BRIDGE).is_ok();
-    let fits = exists && Subnet::of(BRIDGE)? == Some(subnet);
-    if exists && !fits {
-        let unused = soon(|| cables().is_ok_and(|cables| cables.is_empty()));
-        ensure!(
-            unused,
-            "{BRIDGE} is in use, and not for {subnet}\nhint: ip route show dev {BRIDGE}"
-        );
-        remove()?;
-    }
-    if fits {
+    let (exists, network) = (if_nametoindex(BRIDGE).is_ok(), Subnet::of(BRIDGE)?);
+    if network == Some(subnet) {
         return Ok(String::new());
     }
-    let forwards = fs::read_to_string(FORWARDING).context("cannot read ip_forward")?;
-    let forwards = forwards.trim();
+    ensure!(!exists || is_ours()?, "{BRIDGE} is not one of ours");
+    ensure!(
+        network.is_none() || soon(|| cables().is_ok_and(|cables| cables.is_empty())),
+        "{BRIDGE} is in use, and not for {subnet}\nhint: ip route show dev {BRIDGE}"
+    );
+    let mut commands = String::new();
+    if network.is_some() {
+        commands += &format!("link del {BRIDGE}\n");
+    }
     let (mac, address) = (mac(subnet.address(1)), subnet.with_bits(1));
-    // 0x4000: LLDP, to 01:80:c2:00:00:0e, is to be like all other frames. By default, it comes around the guard.
-    Ok(format!(
-        "link add {BRIDGE} address {mac} type bridge group_fwd_mask 0x4000
-        addr add {address} dev {BRIDGE}
-        link set {BRIDGE} up alias {ALIAS}-{forwards}"
-    ))
+    if !exists || network.is_some() {
+        // 0x4000: LLDP, to 01:80:c2:00:00:0e, is to be like all other frames. By default, it comes around the guard.
+        commands += &format!("link add {BRIDGE} address {mac} type bridge group_fwd_mask 0x4000\n");
+    }
+    // Somebody may have removed the address alone, or have switched the bridge off.
+    Ok(commands + &format!("addr replace {address} dev {BRIDGE}\nlink set {BRIDGE} up"))
+}
+
+/// Those that were connected before somebody removed the bridge.
+fn reconnect() -> Result<()> {
+    let command = |(_, name): (u32, String)| {
+        format!("link set {name} master {BRIDGE}\nlink set {name} type bridge_slave hairpin on\n")
+    };
+    let commands: String = cables()?.into_iter().map(command).collect();
+    // Where one has ended meanwhile, that is an error.
+    let _ = type_into("ip -force -batch -", &commands);
+    Ok(())
 }
 // ANCHOR_END: bridge
 
-/// The first address that no container has, by its number.
-fn free_number(subnet: Subnet) -> Result<u32> {
-    let free = || {
-        let cables = cables().unwrap_or_default();
-        let taken = |number: &u32| cables.iter().any(|(_, cable)| *cable == name(*number));
-        (2..=subnet.last()).find(|number| !taken(number))
-    };
-    soon(|| free().is_some());
-    free().with_context(|| format!("all addresses of {subnet} are in use\nhint: tiny-docker ps"))
+fn is_ours() -> Result<bool> {
+    let link = type_into(&format!("ip link show {BRIDGE}"), "")?;
+    Ok(link.contains(&format!("link/ether {VENDOR}")))
 }
 
-/// Whether `condition` holds within a second. The kernel ends a namespace a while after its last process.
-fn soon(condition: impl Fn() -> bool) -> bool {
-    let deadline = Instant::now() + Duration::from_secs(1);
-    while !condition() {
-        if Instant::now() > deadline {
-            return false;
-        }
-        sleep(Duration::from_millis(20));
+// ANCHOR: remove_unused
+/// Removes the bridge and all rules, if no container is connected.
+pub fn remove_unused() -> Result<()> {
+    // Without the file, there has been no bridge since the host has started.
+    if !geteuid().is_root() || !Path::new(LOCK).exists() {
+        return Ok(());
     }
-    true
-}
-
-/// All that there are on this host, by the kernel's number and by name.
-pub fn cables() -> Result<Vec<(u32, String)>> {
-    let devices = if_nameindex().context("cannot list network devices")?;
-    let mut cables = Vec::new();
-    for device in &devices {
-        let name = device.name().to_string_lossy();
-        if name.starts_with(BRIDGE) && name != BRIDGE {
-            cables.push((device.index(), name.into_owned()));
-        }
+    let _lock = lock()?;
+    if !cables()?.is_empty() {
+        return Ok(());
     }
-    Ok(cables)
+    firewall::close();
+    if if_nametoindex(BRIDGE).is_ok() && is_ours()? {
+        type_into(&format!("ip link del {BRIDGE}"), "")?;
+    }
+    Ok(())
 }
+// ANCHOR_END: remove_unused
 
 /// Who may open the file may lock it: nobody else is to hold up the network.
-pub fn lock() -> Result<File> {
+fn lock() -> Result<File> {
     let cannot = || format!("cannot lock {LOCK}");
     let mut options = OpenOptions::new();
     let lock = options.create(true).append(true).mode(0o600).open(LOCK);

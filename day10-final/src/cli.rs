@@ -136,9 +136,6 @@ pub enum Command {
     /// Print a script by which your shell completes what you type
     #[command(after_help = examples::COMPLETION)]
     Completion { shell: Shell },
-    /// What the end of a container leaves to be done
-    #[command(hide = true)]
-    TidyUp { cable: Option<u32> },
 }
 
 #[derive(Args)]

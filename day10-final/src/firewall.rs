@@ -16,10 +16,12 @@ const COMMENT: &str = "comment \"tiny-docker\"";
 const OURS: &str = "ip tiny-docker ";
 
 // ANCHOR: open
-/// Lets the containers in `subnet`, behind `bridge`, talk to the outside. From there, only answers come in, and what is
-/// for published ports: those that there are already are returned.
+/// Lets the containers in `subnet`, behind `bridge`, talk to the outside. From there, only answers come in, and what
+/// is for published ports: those that there are already are returned.
 ///
-/// What is there already, by the `rules` that nft has listed, stays as it is.
+/// With nft, `rules` are all that it has listed.
+///
+/// What is there already stays as it is: a transaction of the firewall's takes as long as a whole container.
 pub fn open(bridge: &str, subnet: Subnet, rules: Result<String>) -> Result<Published> {
     let tool = tool()?;
     let rules = match tool {
@@ -30,7 +32,7 @@ pub fn open(bridge: &str, subnet: Subnet, rules: Result<String>) -> Result<Publi
         }
         iptables => open_with_iptables(iptables, bridge, subnet)?,
     };
-    Ok(Published::among(&rules, tool))
+    Ok(Published::among(rules, tool))
 }
 
 /// The one to use on this host.
@@ -53,17 +55,18 @@ fn tools() -> [&'static str; 3] {
 /// A table of our own, and in each chain of others that sees forwarded packets, two rules at its beginning.
 ///
 /// A packet goes through all those chains, and passes if none drops it: "accept" is for one chain only.
-fn open_with_nft(bridge: &str, subnet: Subnet, rules: &str) -> Result<()> {
-    let there = in_chains(rules);
-    // That of an earlier day's program has no chain of this name.
-    if !there
-        .iter()
-        .any(|(chain, _)| chain == "ip tiny-docker prerouting")
-    {
-        type_into("nft -f -", &our_table(bridge, subnet))?;
+fn open_with_nft(bridge: &str, subnet: Subnet, list: &str) -> Result<()> {
+    let table = our_table(bridge, subnet);
+    let is_for_subnet = list.contains(&format!("ip saddr {subnet} oifname"));
+    if !(is_there(list, &table) && is_for_subnet) {
+        type_into("nft -f -", &table)?;
     }
-    let forwards = |line: &str| line.starts_with("type filter hook forward");
-    for (chain, _) in there.iter().filter(|(_, line)| forwards(line)) {
+    let there = in_chains(list);
+    let forwards = |(chain, line): &&(String, &str)| {
+        let is_for_ipv4 = chain.starts_with("ip ") || chain.starts_with("inet ");
+        is_for_ipv4 && line.starts_with("type filter hook forward")
+    };
+    for (chain, _) in there.iter().filter(forwards) {
         let mut rules = there.iter().filter(|(of, _)| of == chain);
         if chain.starts_with(OURS) || rules.any(|(_, rule)| rule.contains(COMMENT)) {
             continue;
@@ -78,37 +81,20 @@ fn open_with_nft(bridge: &str, subnet: Subnet, rules: &str) -> Result<()> {
     Ok(())
 }
 
-/// [`crate::publish`] fills the chain "published". The rest is about what comes from there.
+/// All of it, in place of what there is: `add` makes sure that `delete` finds one.
 ///
-/// Before the kernel chooses a route, a packet still has the port of the host's. The host's own programs, and they
-/// alone, may also call 127.0.0.1: that is forbidden to containers by "guard", since the bridge has no other lock
-/// once it carries such packets (CVE-2020-8558). The answers come back by way of the host only if the container sees
-/// the host's address, and neither 127.0.0.1 nor that of a neighbour.
+/// The status is that of packets to published ports. If they come from a container, the answers come back by way of
+/// the host only if the other one sees the host's address, and not that of a neighbour.
 fn our_table(bridge: &str, subnet: Subnet) -> String {
     format!(
         r#"
         add table ip tiny-docker
         delete table ip tiny-docker
         table ip tiny-docker {{
-            chain published {{
-            }}
-            chain guard {{
-                type filter hook prerouting priority raw;
-                iifname "{bridge}" ip daddr 127.0.0.0/8 drop
-                iifname "{bridge}" ip saddr 127.0.0.0/8 drop
-            }}
-            chain prerouting {{
-                type nat hook prerouting priority dstnat;
-                ip daddr != 127.0.0.0/8 fib daddr type local jump published
-            }}
-            chain output {{
-                type nat hook output priority -100;
-                fib daddr type local jump published
-            }}
             chain postrouting {{
                 type nat hook postrouting priority srcnat;
                 ip saddr {subnet} oifname != "{bridge}" masquerade
-                ip saddr {{ 127.0.0.0/8, {subnet} }} oifname "{bridge}" ct status dnat masquerade
+                ip saddr {subnet} oifname "{bridge}" ct status dnat masquerade
             }}
             chain forward {{
                 type filter hook forward priority filter;
@@ -120,16 +106,28 @@ fn our_table(bridge: &str, subnet: Subnet) -> String {
     )
 }
 
-/// The lines of a list by nft, each with its chain, as "ip filter FORWARD". Only those for IPv4.
+/// Whether as many lines as in `table` are in a list by nft, in each chain. It shows some in other words than ours.
+pub fn is_there(list: &str, table: &str) -> bool {
+    let (there, ours) = (in_chains(list), in_chains(table));
+    let count = |lines: &[(String, &str)], chain: &String| {
+        lines.iter().filter(|(of, _)| of == chain).count()
+    };
+    let all_of = |(chain, _): &(String, &str)| count(&there, chain) >= count(&ours, chain);
+    ours.iter().all(all_of)
+}
+
+/// The lines of a list by nft, each with its chain, as "ip filter FORWARD".
 pub fn in_chains(list: &str) -> Vec<(String, &str)> {
     let (mut table, mut chain, mut lines) = ("", "", Vec::new());
     for line in list.lines().map(str::trim) {
         let name = line.split(" {").next().unwrap_or(line);
         if let Some(name) = name.strip_prefix("table ") {
-            table = name;
+            (table, chain) = (name, "");
         } else if let Some(name) = name.strip_prefix("chain ") {
             chain = name;
-        } else if table.starts_with("ip ") || table.starts_with("inet ") {
+        } else if line == "}" {
+            chain = "";
+        } else if !table.is_empty() {
             lines.push((format!("{table} {chain}"), line));
         }
     }
@@ -140,47 +138,51 @@ pub fn in_chains(list: &str) -> Vec<(String, &str)> {
 // ANCHOR: iptables
 /// The same with chains of our own, to which the host's lead. Returns all rules for addresses.
 fn open_with_iptables(iptables: &str, bridge: &str, subnet: Subnet) -> Result<String> {
-    let rules = run(&format!("{iptables} -w -t nat -S"))?;
-    if !rules.contains("-j TINY-DOCKER-PORTS") {
-        let restore = format!("{iptables}-restore -w --noflush");
-        type_into(&restore, &iptables_rules(bridge, subnet))?;
+    let (mut lines, mut rules_for_addresses) = (String::new(), String::new());
+    for (table, jump, rules) in iptables_rules(bridge, subnet) {
+        // This makes the chain, or empties it.
+        lines += &format!("*{table}\n:TINY-DOCKER - [0:0]\n{rules}");
+        let there = type_into(&format!("{iptables} -w -t {table} -S"), "")?;
+        if !there.contains(jump) {
+            lines += &format!("-I {jump}\n");
+        }
+        lines += "COMMIT\n";
+        if table == "nat" {
+            rules_for_addresses = there;
+        }
     }
-    Ok(rules)
+    type_into(&format!("{iptables}-restore -w --noflush"), &lines)?;
+    Ok(rules_for_addresses)
 }
 
-/// What shows that they are there comes last: whoever makes them may be killed between two tables.
-fn iptables_rules(bridge: &str, subnet: Subnet) -> String {
-    format!(
-        "*raw\n\
-        :TINY-DOCKER - [0:0]\n\
-        -A TINY-DOCKER -i {bridge} -d 127.0.0.0/8 -j DROP\n\
-        -A TINY-DOCKER -i {bridge} -s 127.0.0.0/8 -j DROP\n\
-        -I PREROUTING -j TINY-DOCKER\n\
-        COMMIT\n\
-        *filter\n\
-        :TINY-DOCKER - [0:0]\n\
-        -A TINY-DOCKER -i {bridge} -j ACCEPT\n\
+/// For each table: the rule that leads to our chain, and what is in that.
+fn iptables_rules(bridge: &str, subnet: Subnet) -> [(&'static str, &'static str, String); 2] {
+    let nat = format!(
+        "-A TINY-DOCKER -s {subnet} ! -o {bridge} -j MASQUERADE\n\
+        -A TINY-DOCKER -s {subnet} -o {bridge} -m conntrack --ctstate DNAT -j MASQUERADE\n"
+    );
+    let filter = format!(
+        "-A TINY-DOCKER -i {bridge} -j ACCEPT\n\
         -A TINY-DOCKER -o {bridge} -m conntrack --ctstate ESTABLISHED,RELATED,DNAT -j ACCEPT\n\
-        -A TINY-DOCKER -o {bridge} -j DROP\n\
-        -I FORWARD -j TINY-DOCKER\n\
-        COMMIT\n\
-        *nat\n\
-        :TINY-DOCKER - [0:0]\n\
-        :TINY-DOCKER-PORTS - [0:0]\n\
-        -A TINY-DOCKER -s {subnet} ! -o {bridge} -j MASQUERADE\n\
-        -A TINY-DOCKER -s 127.0.0.0/8,{subnet} -o {bridge} -m conntrack --ctstate DNAT -j MASQUERADE\n\
-        -I POSTROUTING -j TINY-DOCKER\n\
-        -I PREROUTING ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j TINY-DOCKER-PORTS\n\
-        -I OUTPUT -m addrtype --dst-type LOCAL -j TINY-DOCKER-PORTS\n\
-        COMMIT\n"
-    )
+        -A TINY-DOCKER -o {bridge} -j DROP\n"
+    );
+    [
+        ("nat", "POSTROUTING -j TINY-DOCKER", nat),
+        ("filter", "FORWARD -j TINY-DOCKER", filter),
+    ]
 }
 // ANCHOR_END: iptables
 
 // ANCHOR: close
 /// Removes all that [`open`] has added, with either tool. What is gone already is no error.
 pub fn close() {
-    let _ = run("nft delete table ip tiny-docker");
+    for table in [
+        "ip tiny-docker",
+        "ip tiny-docker-ports",
+        "bridge tiny-docker",
+    ] {
+        let _ = run(&format!("nft delete table {table}"));
+    }
     let list = run("nft --handle list ruleset").unwrap_or_default();
     let ours = in_chains(&list)
         .into_iter()
@@ -194,7 +196,7 @@ pub fn close() {
     let iptables = tools().into_iter().find(|tool| *tool != "nft" && has(tool));
     let Some(iptables) = iptables else { return };
     let restore = format!("{iptables}-restore -w --noflush");
-    for table in ["raw", "nat", "filter"] {
+    for table in ["nat", "filter"] {
         let rules = run(&format!("{iptables} -w -t {table} -S")).unwrap_or_default();
         let _ = type_into(
             &restore,

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::container::{Container, Status};
 use crate::failure::{FAILED, warn};
-use crate::{bridge, ps, signals, store};
+use crate::{addresses, ps, signals, store};
 
 /// Docker's way to say: never. It is the first time that its language knows.
 const NEVER: &str = "0001-01-01T00:00:00Z";
@@ -175,7 +175,7 @@ fn network_settings(container: &Container) -> Value {
     let text = |address: Option<Ipv4Addr>| address.map_or_else(String::new, |it| it.to_string());
     json!({
         "IPAddress": text(address),
-        "MacAddress": address.map_or_else(String::new, bridge::mac),
+        "MacAddress": address.map_or_else(String::new, addresses::mac),
         "Gateway": text(address.and(pid(container)).and_then(gateway)),
         "Ports": pid(container).map(|_| bindings(container)).unwrap_or_default(),
     })

@@ -1,5 +1,6 @@
 //! tiny-docker: a container runtime that is small enough to read.
 
+mod addresses;
 mod age;
 mod binary;
 mod bridge;
@@ -45,6 +46,7 @@ mod place;
 mod ports;
 mod privileges;
 mod process;
+mod proxy;
 mod prune;
 mod ps;
 mod pty;
@@ -69,7 +71,6 @@ mod syscalls;
 mod table;
 mod tail;
 mod terminal;
-mod tidy_up;
 mod tmpfs;
 mod usage;
 mod user;
@@ -125,15 +126,11 @@ fn parse() -> Result<Cli, Failure> {
 
 fn dispatch(cli: Cli) -> Result<u8, Failure> {
     // A run that was killed could not do it. (Another one does while it waits.)
-    if !matches!(
-        cli.command,
-        Command::Run(_) | Command::Exec(_) | Command::TidyUp { .. }
-    ) {
-        if let Ok(state) = state::directory(cli.root.clone()) {
-            cgroup::remove_abandoned(&state);
-            store::remove_abandoned(&state);
-        }
-        tidy_up::tidy_up_abandoned();
+    if !matches!(cli.command, Command::Run(_) | Command::Exec(_))
+        && let Ok(state) = state::directory(cli.root.clone())
+    {
+        cgroup::remove_abandoned(&state);
+        store::remove_abandoned(&state);
     }
     match cli.command {
         Command::Run(mut options) if options.detach => {
@@ -177,10 +174,6 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         }
         Command::Completion { shell } => completion::print(shell).map_err(Failure::of_a_look),
         Command::Info => info::print(&state::directory(cli.root)?).map_err(Failure::of_a_look),
-        Command::TidyUp { cable } => {
-            tidy_up::tidy_up(cable)?;
-            Ok(0)
-        }
         Command::Stop { time, ids } => {
             stop::stop(&ids, time, &state::directory(cli.root)?).map_err(Failure::of_a_look)
         }

@@ -1,5 +1,6 @@
 //! What the container sees of the network: network_namespaces(7).
 
+use std::fs;
 use std::io::{self, ErrorKind};
 use std::mem;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -75,12 +76,36 @@ impl Net {
 pub fn enter(net: Net) -> Result<()> {
     match net {
         Net::Bridge | Net::Isolated => {
-            bring_up_loopback().context("cannot bring up the loopback device")
+            bring_up_loopback().context("cannot bring up the loopback device")?;
         }
-        Net::Host => Ok(()),
+        Net::Host => (),
     }
+    if net == Net::Bridge {
+        // Where the files are read-only, the host has been told so already.
+        let _ = without_ipv6("eth0");
+    }
+    Ok(())
 }
 // ANCHOR_END: enter
+
+// ANCHOR: without_ipv6
+/// We give no addresses of IPv6. Where it is on, one router advertisement, sent by a container, makes that the way out
+/// for the host and the neighbours (CVE-2020-13401). No firewall is as certain: its rules can be flushed.
+pub fn without_ipv6(device: &str) -> io::Result<()> {
+    // In case somebody switches it on again, the other two hold.
+    for (name, value) in [
+        ("disable_ipv6", "1"),
+        ("accept_ra", "0"),
+        ("accept_redirects", "0"),
+    ] {
+        match fs::write(format!("/proc/sys/net/ipv6/conf/{device}/{name}"), value) {
+            Err(error) if error.kind() == ErrorKind::NotFound => (), // a kernel without it
+            written => written?,
+        }
+    }
+    Ok(())
+}
+// ANCHOR_END: without_ipv6
 
 // ANCHOR: bring_up_loopback
 /// What `ip link set lo up` does, without a program that the host may not have.
@@ -92,7 +117,7 @@ fn bring_up_loopback() -> Result<()> {
 }
 
 /// Sets the `flags` of a network device: netdevice(7).
-fn set_flags(device: &str, flags: i32) -> io::Result<()> {
+pub fn set_flags(device: &str, flags: i32) -> io::Result<()> {
     // Any socket will do to talk to the kernel about network devices.
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
     // SAFETY: ifreq is made of numbers, for which zero is a value.

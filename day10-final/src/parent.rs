@@ -21,6 +21,7 @@ use crate::detach::Caller;
 use crate::failure::{Failure, KILLED, NOT_FOUND, warn};
 use crate::network::Net;
 use crate::process::Process;
+use crate::proxy::Proxy;
 use crate::record::Record;
 use crate::relay::Relay;
 use crate::subnet::Subnet;
@@ -42,7 +43,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     umask(Mode::from_bits_truncate(0o022));
     let subnet = options.subnet;
     let mut container = Container::new(options, state)?;
-    let _reserved = container.ports.reserve(container.net)?;
+    let reserved = container.ports.reserve(container.net)?;
     let signals = signals::hold()?;
     let mut terminal = match container.tty {
         true => None,
@@ -56,7 +57,10 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let cgroup = Cgroup::create(&container.limits, &container.id)?;
     container.cgroup.clone_from(&cgroup.0);
     let description = serde_json::to_vec(&container).context("cannot describe the container")?;
-    let cable = prepare(&mut container, child, subnet, &mut record)?;
+    let cable = prepare(&mut container, child, (subnet, state), &mut record)?;
+    let proxy = container.address;
+    let proxy = proxy.map(|address| Proxy::start(reserved, &container.ports, address));
+    let proxy = proxy.transpose()?;
     if let Some(terminal) = &mut terminal {
         terminal.lend(child)?;
     }
@@ -89,7 +93,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     };
     container.out_of_memory = code == KILLED && cgroup.ran_out_of_memory();
     drop(cgroup);
-    drop(cable);
+    drop((proxy, cable));
     if failure.is_empty() {
         note_its_end(container, record, code);
         return Ok(code);
@@ -119,7 +123,7 @@ fn note_its_end(mut container: Container, mut record: Record, code: u8) {
 fn prepare(
     container: &mut Container,
     child: Pid,
-    subnet: Subnet,
+    (subnet, state): (Subnet, &Path),
     record: &mut Record,
 ) -> Result<Option<Cable>> {
     if !geteuid().is_root() {
@@ -128,8 +132,9 @@ fn prepare(
     container.process = Some(Process::of(child)?);
     container.status = Status::Running;
     let cable = (container.net == Net::Bridge)
-        .then(|| Cable::plug(child, subnet, &container.ports).context("cannot use --net bridge"))
-        .transpose()?;
+        .then(|| Cable::plug(child, subnet, &container.ports, state))
+        .transpose()
+        .context("cannot use --net bridge")?;
     container.address = cable.as_ref().map(|cable| cable.address);
     record.save(container)?;
     if let Some(etc) = &container.etc {

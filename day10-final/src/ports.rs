@@ -3,12 +3,11 @@
 use std::fmt::{self, Display, Formatter};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::str::FromStr;
 
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
-use nix::sys::socket::{Shutdown, setsockopt, shutdown, sockopt};
 use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 
@@ -163,14 +162,10 @@ impl Port {
         bound.map_err(|error| anyhow!("cannot publish port {}: {error}{hint}", self.host))
     }
 
-    /// As a server does it: by SO_REUSEADDR, what earlier connections have left (TIME_WAIT) is no hindrance.
-    ///
-    /// Who could listen has the port alone. Then it does not listen any more: should a connection ever come this far,
-    /// it is refused, and does not wait for an answer. For others the port remains taken, whether they reuse or not.
+    /// As a server does it: by SO_REUSEADDR, what earlier connections have left (TIME_WAIT) is no hindrance. Whoever
+    /// listens has the port alone.
     fn bind_tcp(&mut self) -> io::Result<OwnedFd> {
         let socket = TcpListener::bind((self.ip, self.host))?;
-        setsockopt(&socket, sockopt::ReuseAddr, &false)?;
-        shutdown(socket.as_raw_fd(), Shutdown::Both)?;
         self.host = socket.local_addr()?.port();
         Ok(socket.into())
     }

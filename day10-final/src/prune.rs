@@ -12,7 +12,7 @@ use crate::container::Status;
 use crate::failure::{FAILED, warn};
 use crate::record::Record;
 use crate::store::{self, NoSuch};
-use crate::{idmap, name, ps, size};
+use crate::{bridge, idmap, name, ps, size};
 
 const WARNING: &str = "WARNING! This will remove all stopped containers.\n\
     Are you sure you want to continue? [y/N] ";
@@ -49,6 +49,7 @@ pub fn prune(force: bool, state: &Path) -> Result<u8> {
     let _all = store::lock(&state.join("containers"));
     name::remove_abandoned(state);
     freed += remove_the_rest(state)?;
+    bridge::remove_unused().context("cannot remove the bridge")?;
     if !removed.is_empty() {
         removed = format!("Deleted Containers:\n{removed}\n");
     }

@@ -1,59 +1,73 @@
-//! From a port of the host's to one of a container's: nft(8), iptables(8), and the kernel's ip-sysctl.rst.
+//! From a port of the host's to one of a container's: nft(8), iptables(8).
 
-use std::fs;
 use std::net::Ipv4Addr;
+use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use crate::firewall::in_chains;
+use crate::addresses::address;
+use crate::container::Status;
+use crate::firewall::is_there;
 use crate::host::{has, type_into};
 use crate::ports::{Port, Ports};
+use crate::store;
+use crate::subnet::Subnet;
 
 /// Each of the rules says so whose it is: the kernel's number of the cable follows.
 const MARK: &str = "tiny-docker-";
 
-/// Whether the bridge may carry packets from and to 127.0.0.1. We switch it on for published ports only.
-const LOCAL: &str = "/proc/sys/net/ipv4/conf/td0/route_localnet";
+/// What leads to the rules, for iptables.
+const JUMPS: [&str; 2] = [
+    "PREROUTING ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j TINY-DOCKER-PORTS",
+    "OUTPUT ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j TINY-DOCKER-PORTS",
+];
 
 /// All ports that are published on this host: one rule for each, as the tool that has made it shows it.
 pub struct Published {
     pub tool: &'static str,
     rules: Vec<String>,
+    /// What the tool has shown of it all, before we change anything.
+    list: String,
 }
 
 impl Published {
     /// Those that are in a list by `tool`, which is nft or an iptables.
-    pub fn among(list: &str, tool: &'static str) -> Self {
-        let mut rules: Vec<_> = match tool {
-            "nft" => {
-                let mut lines = in_chains(list);
-                lines.retain(|(chain, _)| chain == "ip tiny-docker published");
-                lines.into_iter().map(|(_, line)| line.to_owned()).collect()
-            }
-            _ => list.lines().map(str::to_owned).collect(),
-        };
-        rules.retain(|rule| cable(rule).is_some());
-        Self { tool, rules }
+    pub fn among(list: String, tool: &'static str) -> Self {
+        let rules = marked(&list);
+        Self { tool, rules, list }
     }
 
     // ANCHOR: publish
     /// Lets `ports` lead to the container with this `address` and the cable `index`.
     ///
-    /// What a killed `run` has left goes: it might lead to another container, which has got the address after it.
-    pub fn publish(
-        &self,
-        ports: &Ports,
-        address: Ipv4Addr,
-        index: u32,
-        cables: &[(u32, String)],
-    ) -> Result<()> {
-        let exists = |index| cables.iter().any(|(number, _)| *number == index);
-        let ports = ports.publish.iter();
-        let new = ports.map(|port| self.rule(port, address, index)).collect();
-        self.change(|index| !exists(index), new)
+    /// In front of others: whoever's `run` was killed has their ports no longer, and may be on their way out.
+    pub fn add(&mut self, ports: &Ports, address: Ipv4Addr, index: u32) {
+        let new = ports.publish.iter();
+        let new: Vec<_> = new.map(|port| self.rule(port, address, index)).collect();
+        self.rules.splice(0..0, new);
     }
 
-    /// In front of others: whose `run` was killed has its ports no longer, and may be on its way out.
+    /// Keeps the rules of the `cables` that there are. Others might lead to another container one day.
+    ///
+    /// Where somebody has flushed the rules, those of the containers in `state` are made again.
+    pub fn keep(&mut self, cables: &[(u32, String)], subnet: Subnet, state: &Path) {
+        let exists = |index| cables.iter().any(|(number, _)| *number == index);
+        self.rules.retain(|rule| cable(rule).is_some_and(exists));
+        if self.is_led_to() {
+            return;
+        }
+        let containers = store::all(state).into_iter().flatten().flatten();
+        for container in containers.filter(|container| container.status == Status::Running) {
+            let is_its = |(_, name): &&(u32, String)| address(name, subnet) == container.address;
+            let (Some(own), Some((index, _))) = (container.address, cables.iter().find(is_its))
+            else {
+                continue;
+            };
+            self.rules.retain(|rule| cable(rule) != Some(*index));
+            self.add(&container.ports, own, *index);
+        }
+    }
+
     fn rule(&self, port: &Port, address: Ipv4Addr, index: u32) -> String {
         let Port {
             ip,
@@ -67,58 +81,82 @@ impl Published {
         };
         match self.tool {
             "nft" => format!(
-                "insert rule ip tiny-docker published {}{protocol} dport {host} dnat to {address}:{container} \
-                comment \"{MARK}{index}\"\n",
+                "{}{protocol} dport {host} dnat to {address}:{container} comment \"{MARK}{index}\"",
                 here("ip daddr")
             ),
             _ => format!(
-                "-I TINY-DOCKER-PORTS {}-p {protocol} --dport {host} -m comment --comment {MARK}{index} \
-                -j DNAT --to-destination {address}:{container}\n",
+                "-A TINY-DOCKER-PORTS {}-p {protocol} --dport {host} -m comment --comment {MARK}{index} \
+                -j DNAT --to-destination {address}:{container}",
                 here("-d")
             ),
         }
     }
     // ANCHOR_END: publish
 
-    // ANCHOR: change
-    /// Removes the rules of those cables that are `gone`, and adds the `new` ones: all of it or, where that fails, nothing.
-    fn change(&self, gone: impl Fn(u32) -> bool, new: Vec<String>) -> Result<()> {
-        let is_gone = |rule: &&String| cable(rule).is_some_and(&gone);
-        let (old, kept): (Vec<_>, Vec<_>) = self.rules.iter().partition(is_gone);
-        if old.is_empty() && new.is_empty() {
+    // ANCHOR: write
+    /// Makes it so: all of it or, where that fails, nothing.
+    pub fn write(&self) -> Result<()> {
+        let before = marked(&self.list);
+        if self.rules == before && self.is_led_to() {
             return Ok(());
         }
-        let deletions = old.iter().filter_map(|rule| self.deletion(rule));
-        let lines: String = deletions.chain(new.iter().cloned()).collect();
         match self.tool {
-            "nft" => type_into("nft -f -", &lines)?,
+            "nft" => type_into("nft -f -", &table(&self.rules))?,
             iptables => {
                 let restore = format!("{iptables}-restore -w --noflush");
-                type_into(&restore, &format!("*nat\n{lines}COMMIT\n"))?
+                let mut lines = "*nat\n:TINY-DOCKER-PORTS - [0:0]\n".to_owned();
+                for jump in JUMPS.iter().filter(|jump| !self.list.contains(*jump)) {
+                    lines += &format!("-I {jump}\n");
+                }
+                type_into(
+                    &restore,
+                    &format!("{lines}{}\nCOMMIT\n", self.rules.join("\n")),
+                )?
             }
         };
-        for rule in old.into_iter().chain(&new) {
-            forget_calls(rule);
-        }
-        let any = !(kept.is_empty() && new.is_empty());
-        fs::write(LOCAL, if any { "1" } else { "0" }).context("cannot set route_localnet")
+        let changed = |rule: &&String| before.contains(rule) != self.rules.contains(rule);
+        let all = before.iter().chain(&self.rules);
+        all.filter(changed).for_each(|rule| forget_calls(rule));
+        Ok(())
     }
-    // ANCHOR_END: change
 
-    fn deletion(&self, rule: &str) -> Option<String> {
+    /// Whether packets come by the rules.
+    fn is_led_to(&self) -> bool {
         match self.tool {
-            "nft" => {
-                let (_, handle) = rule.rsplit_once("handle ")?;
-                Some(format!(
-                    "delete rule ip tiny-docker published handle {handle}\n"
-                ))
-            }
-            _ => Some(format!("-D {}\n", rule.strip_prefix("-A ")?)),
+            "nft" => is_there(&self.list, &table(&[])),
+            _ => JUMPS.iter().all(|jump| self.list.contains(jump)),
         }
     }
+    // ANCHOR_END: write
 }
 
-/// Who has sent UDP to a port goes on being led where they were before, until they pause for half a minute:
+// ANCHOR: table
+/// Before the kernel chooses a route, a packet still has the port of the host's.
+fn table(rules: &[String]) -> String {
+    let rules = rules.join("\n");
+    format!(
+        r#"
+        add table ip tiny-docker-ports
+        delete table ip tiny-docker-ports
+        table ip tiny-docker-ports {{
+            chain published {{
+                {rules}
+            }}
+            chain prerouting {{
+                type nat hook prerouting priority dstnat;
+                ip daddr != 127.0.0.0/8 fib daddr type local jump published
+            }}
+            chain output {{
+                type nat hook output priority -100;
+                ip daddr != 127.0.0.0/8 fib daddr type local jump published
+            }}
+        }}
+        "#
+    )
+}
+// ANCHOR_END: table
+
+/// Whoever has sent UDP to a port goes on being led where they were before, until they pause for half a minute:
 /// conntrack(8), if the host has it.
 fn forget_calls(rule: &str) {
     let port = rule
@@ -130,6 +168,13 @@ fn forget_calls(rule: &str) {
     }
 }
 
+/// Those of our rules that are in a list by either tool.
+fn marked(list: &str) -> Vec<String> {
+    let lines = list.lines().map(str::trim);
+    let lines = lines.filter(|line| cable(line).is_some());
+    lines.map(str::to_owned).collect()
+}
+
 /// The number of the cable that a rule is for.
 fn cable(rule: &str) -> Option<u32> {
     let (_, number) = rule.split_once(MARK)?;
@@ -137,17 +182,13 @@ fn cable(rule: &str) -> Option<u32> {
     number.parse().ok()
 }
 
-/// Removes the rules for those cables that are `gone`.
-pub fn withdraw(tool: &'static str, gone: impl Fn(u32) -> bool) -> Result<()> {
+/// Removes the rules for the cable `index`.
+pub fn withdraw(tool: &'static str, index: u32) -> Result<()> {
     let list = match tool {
-        "nft" => "nft --handle list chain ip tiny-docker published",
+        "nft" => "nft list table ip tiny-docker-ports",
         iptables => &format!("{iptables} -w -t nat -S"),
     };
-    let list = type_into(list, "")?;
-    Published::among(&list, tool).change(gone, Vec::new())
-}
-
-/// Whether there is any port published.
-pub fn is_in_use() -> bool {
-    fs::read_to_string(LOCAL).is_ok_and(|text| text.trim() == "1")
+    let mut published = Published::among(type_into(list, "")?, tool);
+    published.rules.retain(|rule| cable(rule) != Some(index));
+    published.write()
 }

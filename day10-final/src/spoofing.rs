@@ -2,8 +2,9 @@
 
 use anyhow::Result;
 
-use crate::bridge::mac;
+use crate::addresses::{address, mac};
 use crate::failure::warn;
+use crate::firewall::is_there;
 use crate::host::{has, type_into};
 use crate::subnet::Subnet;
 
@@ -18,19 +19,21 @@ pub fn forbid(bridge: &str, subnet: Subnet, cables: &[(u32, String)]) -> Result<
     let senders = senders(subnet, cables).join(", ");
     let add = format!("add element bridge tiny-docker senders {{ {senders} }}\nlist ruleset\n");
     // Without the table, this fails: for the first container, and where somebody has flushed all rules.
-    type_into("nft --handle -f -", &add)
-        .or_else(|_| type_into("nft --handle -f -", &(table(bridge) + &add)))
-        .or_else(|error| {
+    let list = type_into("nft -f -", &add).ok();
+    let table = table(bridge);
+    match list.filter(|list| is_there(list, &table)) {
+        Some(list) => Ok(list),
+        None => type_into("nft -f -", &(table + &add)).or_else(|error| {
             warn(&error.context("containers can take each other's addresses"));
-            type_into("nft --handle list ruleset", "")
-        })
+            type_into("nft list ruleset", "")
+        }),
+    }
 }
 
 /// All three are made from the number in a cable's name, so they are still true for the next one that has it.
 fn senders(subnet: Subnet, cables: &[(u32, String)]) -> Vec<String> {
     let sender = |(_, name): &(u32, String)| {
-        let number = name.rsplit_once('-')?.1.parse().ok()?;
-        let address = (number <= subnet.last()).then(|| subnet.address(number))?;
+        let address = address(name, subnet)?;
         Some(format!("\"{name}\" . {} . {address}", mac(address)))
     };
     cables.iter().filter_map(sender).collect()
@@ -47,14 +50,15 @@ fn senders(subnet: Subnet, cables: &[(u32, String)]) -> Vec<String> {
 fn table(bridge: &str) -> String {
     format!(
         r#"
+        add table bridge tiny-docker
+        delete table bridge tiny-docker
         table bridge tiny-docker {{
             set senders {{
                 type ifname . ether_addr . ipv4_addr
             }}
             chain from_cable {{
                 iifname . ether saddr . ip saddr @senders accept
-                iifname . ether saddr . arp saddr ip @senders \
-                    iifname . arp saddr ether . arp saddr ip @senders accept
+                iifname . ether saddr . arp saddr ip @senders iifname . arp saddr ether . arp saddr ip @senders accept
                 drop
             }}
             chain prerouting {{
@@ -70,8 +74,3 @@ fn table(bridge: &str) -> String {
     )
 }
 // ANCHOR_END: table
-
-/// Removes what [`forbid`] has added. What is gone already is no error.
-pub fn permit() {
-    let _ = type_into("nft delete table bridge tiny-docker", "");
-}

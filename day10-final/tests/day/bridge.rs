@@ -1,25 +1,27 @@
 //! `--net bridge`.
 
-use std::fs::{self, Permissions};
-use std::io::Write;
+use std::fs::{self, File, Permissions};
+use std::io::{ErrorKind, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use insta::assert_snapshot;
 use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, geteuid, getpgid};
+use nix::unistd::{Pid, geteuid};
 use tempfile::TempDir;
 
 use crate::etc::rootfs;
 use crate::internet;
 use crate::need_namespaces;
 use crate::support::{
-    Detached, Running, Seen, as_ordinary_user, host, inspect, leave_to, processes_with, records,
-    see, skip, state, tiny_docker, wait_until,
+    Detached, Running, Seen, TINY_DOCKER, as_ordinary_user, host, inspect, leave_to,
+    processes_with, records, see, skip, state, tiny_docker, wait_until,
 };
 
 /// Returns from a test, aloud, for all but root.
@@ -68,8 +70,36 @@ fn forwards() -> String {
     host("cat /proc/sys/net/ipv4/ip_forward").trim().to_owned()
 }
 
-pub fn wait_until_nothing_is_left() {
-    wait_until("nothing left on the host", || ours_on_the_host().is_empty());
+/// What the kernel does a moment after the end of a container.
+pub fn wait_until_none_is_connected() {
+    wait_until("no cable on the host", || !host("ip link").contains("td0-"));
+}
+
+/// Until no process of ours is left on this test's host.
+fn wait_until_all_have_ended() {
+    let network = fs::read_link("/proc/thread-self/ns/net").unwrap();
+    let is_ours = |pid: &i32| {
+        let link = |name| fs::read_link(format!("/proc/{pid}/{name}")).ok();
+        link("ns/net").as_ref() == Some(&network)
+            && link("exe").as_deref() == Some(TINY_DOCKER.as_ref())
+    };
+    wait_until("the end of ours", || {
+        !processes_with("").iter().any(is_ours)
+    });
+}
+
+/// This test's host as if it never had a container, or any rule.
+pub fn start_over() {
+    wait_until_none_is_connected();
+    host(
+        "ip link del td0
+        if command -v nft >/dev/null; then nft flush ruleset; fi
+        if [ -s /proc/net/ip_tables_names ]; then
+            for table in nat filter; do
+                iptables-legacy -t $table -F; iptables-legacy -t $table -X
+            done 2>/dev/null
+        fi; true",
+    );
 }
 
 /// A server on port 80 of a container.
@@ -159,7 +189,7 @@ fn only_answers_come_in_from_the_outside() {
         let seen: Seen = command.output().unwrap().into();
         assert_eq!((seen.code, seen.stdout.as_str()), (Some(124), ""));
         see(&["stop", "-t", "0", &server.id]);
-        wait_until_nothing_is_left();
+        start_over();
     }
 }
 
@@ -373,7 +403,7 @@ fn two_hundred_and_fifty_three_have_different_addresses() {
         see(&[&["stop", "-t", "0"], &ids[..]].concat()).code,
         Some(0)
     );
-    wait_until_nothing_is_left();
+    wait_until_none_is_connected();
 }
 
 #[test]
@@ -411,41 +441,53 @@ fn an_address_comes_back_however_its_container_ends() {
 }
 
 #[test]
-fn nothing_is_left_when_the_last_one_is_gone() {
+fn the_bridge_and_its_rules_stay_until_somebody_removes_them() {
     need_bridge!();
     need!("nft");
     host(
         "nft add table ip others; nft add chain ip others c; nft add rule ip others c counter accept",
     );
-    for forwarded in ["0", "1"] {
-        host(&format!("echo {forwarded} >/proc/sys/net/ipv4/ip_forward"));
-        let rules = host("nft list ruleset");
-        let container = Detached::start(&["sleep", "1000"]);
-        assert_eq!(see(&["run", "no-such-command"]).code, Some(127));
+    let rules = host("nft list ruleset");
+    let container = Detached::start(&["sleep", "1000"]);
+    let ours = host("nft list table ip tiny-docker");
+    assert_eq!(see(&["run", "no-such-command"]).code, Some(127));
+    see(&["stop", "-t", "0", &container.id]);
+    wait_until_none_is_connected();
+    wait_until_all_have_ended();
+    for _ in 0..2 {
+        host("ip link show td0");
+        assert_eq!(host("nft list ruleset"), format!("{rules}{ours}"));
+        assert_eq!(run("true").code, Some(0));
+        wait_until_none_is_connected();
+    }
+    host("ip link del td0; nft delete table ip tiny-docker");
+    assert_eq!(host("nft list ruleset"), rules);
+    assert_eq!(ours_on_the_host(), "");
+}
+
+/// By the time that the last container ends, others may need it: a VPN, virtual machines, Docker.
+#[test]
+fn forwarding_is_left_on() {
+    need_bridge!();
+    for before in ["0", "1"] {
+        host(&format!("echo {before} >/proc/sys/net/ipv4/ip_forward"));
+        run("true");
+        wait_until_none_is_connected();
+        assert_eq!(see(&["ps"]).code, Some(0));
+        wait_until_all_have_ended();
         assert_eq!(forwards(), "1");
-        assert_ne!(ours_on_the_host(), "");
-        // That another one has ended does not matter to this one.
-        std::thread::sleep(Duration::from_millis(1500));
-        host("ip link show td0; nft list table ip tiny-docker");
-        see(&["stop", "-t", "0", &container.id]);
-        wait_until_nothing_is_left();
-        wait_until("forwarding as before", || forwards() == forwarded);
-        assert_eq!(host("nft list ruleset"), rules);
     }
 }
 
 #[test]
-fn what_a_killed_run_has_left_goes_with_the_next_command() {
+fn the_cable_of_a_killed_run_goes_with_it() {
     need_bridge!();
     let mut run = Running::start(&mut tiny_docker(&["run", "sleep", "1000"]));
     wait_until("it running", || see(&["ps"]).stdout.contains("sleep 1000"));
+    assert!(host("ip link").contains("td0-2"));
     run.0.kill().unwrap();
     run.0.wait().unwrap();
-    let cables = || host("ip -oneline link show | grep -c ' td0-' || true");
-    wait_until("the cable gone", || cables().trim() == "0");
-    assert_ne!(ours_on_the_host(), "");
-    see(&["ps"]);
-    wait_until_nothing_is_left();
+    wait_until_none_is_connected();
 }
 
 /// A directory for PATH, with nothing but these programs in it.
@@ -469,9 +511,9 @@ fn a_host_that_drops_what_it_forwards_lets_ours_pass() {
     need!("nft", "iptables", "perl");
     internet::connect();
     let read = read_from("192.0.2.2/8000");
-    host("iptables -P FORWARD DROP; iptables -A FORWARD -j REJECT");
-    let before = host("iptables -S FORWARD");
     for tools in [&["ip", "nsenter", "nft"][..], &IPTABLES] {
+        host("iptables -P FORWARD DROP; iptables -A FORWARD -j REJECT");
+        let before = host("iptables -S FORWARD");
         let path = only(tools);
         let stays = server_with(path.path());
         for _ in 0..2 {
@@ -486,17 +528,14 @@ fn a_host_that_drops_what_it_forwards_lets_ours_pass() {
         let rules = host("iptables -S FORWARD").lines().count() - before.lines().count();
         assert_eq!(rules, if tools == IPTABLES { 1 } else { 2 });
         see(&["stop", "-t", "0", &stays.id]);
-        wait_until_nothing_is_left();
-        assert_eq!(host("iptables -S FORWARD"), before);
+        start_over();
     }
-    host("iptables -P FORWARD ACCEPT; iptables -F");
     let chain = "add chain inet mine forward { type filter hook forward priority 0; policy drop; }";
     host(&format!(
         "nft add table inet mine; nft '{chain}'; nft add rule inet mine forward drop"
     ));
     let seen = run(&read);
     assert_eq!(seen.stdout, "hello 192.0.2.1\n", "{}", seen.stderr);
-    wait_until_nothing_is_left();
 }
 
 /// nft does not see these rules.
@@ -514,10 +553,6 @@ fn an_iptables_of_the_old_kind_lets_ours_pass_too() {
     }
     let seen = run(&read_from("192.0.2.2/8000"));
     assert_eq!(seen.stdout, "hello 192.0.2.1\n", "{}", seen.stderr);
-    wait_until("only theirs left", || {
-        host("iptables-legacy -S") == "-P INPUT ACCEPT\n-P FORWARD DROP\n-P OUTPUT ACCEPT\n"
-    });
-    wait_until_nothing_is_left();
 }
 
 /// As firewalld does.
@@ -558,8 +593,6 @@ fn a_device_with_the_bridges_name_is_left_alone() {
     let seen = see(&["run", "true"]);
     assert_eq!(seen.code, Some(125));
     assert_snapshot!(seen.stderr, @"tiny-docker: cannot use --net bridge: td0 is not one of ours");
-    see(&["ps"]);
-    std::thread::sleep(Duration::from_millis(1500));
     host("ip link show td0");
 }
 
@@ -581,8 +614,11 @@ fn where_forwarding_cannot_be_switched_on_there_is_no_way_out() {
         "{}",
         seen.stderr
     );
-    assert_snapshot!(seen.stderr.lines().next().unwrap(), @"tiny-docker: containers have no way out: cannot switch on ip_forward: Read-only file system (os error 30)");
-    wait_until_nothing_is_left();
+    let warnings: Vec<_> = seen.stderr.lines().take(2).collect();
+    assert_snapshot!(warnings.join("\n"), @"
+    tiny-docker: a container may become this host's router: Read-only file system (os error 30)
+    tiny-docker: containers have no way out: cannot switch on ip_forward: Read-only file system (os error 30)
+    ");
 }
 
 #[test]
@@ -617,7 +653,7 @@ fn where_a_program_of_the_host_fails_its_reason_is_told_and_nothing_is_left() {
         let seen = run_with_path(path.path(), "true");
         assert_eq!(seen.code, Some(125));
         assert!(records().is_empty());
-        wait_until_nothing_is_left();
+        wait_until_none_is_connected();
         seen.stderr
     };
     // It makes the bridge, and no cable.
@@ -633,58 +669,224 @@ fn where_a_program_of_the_host_fails_its_reason_is_told_and_nothing_is_left() {
     assert_snapshot!(failed(&path), @"tiny-docker: cannot use --net bridge: nsenter: broken");
 }
 
+/// As a container can do with one of its sockets, if it shares a directory with another one.
 #[test]
-fn a_cable_that_somebody_holds_on_to_is_removed() {
+fn whoever_holds_on_to_the_network_of_a_container_that_has_ended_is_cut_off() {
     need_bridge!();
     let container = Detached::start(&["sleep", "1000"]);
-    let mut nsenter = Command::new("nsenter");
-    nsenter.args([
-        &format!("--net=/proc/{}/ns/net", container.pid()),
-        "sleep",
-        "1000",
-    ]);
-    let _inside = Running::start(&mut nsenter);
+    let network = File::open(format!("/proc/{}/ns/net", container.pid())).unwrap();
+    // Nobody listens there. That takes an answer.
+    let gateway = SocketAddr::from(([10, 10, 0, 1], 1));
+    let reaches_the_gateway = || {
+        let connect = || {
+            setns(&network, CloneFlags::CLONE_NEWNET).unwrap();
+            TcpStream::connect_timeout(&gateway, Duration::from_secs(2))
+        };
+        let connected = thread::scope(|scope| scope.spawn(connect).join().unwrap());
+        connected.unwrap_err().kind() == ErrorKind::ConnectionRefused
+    };
+    assert!(reaches_the_gateway());
     see(&["stop", "-t", "0", &container.id]);
-    wait_until_nothing_is_left();
+    wait_until("it cut off", || !reaches_the_gateway());
+    // Nobody gets the address meanwhile.
+    assert!(host("ip link").contains("td0-2"));
+    drop(network);
+    wait_until_none_is_connected();
 }
 
 #[test]
-fn an_address_comes_with_the_same_mac_each_time() {
+fn a_mac_is_made_from_the_address() {
     need_bridge!();
     let line = "ip -oneline link show eth0 | grep -o 'ether [^ ]*'";
     assert_eq!(run(line).stdout, "ether 02:42:0a:0a:00:02\n");
-    wait_until_nothing_is_left();
-    assert_eq!(run(line).stdout, "ether 02:42:0a:0a:00:02\n");
+    assert_eq!(run(line).stdout, "ether 02:42:0a:0a:00:03\n");
+}
+
+/// Prints what UDP brings to port 9. (2 is AF_INET, 2 is SOCK_DGRAM.)
+const LISTEN: &str = r#"socket(S, 2, 2, 0); bind(S, pack("S n x12", 2, 9)) or die $!; $| = 1; print "ready\n";
+    while (recv(S, $text, 99, 0)) { print "$text\n" }"#;
+
+#[test]
+fn what_is_still_sent_to_a_container_that_has_ended_does_not_reach_the_next_one() {
+    need_bridge!();
+    need!("perl");
+    let listen = || {
+        let listener = Detached::start(&["perl", "-e", LISTEN]);
+        let logs = |listener: &Detached| see(&["logs", &listener.id]).stdout;
+        wait_until("the listener", || logs(&listener) == "ready\n");
+        let caller = UdpSocket::bind("10.10.0.1:0").unwrap();
+        caller.connect((address(&listener), 9)).unwrap();
+        (listener, caller, logs)
+    };
+    let (first, caller, logs) = listen();
+    caller.send(b"for the first").unwrap();
+    wait_until("it heard", || logs(&first) == "ready\nfor the first\n");
+    see(&["stop", "-t", "0", &first.id]);
+    wait_until_none_is_connected();
+    let (next, callers_next, _) = listen();
+    for _ in 0..3 {
+        // That nobody is there may be an error of the one before.
+        let _ = caller.send(b"for the first");
+    }
+    callers_next.send(b"for the next").unwrap();
+    wait_until("it heard", || logs(&next).contains("for the next"));
+    assert_eq!(logs(&next), "ready\nfor the next\n");
 }
 
 #[test]
-fn the_tidying_up_holds_nothing_of_its_caller() {
+fn addresses_are_given_in_turn() {
     need_bridge!();
-    let ours = |pid: &i32| {
-        let network = fs::read_link(format!("/proc/{pid}/ns/net"));
-        network.is_ok_and(|network| network == fs::read_link("/proc/thread-self/ns/net").unwrap())
+    let line = "ip -4 -oneline address show eth0";
+    let next = || {
+        let arguments = ["run", "--subnet", "10.20.0.0/29", "sh", "-c", line];
+        let shown = see(&arguments).stdout;
+        wait_until_none_is_connected();
+        let (_, rest) = shown.split_once("10.20.0.").unwrap();
+        rest[..1].to_owned()
     };
-    let look = |pid: i32| {
-        let link = |name| fs::read_link(format!("/proc/{pid}/{name}")).ok();
-        let links = ["fd/0", "fd/1", "fd/2", "cwd"].map(link);
-        let group = getpgid(Some(Pid::from_raw(pid))).ok()?.as_raw();
-        let [Some(stdin), Some(stdout), Some(stderr), Some(cwd)] = links else {
-            return None;
-        };
-        Some(([stdin, stdout, stderr, cwd], pid, group))
+    let given: String = (0..7).map(|_| next()).collect();
+    assert_eq!(given, "2345623");
+    // One that is somebody's is left out.
+    let _stays = Detached::start(&["--subnet", "10.20.0.0/29", "sleep", "1000"]);
+    let line = "ip -4 -oneline address show eth0";
+    let next = || see(&["run", "--subnet", "10.20.0.0/29", "sh", "-c", line]).stdout;
+    for number in [5, 6, 2, 3, 5] {
+        let shown = next();
+        assert!(shown.contains(&format!("10.20.0.{number}/29")), "{shown}");
+        wait_until("its cable gone", || {
+            !host("ip link").contains(&format!("td0-{number}"))
+        });
+    }
+}
+
+/// By hand, by `nft flush ruleset`, or by a service of the network's that starts anew.
+#[test]
+fn a_bridge_that_was_removed_is_made_again_for_whatever_network_is_asked_for() {
+    need_bridge!();
+    need!("nft", "iptables");
+    internet::connect();
+    for tools in [&["ip", "nsenter", "nft"][..], &IPTABLES] {
+        let path = only(&[tools, &["timeout", "bash"]].concat());
+        for subnet in ["10.10.0.0/24", "10.11.0.0/24", "10.12.0.0/24"] {
+            let read = format!("timeout 10 bash -c '{}'", read_from("192.0.2.2/8000"));
+            let mut run = tiny_docker(&["run", "--subnet", subnet, "bash", "-c", &read]);
+            let seen: Seen = run.env("PATH", path.path()).output().unwrap().into();
+            assert_eq!(
+                seen.stdout, "hello 192.0.2.1\n",
+                "{subnet}: {}",
+                seen.stderr
+            );
+            // The last of them is not removed, and given up all the same.
+            wait_until_none_is_connected();
+            if subnet == "10.10.0.0/24" {
+                host("ip link del td0");
+            }
+        }
+        start_over();
+    }
+}
+
+#[test]
+fn the_next_run_connects_everybody_again() {
+    need_bridge!();
+    need!("perl");
+    let server = server();
+    let read = read_from(&format!("{}/80", address(&server)));
+    for harm in [
+        "ip link del td0",
+        "ip addr flush dev td0",
+        "ip link set td0 down",
+        "true",
+    ] {
+        host(harm);
+        assert_eq!(
+            run(&format!("timeout 10 bash -c '{read}'")).stdout,
+            "served\n",
+            "{harm}"
+        );
+        assert_eq!(host(&format!("bash -c '{read}'")), "served\n", "{harm}");
+    }
+}
+
+#[test]
+fn rules_of_which_a_part_was_flushed_are_made_again() {
+    need_bridge!();
+    need!("nft", "iptables");
+    for (tools, harms) in [
+        (
+            &["ip", "nsenter", "nft"][..],
+            &[
+                "nft flush chain ip tiny-docker forward",
+                "nft flush chain ip tiny-docker postrouting",
+                "nft delete table ip tiny-docker",
+                "nft flush table ip tiny-docker",
+            ][..],
+        ),
+        (
+            &IPTABLES,
+            &[
+                "iptables -F",
+                "iptables -t nat -F",
+                "iptables -F TINY-DOCKER",
+            ],
+        ),
+    ] {
+        let path = only(tools);
+        assert_eq!(run_with_path(path.path(), "true").stderr, "");
+        let rules = host("nft list ruleset");
+        for harm in harms {
+            host(harm);
+            assert_ne!(host("nft list ruleset"), rules, "{harm}");
+            assert_eq!(run_with_path(path.path(), "true").stderr, "");
+            assert_eq!(host("nft list ruleset"), rules, "{harm}");
+        }
+        start_over();
+    }
+}
+
+/// Sends frames to everybody, and to bridges alone, each with "I am your router" from fe80::1 in it (RFC 4861), and
+/// prints a line for each round. (17 is AF_PACKET, 3 SOCK_RAW, 0x8933 SIOCGIFINDEX.)
+const ADVERTISE: &str = r#"$| = 1; socket(S, 17, 3, 0) or die $!; ioctl(S, 0x8933, $eth0 = pack("a16 x24", "eth0")) or die $!;
+    $to = pack("S n a4 x12", 17, 0, substr($eth0, 16, 4)); $advertisement = "02420a0a000386dd" .
+    "6000000000103afffe800000000000000000000000000001ff02000000000000000000000000000186003527400007080000000000000000";
+    while (1) { for ("333300000001", "0180c2000002", "0180c200000e") { send(S, pack("H*", "$_$advertisement"), 0, $to) }
+        print "sent\n"; select(undef, undef, undef, 0.05) }"#;
+
+/// CVE-2020-13401. The same frames, where IPv6 is switched on by hand, show what they are made for.
+#[test]
+fn a_container_does_not_become_the_router_of_the_host_and_its_neighbours() {
+    need_bridge!();
+    need!("perl");
+    if !Path::new("/proc/sys/net/ipv6").exists() {
+        return skip("a kernel with IPv6");
+    }
+    let neighbour = Detached::start(&["sleep", "1000"]);
+    let inside = format!("nsenter --net=/proc/{}/ns/net", neighbour.pid());
+    let attacker = Detached::start(&["perl", "-e", ADVERTISE]);
+    host("command -v nft >/dev/null && nft flush ruleset || true");
+    let wait = || {
+        let rounds = || see(&["logs", &attacker.id]).stdout.lines().count();
+        let before = rounds();
+        wait_until("some rounds", || rounds() > before + 5);
     };
-    // It lives for a second. On a busy machine, it may have ended before it is found.
-    let found = (0..20).find_map(|_| {
-        run("true");
-        look(processes_with("tidy-up").into_iter().find(ours)?)
-    });
-    let (links, pid, group) = found.unwrap();
-    assert_eq!(
-        links.map(|link| link.display().to_string()),
-        ["/dev/null", "/dev/null", "/dev/null", "/"]
-    );
-    // A Ctrl-C is not for it.
-    assert_eq!(group, pid);
+    let routes = || host(&format!("ip -6 route; {inside} ip -6 route"));
+    let set = |name: &str, value: &str| {
+        for (inside, device) in [("", "td0"), ("", "td0-3"), (&*inside, "eth0")] {
+            let file = format!("/proc/sys/net/ipv6/conf/{device}/{name}");
+            host(&format!("{inside} sh -c 'echo {value} >{file}'"));
+        }
+    };
+    wait();
+    assert_eq!(routes(), "");
+    // As `sysctl --system` may do it.
+    set("disable_ipv6", "0");
+    wait();
+    assert!(!routes().contains("default"), "{}", routes());
+    set("accept_ra", "1");
+    for device in ["dev td0 ", "dev td0-3 ", "dev eth0 "] {
+        let route = format!("default via fe80::1 {device}");
+        wait_until("the attack", || routes().contains(&route));
+    }
 }
 
 #[test]
