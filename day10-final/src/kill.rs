@@ -4,14 +4,12 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::ops::RangeInclusive;
 use std::path::Path;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
 
 use crate::failure::{FAILED, warn};
-use crate::store;
+use crate::{store, wait};
 
 /// Those that are left to programs, as Docker and the C library count: signal(7).
 const REAL_TIME: RangeInclusive<i32> = 34..=64;
@@ -71,15 +69,7 @@ fn one(id: &str, signal: i32, state: &Path) -> Result<()> {
         Some(process) => return process.signal(signal),
         None => bail!("it is not running"),
     }
-    lock.iter().for_each(wait_for_its_record);
+    lock.iter().for_each(wait::for_its_run);
     Ok(())
 }
 // ANCHOR_END: kill
-
-/// Its run holds the `lock` until the record tells how it has ended. For one that has been stopped, we do not wait.
-fn wait_for_its_record(lock: &File) {
-    let patience = Instant::now() + Duration::from_secs(1);
-    while lock.try_lock_shared().is_err() && Instant::now() < patience {
-        sleep(Duration::from_millis(5));
-    }
-}

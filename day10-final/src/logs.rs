@@ -13,7 +13,7 @@ use nix::unistd::{Whence, lseek};
 
 use crate::pidfd::PidFd;
 use crate::tail::Lines;
-use crate::{signals, store};
+use crate::{signals, store, wait};
 
 // ANCHOR: print
 /// Prints the `tail` of the log of the container that `id` means, and where `follow`, what comes until the container
@@ -28,6 +28,7 @@ pub fn print(id: &str, follow: bool, tail: Lines, state: &Path) -> Result<u8> {
             cannot()
         );
     };
+    let lock = File::open(store::lock_file(state, &container.id)).ok();
     let mut log = File::open(path)
         .with_context(|| format!("cannot open {}", path.display()))
         .with_context(cannot)?;
@@ -35,8 +36,8 @@ pub fn print(id: &str, follow: bool, tail: Lines, state: &Path) -> Result<u8> {
         .context("cannot find its last lines")
         .with_context(cannot)?;
     let printed = match container.running().with_context(cannot)?.filter(|_| follow) {
-        Some(process) => follow_to_the_end(&mut log, path, &process),
-        None if follow => copy_to_the_end(&mut log),
+        Some(process) => follow_to_the_end(&mut log, path, &process, &lock),
+        None if follow => copy_to_the_end(&mut log, &lock),
         None => copy(&mut log),
     };
     printed.with_context(cannot)?;
@@ -46,7 +47,12 @@ pub fn print(id: &str, follow: bool, tail: Lines, state: &Path) -> Result<u8> {
 
 // ANCHOR: follow
 /// Sleeps until the log grows, the container ends, or nobody reads any more.
-fn follow_to_the_end(log: &mut File, path: &Path, container: &PidFd) -> Result<()> {
+fn follow_to_the_end(
+    log: &mut File,
+    path: &Path,
+    container: &PidFd,
+    lock: &Option<File>,
+) -> Result<()> {
     let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)
         .context("cannot watch it: inotify_init1")?;
     // Before the first look, or what is written between the two would wait for the next line.
@@ -75,16 +81,16 @@ fn follow_to_the_end(log: &mut File, path: &Path, container: &PidFd) -> Result<(
             let _ = inotify.read_events();
         }
         if end {
-            return copy_to_the_end(log);
+            return copy_to_the_end(log, lock);
         }
     }
 }
 // ANCHOR_END: follow
 
 /// All of the container's processes are gone, so one more look shows its last line. With -t that passes through the
-/// supervisor, which keeps the log locked until it is written: flock(2).
-fn copy_to_the_end(log: &mut File) -> Result<()> {
-    log.lock_shared().context("cannot wait for its last line")?;
+/// supervisor, which keeps the record locked until it is written. (The log itself, a container could lock for ever.)
+fn copy_to_the_end(log: &mut File, lock: &Option<File>) -> Result<()> {
+    lock.iter().for_each(wait::for_its_run);
     copy(log)
 }
 

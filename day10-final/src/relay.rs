@@ -43,7 +43,7 @@ impl Relay {
             _ => None,
         };
         let to = match log {
-            Some(log) => locked(detach::open(log)?)?,
+            Some(log) => detach::open(log)?,
             None => copy(io::stdout())?,
         };
         Ok(Self {
@@ -186,10 +186,4 @@ impl Relay {
 pub fn copy(file: impl AsFd) -> Result<File> {
     let fd = file.as_fd().try_clone_to_owned();
     Ok(fd.context("cannot copy a descriptor")?.into())
-}
-
-/// The container's last words get here after its end: who follows the log waits for the end of the lock, too.
-fn locked(log: File) -> Result<File> {
-    log.lock().context("cannot lock the log")?;
-    Ok(log)
 }

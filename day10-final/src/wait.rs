@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
@@ -33,7 +35,7 @@ fn one(id: &str, state: &Path) -> Result<u8> {
     if let Some(process) = container.running()? {
         process.ends_before(None)?;
     }
-    lock.lock_shared().context("cannot lock it")?;
+    for_its_run(&lock);
     let mut told = String::new();
     lock.read_to_string(&mut told)
         .context("cannot read its exit code")?;
@@ -42,3 +44,14 @@ fn one(id: &str, state: &Path) -> Result<u8> {
     code.context("nobody has seen it end: its run was killed")
 }
 // ANCHOR_END: wait
+
+/// How long a run may take to note the end of its container, and to let go of its files.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Waits until the run of a container that has ended lets go of its `lock`. For one that has been stopped, not for ever.
+pub fn for_its_run(lock: &File) {
+    let patience = Instant::now() + PATIENCE;
+    while lock.try_lock_shared().is_err() && Instant::now() < patience {
+        sleep(Duration::from_millis(5));
+    }
+}

@@ -393,3 +393,15 @@ fn what_nobody_has_written_is_not_printed() {
         assert_eq!(seen.stdout, format!("{first}last\nend\n"), "{options}");
     }
 }
+
+#[test]
+fn a_lock_on_the_log_keeps_nobody_waiting() {
+    need_namespaces!();
+    let container = Detached::start(&["echo", "done"]);
+    container.wait_for_its_end();
+    // As by another container that has been given the descriptor: flock(2).
+    let log = File::open(container.log()).unwrap();
+    log.lock().unwrap();
+    let seen = shell(&format!("timeout 60 $TD logs -f {}", container.id));
+    assert_eq!((seen.stdout.as_str(), seen.code), ("done\n", Some(0)));
+}

@@ -8,7 +8,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::need_namespaces;
-use crate::support::{Detached, Running, assert_nothing_is_kept, see, tiny_docker, wait_until};
+use crate::support::{
+    Detached, Running, assert_nothing_is_kept, see, shell, tiny_docker, wait_until,
+};
 
 /// In the background, until a file appears where `sh` can see it: then it ends with `code`.
 fn until_usr1(options: &[&str], code: u8) -> Detached {
@@ -139,4 +141,18 @@ fn where_nobody_has_seen_the_end_there_is_no_code() {
     tiny-docker: cannot wait for nope: no such container
     hint: tiny-docker ps -a
     ");
+}
+
+#[test]
+fn a_run_that_has_been_stopped_is_not_waited_for_for_ever() {
+    need_namespaces!();
+    let container = Detached::start(&["--net", "isolated", "sleep", "1000"]);
+    let supervisor = Pid::from_raw(container.supervisor());
+    kill(supervisor, Signal::SIGSTOP).unwrap();
+    let line = "for command in kill wait 'logs -f'; do (timeout -s KILL 60 $TD $command ID; echo code $?) & done; wait";
+    let seen = shell(&line.replace("ID", &container.id));
+    assert_eq!(seen.stdout.matches("code ").count(), 3);
+    assert!(!seen.stdout.contains("code 137"), "{}", seen.stdout);
+    kill(supervisor, Signal::SIGCONT).unwrap();
+    container.wait_for_its_end();
 }
