@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -55,7 +56,7 @@ fn what_is_hidden_stays_hidden_while_a_volume_at_dev_changes() {
     let hidden = "for file in /proc/interrupts /proc/kcore /proc/keys /proc/timer_list; do
         test ! -e $file || test -c $file || echo $file; done";
     while_exchanged(&null, &other, || {
-        for _ in 0..rounds(40) {
+        for _ in 0..rounds(25) {
             let seen = run(&[&volume, "-v/dev:/devices"], hidden);
             assert_eq!((seen.stdout.as_str(), seen.stderr.as_str()), ("", ""));
         }
@@ -76,7 +77,7 @@ fn a_volume_is_read_only_wherever_a_link_leads_it() {
     let shared = format!("-v{}:/data", shared.display());
     let volume = format!("-v{}:/data/sub:ro", volume.display());
     while_exchanged(&sub, &link, || {
-        for _ in 0..rounds(40) {
+        for _ in 0..rounds(25) {
             let seen = run(&[&shared, &volume], "grep '/volume /' /proc/self/mountinfo");
             let flags = seen.stdout.split(' ').nth(5).unwrap_or_default();
             let has = |flag| flags.split(',').any(|one| one == flag);
@@ -85,7 +86,7 @@ fn a_volume_is_read_only_wherever_a_link_leads_it() {
     });
 }
 
-/// /proc/self/cwd of the host's is where the runtime is, and /proc/1/root where nobody inside may be.
+/// /proc/self/cwd of the host's is where the runtime is, and /proc/PID/root where nobody inside may be.
 #[test]
 fn no_link_through_a_volume_of_proc_leads_to_the_host() {
     need_namespaces!();
@@ -99,7 +100,8 @@ fn no_link_through_a_volume_of_proc_leads_to_the_host() {
     fs::write(&file, "").unwrap();
     let before = listing(&ground.host());
     let [volume, file] = [volume, file].map(|path| format!("-v{}:/data/new", path.display()));
-    for way in ["self/cwd", "self/root", "1/root", "1/cwd"] {
+    let ours = format!("{}/root", process::id());
+    for way in ["self/cwd", "self/root", &ours] {
         ground.link("data", format!("/x/{way}{}", ground.host().display()));
         ground.link(
             "etc/resolv.conf",
@@ -123,10 +125,8 @@ fn no_file_of_the_hosts_is_read_for_the_containers_users() {
     let ground = Ground::new();
     let users = "hosts:x:1234:1234::/:/bin/sh\n";
     fs::write(ground.host().join("passwd"), users).unwrap();
-    ground.link(
-        "etc/passwd",
-        format!("/x/1/root{}/passwd", ground.host().display()),
-    );
+    let way = format!("/x/{}/root{}", process::id(), ground.host().display());
+    ground.link("etc/passwd", format!("{way}/passwd"));
     let rootfs = format!("--rootfs={}", ground.rootfs().display());
     let seen = run(&[&rootfs, "-v/proc:/x:ro", "-uhosts"], "id -u");
     assert_eq!(seen.stdout, "");
