@@ -180,7 +180,7 @@ pub fn find(error: &Error) -> Option<String> {
 }
 
 /// The command that the `error` is about, as its usage has it: "Usage: tiny-docker run [OPTIONS] …".
-fn command(error: &Error) -> Option<String> {
+pub fn command(error: &Error) -> Option<String> {
     let usage = error.get(ContextKind::Usage)?.to_string();
     let command = usage.split_whitespace().nth(2)?;
     (!command.starts_with(['[', '<', '-'])).then(|| command.to_owned())

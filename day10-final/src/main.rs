@@ -120,7 +120,7 @@ fn parse() -> Result<Cli, Failure> {
             code: slip::code(&error),
             reason: anyhow!(reason),
         },
-        None => slip::end(&error),
+        None => slip::end(error),
     })
 }
 

@@ -6,6 +6,7 @@ use clap::Error;
 use clap::error::{ContextKind, ErrorKind};
 
 use crate::failure::{FAILED, RUNTIME_FAILED};
+use crate::instead;
 
 // ANCHOR: code
 /// Docker finds wrong options first, with 125. What is missing, or too much, it finds later, with 1.
@@ -22,10 +23,14 @@ pub fn code(error: &Error) -> u8 {
 // ANCHOR_END: code
 
 /// Tells the user what was wrong, or the help that they have asked for, and ends.
-pub fn end(error: &Error) -> ! {
+pub fn end(mut error: Error) -> ! {
+    // Where run does not know an option, clap's tip is to type `-- --option`: that would make a command of it.
+    if instead::command(&error).is_some() {
+        error.remove(ContextKind::Suggested);
+    }
     // Where that cannot be printed, the exit code is all that can still be told.
     let _ = error.print();
-    exit(code(error).into())
+    exit(code(&error).into())
 }
 
 fn is_option(unknown: &Error) -> bool {

@@ -100,8 +100,6 @@ fn wrong_usage_exits_as_in_docker() {
     assert_snapshot!(seen.stderr, @"
     error: unexpected argument '--no-such-option' found
 
-      tip: to pass '--no-such-option' as a value, use '-- --no-such-option'
-
     Usage: tiny-docker run [OPTIONS] <COMMAND>...
 
     For more information, try '--help'.

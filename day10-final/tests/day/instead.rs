@@ -382,6 +382,8 @@ fn of_what_docker_has_not_either_clap_tells() {
         let said = said(&[line]);
         assert!(said.matches("nope").count() > 1, "{said}");
         assert!(!said.contains("there is no"), "{said}");
+        // It would be typed, and be a command.
+        assert!(!said.contains("-- --nope"), "{said}");
     }
 }
 
