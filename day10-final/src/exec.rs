@@ -66,6 +66,11 @@ pub fn run(options: Options, state: &Path, caller: Option<Caller>) -> Result<u8,
         ForkResult::Parent { child } => child,
     };
     drop((stdio, waiters_end));
+    // A container may keep the waiter listening: see `receive`.
+    if let Some(signal) = signals::before(&socket, &signals)? {
+        signals::send(libc::SIGKILL, waiter)?;
+        return Ok(128 + signal as u8);
+    }
     let (failure, terminals_end) = pty::receive(&socket);
     if !failure.is_empty() {
         let code = wait(waiter, &signals, None, None)?;

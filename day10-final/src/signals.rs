@@ -1,9 +1,11 @@
 //! Whoever signals the runtime means the command: signal(7), signalfd(2).
 
+use std::os::fd::AsFd;
 use std::{fs, io};
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigHandler, SigSet, Signal, kill, signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::termios::tcgetattr;
@@ -131,6 +133,26 @@ pub fn has_asked(child: Pid, signal: Signal, masks: &[&str]) -> bool {
     lines.any(|(name, mask)| masks.contains(&name) && is_in(mask))
 }
 // ANCHOR_END: hang_up
+
+/// Waits until `socket` can be read, and returns the signal that has come before, if it is one that should end this program.
+pub fn before(socket: impl AsFd, signals: &SignalFd) -> Result<Option<i32>> {
+    let ends = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
+    let wait_for = |fd| PollFd::new(fd, PollFlags::POLLIN);
+    loop {
+        let mut both = [socket.as_fd(), signals.as_fd()].map(wait_for);
+        match poll(&mut both, PollTimeout::NONE) {
+            Err(Errno::EINTR) => continue,
+            polled => polled.context("cannot wait")?,
+        };
+        if both[0].any().unwrap_or(true) {
+            return Ok(None);
+        }
+        let (signal, _) = next(signals)?;
+        if ends.contains(&signal) {
+            return Ok(Some(signal));
+        }
+    }
+}
 
 /// kill(2). (nix's does not know the real-time signals.)
 pub fn send(signal: i32, child: Pid) -> Result<()> {

@@ -5,7 +5,8 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
-use nix::unistd::geteuid;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, geteuid};
 use tempfile::TempDir;
 
 use crate::exec::{exec, idle};
@@ -14,7 +15,7 @@ use crate::need_namespaces;
 use crate::pair::earlier;
 use crate::support::{
     Detached, Running, Seen, TINY_DOCKER, as_ordinary_user, host, leave_to, see, shell, skip,
-    state, wait_until,
+    state, tiny_docker, wait_until,
 };
 use crate::users::can_be_somebody_else;
 
@@ -124,6 +125,38 @@ fn no_tracer_keeps_the_runtime_listening() {
         seen.stderr.contains("so so")
     };
     assert!((0..500).any(noticed));
+}
+
+/// Says nothing there, and does not let go of it.
+#[test]
+fn while_a_tracer_keeps_the_runtime_waiting_a_signal_ends_it() {
+    need_namespaces!();
+    let attack = SPEAKER
+        .replace("PIDFD_OPEN", &libc::SYS_pidfd_open.to_string())
+        .replace("PIDFD_GETFD", &libc::SYS_pidfd_getfd.to_string())
+        .replace("syscall(CLOSE, $process)", "1")
+        .replace(
+            "syswrite(S, pack(\"l\", -1)); close(S)",
+            "print qq(held\\n) if $socket > 3",
+        );
+    let options = ["--net", "isolated", "--cap-add", "SYS_PTRACE"];
+    let container = Detached::start(&[&options[..], &["perl", "-e", &attack]].concat());
+    let said = || fs::read_to_string(container.log()).unwrap();
+    wait_until("the attack", || said().contains("ready"));
+    let waits = |_| {
+        let mut exec = Running::start(&mut tiny_docker(&["exec", &container.id, "true"]));
+        let before = said();
+        let mut ended = None;
+        wait_until("it over", || {
+            ended = exec.0.try_wait().unwrap();
+            ended.is_some() || said() != before
+        });
+        if ended.is_none() {
+            kill(Pid::from_raw(exec.pid()), Signal::SIGTERM).unwrap();
+        }
+        exec.0.wait().unwrap().code() == Some(143)
+    };
+    assert!((0..500).any(waits));
 }
 
 /// Without the capability it does not even get these.

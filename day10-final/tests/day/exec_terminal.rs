@@ -1,5 +1,6 @@
 //! `exec` at a terminal, and what is left of it there.
 
+use std::io::Read;
 use std::os::unix::process::CommandExt;
 
 use nix::sys::signal::{Signal, kill};
@@ -8,7 +9,7 @@ use nix::unistd::Pid;
 use crate::exec::{exec, idle};
 use crate::need_namespaces;
 use crate::support::{Running, see, shell, skip, tiny_docker, wait_until};
-use crate::terminal::terminal;
+use crate::terminal::{bash, leave, press_until_prompt, terminal};
 use crate::users::can_be_somebody_else;
 
 /// Each of these would read the terminal, if it had one.
@@ -83,31 +84,46 @@ fn whoever_it_runs_as_can_open_its_output_by_name() {
 #[test]
 fn a_stopped_exec_does_not_keep_its_container_from_ending() {
     need_namespaces!();
-    // The first as by Ctrl-Z, the second as by `kill -STOP`. A shell does that to a job.
-    for (signal, command) in [(Signal::SIGTSTP, "stop -t 0"), (Signal::SIGSTOP, "rm -f")] {
-        let container = idle(&[]);
-        let arguments = [
-            "exec",
-            &container.id,
-            "sh",
-            "-c",
-            "echo ready; exec sleep 1000",
-        ];
-        let mut command_line = tiny_docker(&arguments);
-        let mut running = Running::start(command_line.process_group(0));
-        std::io::Read::read_exact(running.0.stdout.as_mut().unwrap(), &mut [0; 5]).unwrap();
-        kill(Pid::from_raw(-running.pid()), signal).unwrap();
-        let stat = format!("/proc/{}/stat", running.pid());
-        wait_until("it stopped", || {
-            std::fs::read_to_string(&stat).unwrap().contains(") T ")
-        });
-        let seen = shell(&format!(
-            "timeout -s KILL 30 $TD {command} {}",
-            container.id
-        ));
-        assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""), "{signal}");
-        assert!(!see(&["ps"]).stdout.contains(&container.id));
-        kill(Pid::from_raw(-running.pid()), Signal::SIGCONT).unwrap();
-        assert_eq!(running.0.wait().unwrap().code(), Some(137));
-    }
+    let container = idle(&[]);
+    let arguments = [
+        "exec",
+        &container.id,
+        "sh",
+        "-c",
+        "echo ready; exec sleep 1000",
+    ];
+    let mut running = Running::start(tiny_docker(&arguments).process_group(0));
+    let output = running.0.stdout.as_mut().unwrap();
+    output.read_exact(&mut [0; 5]).unwrap();
+    // As a shell does with `kill -STOP %1`: all of the job.
+    kill(Pid::from_raw(-running.pid()), Signal::SIGSTOP).unwrap();
+    let seen = shell(&format!(
+        "timeout -s KILL 30 $TD stop -t 0 {}",
+        container.id
+    ));
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+    assert!(!see(&["ps"]).stdout.contains(&container.id));
+    kill(Pid::from_raw(-running.pid()), Signal::SIGCONT).unwrap();
+    assert_eq!(running.0.wait().unwrap().code(), Some(137));
+}
+
+#[test]
+fn ctrl_z_stops_exec_and_not_the_end_of_its_container() {
+    need_namespaces!();
+    let container = idle(&[]);
+    let mut user = bash();
+    user.send_line(&format!(
+        "$TD exec {} sh -c 'echo re''ady; sleep 1000'",
+        container.id
+    ))
+    .unwrap();
+    user.exp_string("ready").unwrap();
+    press_until_prompt(&mut user, 'z');
+    user.send_line("jobs").unwrap();
+    user.exp_string("Stopped").unwrap();
+    let seen = shell(&format!("timeout -s KILL 30 $TD rm -f {}", container.id));
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+    user.send_line("fg; echo code $?").unwrap();
+    user.exp_string("code 137").unwrap();
+    leave(user);
 }

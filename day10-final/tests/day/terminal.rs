@@ -26,7 +26,7 @@ pub fn terminal(script: &str) -> PtySession {
 }
 
 /// A shell as a user has one, with jobs.
-fn bash() -> PtySession {
+pub fn bash() -> PtySession {
     let mut bash = Command::new("bash");
     bash.args(["--norc", "--noprofile", "--noediting", "-i"]);
     bash.env("TD", TINY_DOCKER).env("PS1", "# ");
@@ -37,13 +37,13 @@ fn bash() -> PtySession {
 }
 
 /// Ends such a shell, which is deaf to the SIGTERM of a dropped session.
-fn leave(mut user: PtySession) {
+pub fn leave(mut user: PtySession) {
     user.send_line("exit").unwrap();
     user.exp_eof().unwrap();
 }
 
 /// Presses Ctrl and `key`, and once more where that is lost: on a busy machine, a shell may be between two jobs.
-fn press_until_prompt(user: &mut PtySession, key: char) {
+pub fn press_until_prompt(user: &mut PtySession, key: char) {
     let mut seen = String::new();
     for _ in 0..20 {
         user.send_control(key).unwrap();
