@@ -6,6 +6,7 @@ mod command;
 mod container;
 mod default_rootfs;
 mod failure;
+mod lock;
 mod namespaces;
 mod parent;
 mod rootfs;

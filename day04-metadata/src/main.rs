@@ -7,6 +7,7 @@ mod container;
 mod default_rootfs;
 mod failure;
 mod id;
+mod lock;
 mod namespaces;
 mod parent;
 mod process;

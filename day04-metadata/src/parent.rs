@@ -32,7 +32,6 @@ pub fn run(options: RunOptions, state: &Path) -> Result<u8, Failure> {
     // The caller's mask would decide who may read what the container creates. This one is Docker's, too.
     umask(Mode::from_bits_truncate(0o022));
     let mut container = Container::new(options, state)?;
-    let description = serde_json::to_vec(&container).context("cannot describe the container")?;
     let mut record = Record::create(state, &container)?;
     let signals = signals::hold()?;
     let mut terminal = Terminal::ours()?;
@@ -41,6 +40,7 @@ pub fn run(options: RunOptions, state: &Path) -> Result<u8, Failure> {
     container.process = Some(Process::of(child)?);
     container.status = Status::Running;
     record.save(&container)?;
+    let description = serde_json::to_vec(&container).context("cannot describe the container")?;
     if let Some(terminal) = &mut terminal {
         terminal.lend(child)?;
     }

@@ -1,7 +1,7 @@
 //! The records of the containers: containers/ID/config.json in the state directory.
 
-use std::fs::{self, DirBuilder};
-use std::io::ErrorKind;
+use std::fs::{self, DirBuilder, File};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process;
@@ -10,7 +10,10 @@ use anyhow::{Context, Result, ensure};
 
 use crate::container::Container;
 use crate::id::Id;
-use crate::state::create_private;
+use crate::state::{check_private, create_private, open_regular};
+
+/// No record is as long as this: the kernel limits the length of a command, execve(2).
+const LIMIT: u64 = 16 << 20;
 
 /// The directory of one container, in the hands of the process that waits for it: nobody else writes there.
 pub struct Record {
@@ -22,8 +25,7 @@ impl Record {
     // ANCHOR: create
     /// Makes room for a new container. Goes away again when dropped, unless it is [kept](Self::keep).
     pub fn create(state: &Path, container: &Container) -> Result<Self> {
-        let containers = state.join("containers");
-        create_private(&containers)?;
+        let containers = create_private(state, "containers")?;
         let directory = containers.join(container.id.to_string());
         // Under its own name it is complete from the first moment: others may be reading.
         let mut record = Self {
@@ -46,7 +48,11 @@ impl Record {
             serde_json::to_string_pretty(container).context("cannot describe the container")?;
         let config = self.directory.join("config.json");
         let new = config.with_extension(format!("json.{}", process::id()));
-        let saved = fs::write(&new, text + "\n").and_then(|()| fs::rename(&new, &config));
+        // A killed process may have left a file of this name. We never write to an existing one: it could be a link.
+        let _ = fs::remove_file(&new);
+        let saved = File::create_new(&new)
+            .and_then(|mut file| file.write_all((text + "\n").as_bytes()))
+            .and_then(|()| fs::rename(&new, &config));
         if saved.is_err() {
             let _ = fs::remove_file(&new);
         }
@@ -112,7 +118,12 @@ fn ids(state: &Path) -> Result<Vec<Id>> {
 fn load(directory: &Path, id: &Id) -> Result<Container> {
     let config = directory.join("config.json");
     let damaged = || format!("cannot read {}", config.display());
-    let text = fs::read(&config).with_context(damaged)?;
+    check_private(directory).with_context(damaged)?;
+    let file = open_regular(&config, File::options().read(true)).with_context(damaged)?;
+    let mut text = Vec::new();
+    file.take(LIMIT)
+        .read_to_end(&mut text)
+        .with_context(damaged)?;
     let mut container: Container = serde_json::from_slice(&text).with_context(damaged)?;
     ensure!(
         container.id == *id,

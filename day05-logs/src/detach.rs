@@ -82,7 +82,8 @@ pub fn write_to(log: &Path) -> Result<()> {
     setsid().context("cannot create a session")?;
     // O_APPEND: each write goes to the end, whoever else has the file open.
     let mut options = OpenOptions::new();
-    let file = options.create(true).append(true).mode(0o600).open(log);
+    options.create(true).append(true).mode(0o600);
+    let file = options.custom_flags(libc::O_NOFOLLOW).open(log);
     let file = file.with_context(|| format!("cannot open {}", log.display()))?;
     dup2_stdin(null()?).context("cannot close stdin")?;
     dup2_stdout(&file).context("cannot write stdout to the log")?;

@@ -8,6 +8,7 @@ mod default_rootfs;
 mod detach;
 mod failure;
 mod id;
+mod lock;
 mod logs;
 mod namespaces;
 mod parent;

@@ -35,7 +35,6 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     // The caller's mask would decide who may read what the container creates. This one is Docker's, too.
     umask(Mode::from_bits_truncate(0o022));
     let mut container = Container::new(options, state)?;
-    let description = serde_json::to_vec(&container).context("cannot describe the container")?;
     let mut record = Record::create(state, &container)?;
     let signals = signals::hold()?;
     let mut terminal = Terminal::ours()?;
@@ -44,6 +43,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     container.process = Some(Process::of(child)?);
     container.status = Status::Running;
     record.save(&container)?;
+    let description = serde_json::to_vec(&container).context("cannot describe the container")?;
     if let Some(terminal) = &mut terminal {
         terminal.lend(child)?;
     }

@@ -9,6 +9,7 @@ mod detach;
 mod failure;
 mod id;
 mod init;
+mod lock;
 mod logs;
 mod namespaces;
 mod parent;

@@ -1,18 +1,70 @@
 //! Where tiny-docker keeps its files.
 
 use std::env;
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use nix::unistd::geteuid;
+
+/// An empty file that shows that tiny-docker uses a directory, and may change and remove files of its own in it.
+const MARK: &str = ".tiny-docker";
+
+/// Whoever can change these decides what the runtime reads, writes, and removes.
+const PRIVATE: [&str; 3] = ["rootfs", "rootfs/default", "containers"];
+
+/// The state directory. If it exists, it is private and was created by us, or is empty.
+pub fn directory(asked: Option<PathBuf>) -> Result<PathBuf> {
+    // Without a trailing slash: with one, the kernel follows a link.
+    let state: PathBuf = choose(asked)?.components().collect();
+    match check(&state) {
+        Err(problem) => bail!("cannot use {problem:#}\nhint: use --root DIR, with a new directory"),
+        Ok(()) => Ok(state),
+    }
+}
+
+fn check(state: &Path) -> Result<()> {
+    check_private(state)?;
+    for name in PRIVATE {
+        check_private(&state.join(name))?;
+    }
+    let is_new = fs::read_dir(state).map_or(true, |mut entries| entries.next().is_none());
+    let is_ours = || fs::symlink_metadata(state.join(MARK)).is_ok_and(|mark| mark.is_file());
+    let state = state.display();
+    ensure!(
+        is_new || is_ours(),
+        "{state}: it is not empty, and tiny-docker did not create it"
+    );
+    Ok(())
+}
+
+/// Fails if `directory` exists and another user could change it, or if it is a link to another one.
+pub fn check_private(directory: &Path) -> Result<()> {
+    let found = match fs::symlink_metadata(directory) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        found => found.with_context(|| directory.display().to_string())?,
+    };
+    let problem = if found.is_symlink() {
+        "it is a link"
+    } else if !found.is_dir() {
+        "it is not a directory"
+    } else if found.uid() != geteuid().as_raw() {
+        "it belongs to another user"
+    } else if found.mode() & 0o022 != 0 {
+        "other users can write to it"
+    } else {
+        return Ok(());
+    };
+    bail!("{}: {problem}", directory.display())
+}
 
 /// The directory that the user has asked for, or else root's in /var/lib, or the user's own.
 ///
 /// The user's is where the XDG Base Directory Specification puts it. Fails where that needs a home directory
 /// and there is none.
-pub fn directory(asked: Option<PathBuf>) -> Result<PathBuf> {
+fn choose(asked: Option<PathBuf>) -> Result<PathBuf> {
     if let Some(directory) = asked {
         return std::path::absolute(directory).context("cannot use that --root");
     }
@@ -30,11 +82,27 @@ pub fn directory(asked: Option<PathBuf>) -> Result<PathBuf> {
     Ok(data.join("tiny-docker"))
 }
 
-/// Creates `directory`, and those above it, for nobody else to look into.
-pub fn create_private(directory: &Path) -> Result<()> {
-    let created = DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory);
-    created.with_context(|| format!("cannot create {}", directory.display()))
+/// Creates the directory `name` in `state`, and `state` itself with its mark, closed to other users.
+pub fn create_private(state: &Path, name: &str) -> Result<PathBuf> {
+    let directory = state.join(name);
+    let create = |directory: &Path| {
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(0o700).create(directory)
+    };
+    let mut mark = OpenOptions::new();
+    mark.create(true).append(true).mode(0o600);
+    create(state)
+        .and_then(|()| mark.custom_flags(libc::O_NOFOLLOW).open(state.join(MARK)))
+        .and_then(|_| create(&directory))
+        .with_context(|| format!("cannot create {}", directory.display()))?;
+    Ok(directory)
+}
+
+/// Opens a file in the state directory. Something else in its place, such as a link or a FIFO, is an error.
+pub fn open_regular(path: &Path, options: &mut OpenOptions) -> Result<File> {
+    // O_NONBLOCK: a FIFO would keep us waiting for its other end.
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let file = options.custom_flags(flags).open(path)?;
+    ensure!(file.metadata()?.is_file(), "it is not a regular file");
+    Ok(file)
 }

@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
@@ -13,6 +13,7 @@ use nix::unistd::{Whence, lseek};
 
 use crate::container::{Container, Status};
 use crate::pidfd::PidFd;
+use crate::state::open_regular;
 use crate::{signals, store};
 
 // ANCHOR: print
@@ -21,13 +22,14 @@ pub fn print(id: &str, follow: bool, state: &Path) -> Result<u8> {
     signals::end_with_the_reader()?;
     let cannot = || format!("cannot show the log of {}", store::shown(id));
     let container = store::find(state, id).with_context(cannot)?;
-    let Some(path) = &container.log else {
-        bail!(
-            "{}: it ran in the foreground, and wrote to where it was started",
-            cannot()
-        );
-    };
-    let mut log = File::open(path)
+    ensure!(
+        container.log.is_some(),
+        "{}: it ran in the foreground, and wrote to where it was started",
+        cannot()
+    );
+    // The path comes from the id. What a record says could be any file.
+    let path = &store::log(state, &container.id);
+    let mut log = open_regular(path, File::options().read(true))
         .with_context(|| format!("cannot open {}", path.display()))
         .with_context(cannot)?;
     let printed = match running(&container).with_context(cannot)?.filter(|_| follow) {

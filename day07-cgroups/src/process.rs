@@ -37,7 +37,10 @@ impl Process {
         };
         // A zombie, or one that is about to be none. But it may be only the first thread that has ended.
         let dead = matches!(state, 'Z' | 'X') && threads < 2;
-        !dead && start_time == self.start_time && boot_id().is_ok_and(|id| id == self.boot_id)
+        !dead
+            && start_time == self.start_time
+            && boot_id().is_ok_and(|id| id == self.boot_id)
+            && is_pid_1(self.pid)
     }
     // ANCHOR_END: is_alive
 }
@@ -54,6 +57,14 @@ fn state_and_start(pid: i32) -> Option<(char, u64, u64)> {
     Some((state, threads, fields.nth(1)?.parse().ok()?))
 }
 // ANCHOR_END: state_and_start
+
+/// Whether `pid` is PID 1 in a namespace of its own, as a container's is: in "NSpid: 4711 1". proc_pid_status(5)
+fn is_pid_1(pid: i32) -> bool {
+    let status = fs::read(format!("/proc/{pid}/status")).unwrap_or_default();
+    let status = String::from_utf8_lossy(&status);
+    let pids = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    pids.is_some_and(|pids| pids.split_whitespace().skip(1).last() == Some("1"))
+}
 
 /// The kernel draws another one at each boot.
 fn boot_id() -> Result<String> {

@@ -12,6 +12,7 @@ mod hierarchy;
 mod id;
 mod init;
 mod limits;
+mod lock;
 mod logs;
 mod namespaces;
 mod network;
@@ -53,10 +54,6 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Result<u8, Failure> {
-    // A run that was killed could not do it.
-    if let Ok(state) = state::directory(cli.root.clone()) {
-        cgroup::remove_abandoned(&state);
-    }
     match cli.command {
         Command::Run(options) if options.detach => {
             detach::run(options, &state::directory(cli.root)?)

@@ -21,7 +21,7 @@ use crate::failure::{Failure, KILLED, NOT_FOUND, warn};
 use crate::process::Process;
 use crate::store::Record;
 use crate::terminal::Terminal;
-use crate::{namespaces, signals};
+use crate::{cgroup, namespaces, signals};
 
 /// For everybody who types an image first, as Docker wants it.
 const NO_IMAGE: &str = "\nhint: run takes a command, not an image: tiny-docker run ls /bin lists them, \
@@ -39,7 +39,6 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let mut record = Record::create(state, &container)?;
     let cgroup = Cgroup::create(&container.limits, &container.id)?;
     container.cgroup.clone_from(&cgroup.0);
-    let description = serde_json::to_vec(&container).context("cannot describe the container")?;
     let signals = signals::hold()?;
     let mut terminal = Terminal::ours()?;
     let (mut socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;
@@ -47,6 +46,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     container.process = Some(Process::of(child)?);
     container.status = Status::Running;
     record.save(&container)?;
+    let description = serde_json::to_vec(&container).context("cannot describe the container")?;
     if let Some(terminal) = &mut terminal {
         terminal.lend(child)?;
     }
@@ -67,6 +67,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
             caller.started(&container.id);
         }
     }
+    cgroup::remove_abandoned(state);
 
     let code = wait(child, &signals, terminal.as_mut())?;
     container.out_of_memory = code == KILLED && cgroup.ran_out_of_memory();

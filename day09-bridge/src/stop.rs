@@ -10,6 +10,7 @@ use nix::sys::signal::Signal;
 use crate::cgroup;
 use crate::container::{Container, Status};
 use crate::failure::{FAILED, KILLED, warn};
+use crate::id::Id;
 use crate::pidfd::PidFd;
 use crate::store;
 use crate::store::Record;
@@ -69,9 +70,17 @@ fn insist(ending: Ending, deadline: Instant, state: &Path) -> Result<()> {
     if !in_time {
         process.kill(&ending.container.id)?;
     }
-    // Its run is at the record now, and lets go when the exit code is there, or when it has been killed.
-    let record = Record::open(state, &ending.container.id)?;
-    let mut container = record.load(&ending.container.id)?;
+    // It has stopped. If that cannot be recorded, as on a full disk, it has stopped all the same.
+    if let Err(error) = record_it(&ending.container.id, in_time, state) {
+        warn(&error);
+    }
+    Ok(())
+}
+
+/// Its run is at the record now, and lets go when the exit code is there, or when it has been killed.
+fn record_it(id: &Id, in_time: bool, state: &Path) -> Result<()> {
+    let record = Record::open(state, id)?;
+    let mut container = record.load(id)?;
     container.status = Status::Stopped;
     if !in_time {
         // Unless it has ended by itself at the last moment.

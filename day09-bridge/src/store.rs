@@ -1,7 +1,7 @@
 //! The records of the containers: containers/ID/config.json in the state directory.
 
 use std::fs::{self, DirBuilder, File};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process;
@@ -10,7 +10,14 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::container::{Container, Status};
 use crate::id::Id;
-use crate::state::create_private;
+use crate::lock;
+use crate::state::{check_private, create_private, open_regular};
+
+/// No record is as long as this: the kernel limits the length of a command, execve(2).
+const LIMIT: u64 = 16 << 20;
+
+/// The end of a `run` takes less: what it has to write down and to remove is little.
+const LOCK_SECONDS: u64 = 10;
 
 /// The directory of one container, in the hands of the process that waits for it: nobody else writes there.
 pub struct Record {
@@ -24,8 +31,7 @@ impl Record {
     // ANCHOR: create
     /// Makes room for a new container. Goes away again when dropped, unless it is [kept](Self::keep).
     pub fn create(state: &Path, container: &Container) -> Result<Self> {
-        let containers = state.join("containers");
-        create_private(&containers)?;
+        let containers = create_private(state, "containers")?;
         let directory = containers.join(container.id.to_string());
         // Under its own name it is complete from the first moment: others may be reading.
         let mut record = Self {
@@ -50,7 +56,11 @@ impl Record {
             serde_json::to_string_pretty(container).context("cannot describe the container")?;
         let config = self.directory.join("config.json");
         let new = config.with_extension(format!("json.{}", process::id()));
-        let saved = fs::write(&new, text + "\n").and_then(|()| fs::rename(&new, &config));
+        // A killed process may have left a file of this name. We never write to an existing one: it could be a link.
+        let _ = fs::remove_file(&new);
+        let saved = File::create_new(&new)
+            .and_then(|mut file| file.write_all((text + "\n").as_bytes()))
+            .and_then(|()| fs::rename(&new, &config));
         if saved.is_err() {
             let _ = fs::remove_file(&new);
         }
@@ -74,9 +84,9 @@ impl Record {
 
     fn lock(&mut self) -> Result<()> {
         let file = self.directory.join("lock");
-        let cannot = || format!("cannot lock {}", file.display());
-        let lock = File::create(&file).with_context(cannot)?;
-        lock.lock().with_context(cannot)?;
+        let lock = open_regular(&file, File::options().create(true).append(true))
+            .with_context(|| format!("cannot open {}", file.display()))?;
+        lock::wait(&lock, &file, File::try_lock, LOCK_SECONDS)?;
         self._lock = Some(lock);
         Ok(())
     }
@@ -194,7 +204,12 @@ pub fn is_abandoned(state: &Path, id: &Id) -> bool {
 fn load(directory: &Path, id: &Id) -> Result<Container> {
     let config = directory.join("config.json");
     let damaged = || format!("cannot read {}", config.display());
-    let text = fs::read(&config).with_context(damaged)?;
+    check_private(directory).with_context(damaged)?;
+    let file = open_regular(&config, File::options().read(true)).with_context(damaged)?;
+    let mut text = Vec::new();
+    file.take(LIMIT)
+        .read_to_end(&mut text)
+        .with_context(damaged)?;
     let mut container: Container = serde_json::from_slice(&text).with_context(damaged)?;
     ensure!(
         container.id == *id,

@@ -7,8 +7,9 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use nix::sys::statfs::{CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, statfs};
 
-use crate::hierarchy::{Version, hierarchies, parent};
+use crate::hierarchy::{OURS, Version, hierarchies, parent};
 use crate::id::Id;
 use crate::limits::Limits;
 use crate::store;
@@ -99,6 +100,20 @@ impl Cgroup {
         })
     }
     // ANCHOR_END: ran_out_of_memory
+}
+
+/// Those of the `groups` in a record that are groups of its container `id`, and not any directory.
+pub fn those_of(id: &Id, groups: &[PathBuf]) -> Vec<PathBuf> {
+    let ours = Path::new(OURS).join(id.to_string());
+    let is_group = |path: &PathBuf| {
+        let found = statfs(path).map(|found| found.filesystem_type());
+        found.is_ok_and(|found| [CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC].contains(&found))
+    };
+    // A link in it would lead elsewhere.
+    let groups = groups.iter().flat_map(fs::canonicalize);
+    groups
+        .filter(|path| path.ends_with(&ours) && is_group(path))
+        .collect()
 }
 
 // ANCHOR: enter

@@ -10,6 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use crate::environment::PATH;
+use crate::lock;
 use crate::state::create_private;
 
 /// What gets copied: those of them that the host has.
@@ -58,18 +59,20 @@ const FILES: [(&str, &str); 7] = [
     ),
 ];
 
+/// How long a slow machine may take to build it.
+const BUILD_SECONDS: u64 = 120;
+
 // ANCHOR: find
 /// The default root filesystem below the directory `state`. The first time, it has to be built.
 pub fn find(state: &Path) -> Result<PathBuf> {
-    let parent = state.join("rootfs");
-    let rootfs = parent.join("default");
+    let rootfs = state.join("rootfs/default");
     if rootfs.is_dir() {
         return Ok(rootfs);
     }
-    create_private(&parent)?;
+    let parent = create_private(state, "rootfs")?;
     // Of several first containers, one builds. The others wait here, and find it built.
-    let lock = File::create(parent.join("lock")).context("cannot create a lock file")?;
-    lock.lock().context("cannot lock")?;
+    let lock = File::open(&parent).with_context(|| format!("cannot open {}", parent.display()))?;
+    lock::wait(&lock, &parent, File::try_lock, BUILD_SECONDS)?;
     if !rootfs.is_dir() {
         eprintln!("tiny-docker: building a root filesystem from this machine's programs, once");
         let unfinished = parent.join("default.unfinished");

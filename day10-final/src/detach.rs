@@ -107,7 +107,8 @@ pub fn write_to(log: &Path, interactive: bool) -> Result<()> {
 pub fn open(log: &Path) -> Result<File> {
     // O_APPEND: each write goes to the end, whoever else has the file open.
     let mut options = OpenOptions::new();
-    let file = options.create(true).append(true).mode(0o600).open(log);
+    options.create(true).append(true).mode(0o600);
+    let file = options.custom_flags(libc::O_NOFOLLOW).open(log);
     let cannot = format!("cannot open {}", log.display());
     let file = file.context(cannot.clone())?;
     // A command that is not root's may open /dev/stdout by that name. By its own, only its owner gets this far.

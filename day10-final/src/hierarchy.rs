@@ -9,7 +9,7 @@ use nix::unistd::{AccessFlags, access, geteuid};
 use crate::failure::sudo_run;
 
 /// Our groups go below one with this name, as Docker's go below "docker".
-const OURS: &str = "tiny-docker";
+pub const OURS: &str = "tiny-docker";
 
 const NONE_HINT: &str = "hint: see /proc/cgroups; on some machines it takes the kernel parameter";
 const CONTAINER_HINT: &str = "hint: inside another container, start that one with --privileged";

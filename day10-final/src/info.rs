@@ -211,8 +211,7 @@ fn watch() -> Result<()> {
 }
 
 fn pidfd() -> Result<()> {
-    PidFd::of(&Process::of(Pid::this())?)?.context("this process has ended")?;
-    Ok(())
+    PidFd::of(&Process::of(Pid::this())?).map(drop)
 }
 
 fn bridge() -> Result<String> {

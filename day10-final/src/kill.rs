@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
 
 use crate::failure::{FAILED, warn};
+use crate::state::open_regular;
 use crate::{store, wait};
 
 /// Those that are left to programs, as Docker and the C library count: signal(7).
@@ -63,7 +64,8 @@ fn one(id: &str, signal: i32, state: &Path) -> Result<()> {
         // Before, there is no command that could hear it.
         store::started(state, &container.id)?;
     }
-    let lock = File::open(store::lock_file(state, &container.id));
+    let path = store::lock_file(state, &container.id);
+    let lock = open_regular(&path, File::options().read(true));
     match container.running()? {
         Some(process) if signal == libc::SIGKILL => process.kill(&container.id)?,
         Some(process) => return process.signal(signal),

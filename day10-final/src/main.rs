@@ -33,6 +33,7 @@ mod kill;
 mod lane;
 mod layer;
 mod limits;
+mod lock;
 mod logs;
 mod lookup;
 mod masks;
@@ -125,13 +126,6 @@ fn parse() -> Result<Cli, Failure> {
 }
 
 fn dispatch(cli: Cli) -> Result<u8, Failure> {
-    // A run that was killed could not do it. (Another one does while it waits.)
-    if !matches!(cli.command, Command::Run(_) | Command::Exec(_))
-        && let Ok(state) = state::directory(cli.root.clone())
-    {
-        cgroup::remove_abandoned(&state);
-        store::remove_abandoned(&state);
-    }
     match cli.command {
         Command::Run(mut options) if options.detach => {
             options.environment.read_files()?;

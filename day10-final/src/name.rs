@@ -46,7 +46,7 @@ pub fn check(name: &str) -> Result<String, String> {
 ///
 /// The kernel makes a link only where there is nothing of that name. The caller has the containers locked.
 pub fn reserve(state: &Path, asked: &str, id: &Id) -> Result<String> {
-    create_private(&state.join("names"))?;
+    create_private(state, "names")?;
     let mut attempt = 0;
     loop {
         let name = match asked {
@@ -55,13 +55,16 @@ pub fn reserve(state: &Path, asked: &str, id: &Id) -> Result<String> {
         };
         let link = link(state, &name);
         match symlink(id.to_string(), &link) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => match owner(state, &name) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => match find(state, &name) {
+                // Its container is gone, and who should have removed the link was killed.
+                Some(old) if !store::exists(state, &old) => {
+                    fs::remove_file(&link).context("cannot remove the link of an old name")?
+                }
                 Some(other) if asked == name => {
                     bail!("the name {name} is taken, by {other}\nhint: tiny-docker rm {name}")
                 }
-                Some(_) => attempt += 1,
-                // Its container is gone, and who should have removed the link was killed.
-                None => fs::remove_file(&link).context("cannot remove the link of an old name")?,
+                None if asked == name => bail!("{} is not a link to an id", link.display()),
+                _ => attempt += 1,
             },
             made => {
                 made.with_context(|| format!("cannot create {}", link.display()))?;
@@ -91,11 +94,6 @@ pub fn find(state: &Path, name: &str) -> Option<Id> {
     target.to_str().and_then(Id::parse)
 }
 
-/// The same, where there is still something of that container.
-fn owner(state: &Path, name: &str) -> Option<Id> {
-    find(state, name).filter(|id| store::exists(state, id))
-}
-
 /// Leaves the `name` of the container `id` to others.
 pub fn release(state: &Path, name: &str, id: &Id) {
     if find(state, name).as_ref() == Some(id) {
@@ -103,18 +101,15 @@ pub fn release(state: &Path, name: &str, id: &Id) {
     }
 }
 
-/// Removes the links that lead to no container any more.
+/// Removes the links that lead to no container any more. Anything else in there is not ours.
 pub fn remove_abandoned(state: &Path) {
-    for entry in fs::read_dir(state.join("names"))
-        .into_iter()
-        .flatten()
-        .flatten()
-    {
-        let name = entry.file_name();
-        if name
+    let names = fs::read_dir(state.join("names"));
+    for entry in names.into_iter().flatten().flatten() {
+        let id = entry
+            .file_name()
             .to_str()
-            .is_some_and(|name| owner(state, name).is_none())
-        {
+            .and_then(|name| find(state, name));
+        if id.is_some_and(|id| !store::exists(state, &id)) {
             let _ = fs::remove_file(entry.path());
         }
     }

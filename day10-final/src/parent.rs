@@ -26,7 +26,7 @@ use crate::record::Record;
 use crate::relay::Relay;
 use crate::subnet::Subnet;
 use crate::terminal::Terminal;
-use crate::{cgroup, etc, idmap, layer, namespaces, pty, signals};
+use crate::{cgroup, etc, idmap, layer, namespaces, pty, signals, store};
 
 /// For everybody who types an image first, as Docker wants it.
 const NO_IMAGE: &str = "\nhint: run takes a command, not an image: tiny-docker run ls /bin lists them, \
@@ -56,11 +56,11 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let mut record = Record::create(state, &mut container)?;
     let cgroup = Cgroup::create(&container.limits, &container.id)?;
     container.cgroup.clone_from(&cgroup.0);
-    let description = serde_json::to_vec(&container).context("cannot describe the container")?;
     let cable = prepare(&mut container, child, (subnet, state), &mut record)?;
     let proxy = container.address;
     let proxy = proxy.map(|address| Proxy::start(reserved, &container.ports, address));
     let proxy = proxy.transpose()?;
+    let description = serde_json::to_vec(&container).context("cannot describe the container")?;
     if let Some(terminal) = &mut terminal {
         terminal.lend(child)?;
     }
@@ -96,6 +96,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     drop((proxy, cable));
     if failure.is_empty() {
         note_its_end(container, record, code);
+        store::remove_abandoned(state);
         return Ok(code);
     }
     let hint = (may_be_image && code == NOT_FOUND).then_some(NO_IMAGE);

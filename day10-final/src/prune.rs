@@ -12,7 +12,7 @@ use crate::container::Status;
 use crate::failure::{FAILED, warn};
 use crate::record::Record;
 use crate::store::{self, NoSuch};
-use crate::{bridge, idmap, name, ps, size};
+use crate::{bridge, cgroup, idmap, name, ps, size, state};
 
 const WARNING: &str = "WARNING! This will remove all stopped containers.\n\
     Are you sure you want to continue? [y/N] ";
@@ -26,6 +26,8 @@ pub fn prune(force: bool, state: &Path) -> Result<u8> {
     if !force && !is_confirmed()? {
         return Ok(0);
     }
+    cgroup::remove_abandoned(state);
+    store::remove_abandoned(state);
     let unreadable = store::all(state)?.iter().any(Result::is_err);
     let (mut code, mut freed) = (if unreadable { FAILED } else { 0 }, 0);
     let mut removed = String::new();
@@ -46,7 +48,7 @@ pub fn prune(force: bool, state: &Path) -> Result<u8> {
         }
     }
     // Nobody is to begin a record meanwhile.
-    let _all = store::lock(&state.join("containers"));
+    let _all = store::lock_directory(&state.join("containers"));
     name::remove_abandoned(state);
     freed += remove_the_rest(state)?;
     bridge::remove_unused().context("cannot remove the bridge")?;
@@ -81,19 +83,18 @@ fn remove_the_rest(state: &Path) -> Result<u64> {
         // There are others, which need them, or one is starting.
         return Ok(0);
     }
-    let rootfs = state.join("rootfs");
-    let freed = match rootfs.is_symlink() {
-        true => 0,
-        false => size(&rootfs, &mut HashSet::new()),
-    };
-    match rootfs.is_symlink() {
-        true => fs::remove_file(&rootfs).context("cannot remove a link")?,
-        false => idmap::remove(&rootfs)?,
+    let mut freed = 0;
+    for rootfs in ["rootfs/default", "rootfs/default.unfinished"].map(|name| state.join(name)) {
+        if rootfs.exists() {
+            freed += size(&rootfs, &mut HashSet::new());
+            idmap::remove(&rootfs)?;
+        }
     }
-    for directory in ["names", ""] {
+    for directory in ["rootfs", "names"] {
         // Not where there is anything else in it.
         let _ = fs::remove_dir(state.join(directory));
     }
+    state::remove(state);
     Ok(freed)
 }
 

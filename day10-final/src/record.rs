@@ -1,7 +1,8 @@
 //! The record of one container, in the hands of who may write it: containers/ID/config.json. flock(2).
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process;
 
@@ -9,9 +10,14 @@ use anyhow::{Context, Result, ensure};
 
 use crate::container::Container;
 use crate::id::Id;
-use crate::state::create_private;
-use crate::store::{NoSuch, directory, load, lock, remove_abandoned, unfinished};
-use crate::{idmap, name};
+use crate::state::{create_private, open_regular};
+use crate::store::{
+    LOCK_SECONDS, NoSuch, directory, load, lock_directory, remove_abandoned, unfinished,
+};
+use crate::{idmap, lock, name};
+
+/// As long as an exit code: its place in the lock is there from the beginning.
+const ROOM: &str = "   ";
 
 /// The directory of one container, in the hands of the process that waits for it: nobody else writes there.
 pub struct Record {
@@ -23,7 +29,7 @@ pub struct Record {
     /// The directory, locked while the container starts.
     starting: Option<File>,
     /// Locked while this process may write.
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 impl Record {
@@ -32,9 +38,8 @@ impl Record {
     ///
     /// Goes away again when dropped, unless it is [kept](Self::keep).
     pub fn create(state: &Path, container: &mut Container) -> Result<Self> {
-        let containers = state.join("containers");
-        create_private(&containers)?;
-        let mut record = Self::of(state, container);
+        let containers = create_private(state, "containers")?;
+        let mut record = Self::of(state, &container.id, &container.name);
         record.directory = unfinished(&record.directory);
         record.kept = false;
         if name::find(state, &container.name).is_some() {
@@ -42,27 +47,30 @@ impl Record {
             remove_abandoned(state);
         }
         // Without a lock, it looks like one that somebody has left behind.
-        let all = lock(&containers)?;
+        let all = lock_directory(&containers)?;
         let created = DirBuilder::new().mode(0o700).create(&record.directory);
         created.with_context(|| format!("cannot create {}", record.directory.display()))?;
         record.lock()?;
+        record
+            .write_to_lock(ROOM)
+            .context("cannot write to its lock")?;
         container.name = name::reserve(state, &container.name, &container.id)?;
         record.name.clone_from(&container.name);
-        record.starting = Some(lock(&record.directory)?);
+        record.starting = Some(lock_directory(&record.directory)?);
         drop(all);
         Ok(record)
     }
 
-    /// That of `container`, not locked yet.
-    fn of(state: &Path, container: &Container) -> Self {
+    /// That of the container `id`, not locked yet.
+    fn of(state: &Path, id: &Id, name: &str) -> Self {
         Self {
-            directory: directory(state, &container.id),
+            directory: directory(state, id),
             state: state.to_owned(),
-            id: container.id.clone(),
-            name: container.name.clone(),
+            id: id.clone(),
+            name: name.to_owned(),
             kept: true,
             starting: None,
-            _lock: None,
+            lock: None,
         }
     }
     // ANCHOR_END: create
@@ -74,7 +82,11 @@ impl Record {
             serde_json::to_string_pretty(container).context("cannot describe the container")?;
         let config = self.directory.join("config.json");
         let new = config.with_extension(format!("json.{}", process::id()));
-        let saved = fs::write(&new, text + "\n").and_then(|()| fs::rename(&new, &config));
+        // A killed process may have left a file of this name. We never write to an existing one: it could be a link.
+        let _ = fs::remove_file(&new);
+        let saved = File::create_new(&new)
+            .and_then(|mut file| file.write_all((text + "\n").as_bytes()))
+            .and_then(|()| fs::rename(&new, &config));
         if saved.is_err() {
             let _ = fs::remove_file(&new);
         }
@@ -92,7 +104,7 @@ impl Record {
     ///
     /// The kernel lifts a lock when who has it ends, in any way: flock(2).
     pub fn open(state: &Path, container: &Container) -> Result<Self> {
-        let mut record = Self::of(state, container);
+        let mut record = Self::of(state, &container.id, &container.name);
         let locked = record.lock();
         // Who had it in hands may have removed it.
         ensure!(record.directory.exists(), NoSuch);
@@ -102,12 +114,12 @@ impl Record {
 
     fn lock(&mut self) -> Result<()> {
         let file = self.directory.join("lock");
-        let cannot = || format!("cannot lock {}", file.display());
-        let mut options = OpenOptions::new();
-        let lock = options.create(true).append(true).open(&file);
-        let lock = lock.with_context(cannot)?;
-        lock.lock().with_context(cannot)?;
-        self._lock = Some(lock);
+        let mut options = File::options();
+        options.create(true).write(true).truncate(false);
+        let lock = open_regular(&file, &mut options)
+            .with_context(|| format!("cannot open {}", file.display()))?;
+        lock::wait(&lock, &file, File::try_lock, LOCK_SECONDS)?;
+        self.lock = Some(lock);
         Ok(())
     }
     // ANCHOR_END: open
@@ -118,8 +130,15 @@ impl Record {
     }
 
     /// Leaves the exit code to whoever has the lock open: the rest may be gone when they get it.
+    ///
+    /// It goes where [`ROOM`] was, so that a full disk cannot lose it.
     pub fn tell(&self, code: u8) {
-        let _ = fs::write(self.directory.join("lock"), code.to_string());
+        let _ = self.write_to_lock(&format!("{code:<3}"));
+    }
+
+    fn write_to_lock(&self, text: &str) -> io::Result<()> {
+        let lock = self.lock.as_ref();
+        lock.map_or(Ok(()), |lock| lock.write_all_at(text.as_bytes(), 0))
     }
 
     /// Forgets it, with all that is kept beside it.
@@ -127,7 +146,7 @@ impl Record {
         // Locked, what is left of it is nobody else's to remove.
         let _removing = match self.starting.take() {
             Some(starting) => starting,
-            None => lock(&self.directory)?,
+            None => lock_directory(&self.directory)?,
         };
         // The first step decides: nobody is to find half of it.
         let gone = unfinished(&self.directory);
@@ -135,6 +154,25 @@ impl Record {
         self.directory.clone_from(&gone);
         name::release(&self.state, &self.name, &self.id);
         idmap::remove(&gone)
+    }
+
+    /// Removes what is left of the container `id`, where its record cannot be read.
+    pub fn remove_damaged(state: &Path, id: &Id) -> Result<()> {
+        let mut record = Self::of(state, id, "");
+        let directory = &record.directory;
+        if !fs::symlink_metadata(directory)?.is_dir() {
+            return fs::remove_file(directory).context("cannot remove what is in its place");
+        }
+        let _ = fs::set_permissions(directory, Permissions::from_mode(0o700));
+        let path = directory.join("lock");
+        // Where there is still a run, it has this locked.
+        if let Ok(lock) = open_regular(&path, File::options().read(true)) {
+            lock::wait(&lock, &path, File::try_lock, LOCK_SECONDS)?;
+            record.lock = Some(lock);
+        }
+        // Somebody may have begun to remove it.
+        idmap::remove(&unfinished(&record.directory))?;
+        record.remove()
     }
 
     /// It has started: from now on there is something to remember, and to [look into](started).

@@ -6,10 +6,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use crate::cgroup;
 use crate::failure::{FAILED, warn};
+use crate::id::Id;
 use crate::record::Record;
-use crate::store::{self, NoSuch};
+use crate::state::open_regular;
+use crate::store::{self, LOCK_SECONDS, NoSuch};
+use crate::{cgroup, lock, name};
 
 // ANCHOR: rm
 /// Removes the containers that `ids` mean: with `force` the running ones, too.
@@ -27,29 +29,53 @@ pub fn remove(ids: &[String], force: bool, state: &Path) -> Result<u8> {
             }
         }
     }
+    // Where a run was killed, nobody else does it now.
+    cgroup::remove_abandoned(state);
+    store::remove_abandoned(state);
     Ok(code)
 }
 
 fn one(id: &str, force: bool, state: &Path) -> Result<()> {
-    let container = store::find(state, id)?;
-    let lock = File::open(store::lock_file(state, &container.id));
+    let found = store::resolve(state, id)?;
+    let container = match store::find(state, &found.to_string()) {
+        Err(error) if error.is::<NoSuch>() => return Err(error),
+        Err(error) if !force => bail!("{error:#}\nhint: tiny-docker rm -f {found}"),
+        Err(_) => return remove_damaged(&found, state),
+        Ok(container) => container,
+    };
+    let path = store::lock_file(state, &container.id);
+    let lock = open_regular(&path, File::options().read(true));
     if let Some(process) = container.running()? {
         if !force {
             bail!("it is running\nhint: tiny-docker rm -f {id}");
         }
         process.kill(&container.id)?;
     }
+    let Ok(lock) = lock else {
+        return remove_damaged(&found, state);
+    };
     // Its run is at the record until all that belongs to it is gone: with --rm, the record itself.
     if container.remove {
-        if let Ok(lock) = lock {
-            lock.lock_shared().context("cannot wait for its run")?;
-        }
+        let ended = lock::wait(&lock, &path, File::try_lock_shared, LOCK_SECONDS);
+        ended.context("cannot wait for its run")?;
         if !store::exists(state, &container.id) {
             return Ok(());
         }
     }
+    // It would keep us waiting ourselves.
+    drop(lock);
     let mut record = Record::open(state, &container)?;
     cgroup::remove_of(&container.id);
     record.remove()
+}
+
+/// What is left of a record may say nothing, and what is in its place may be anything.
+fn remove_damaged(id: &Id, state: &Path) -> Result<()> {
+    cgroup::remove_of(id);
+    Record::remove_damaged(state, id)?;
+    if let Some(_all) = store::try_lock_all(state) {
+        name::remove_abandoned(state);
+    }
+    Ok(())
 }
 // ANCHOR_END: rm

@@ -11,7 +11,7 @@ use crate::container::{Container, Status, now};
 use crate::failure::{FAILED, KILLED, warn};
 use crate::pidfd::PidFd;
 use crate::record::Record;
-use crate::store;
+use crate::store::{self, NoSuch};
 
 /// A container that has been asked to end.
 struct Ending {
@@ -39,6 +39,7 @@ pub fn stop(ids: &[String], seconds: u32, state: &Path) -> Result<u8> {
     }
     // Where its run was killed, nobody else does it now.
     cgroup::remove_abandoned(state);
+    store::remove_abandoned(state);
     Ok(code)
 }
 // ANCHOR_END: stop
@@ -65,10 +66,19 @@ fn insist(ending: Ending, deadline: Instant, state: &Path) -> Result<()> {
     if !in_time {
         process.kill(&ending.container.id)?;
     }
-    // Its run is at the record now, and lets go when the exit code is there, or when it has been killed.
-    let Ok(mut record) = Record::open(state, &ending.container) else {
+    // It has stopped. If that cannot be recorded, as on a full disk, it has stopped all the same.
+    if let Err(error) = record_it(&ending.container, in_time, state) {
+        warn(&error);
+    }
+    Ok(())
+}
+
+/// Its run is at the record now, and lets go when the exit code is there, or when it has been killed.
+fn record_it(container: &Container, in_time: bool, state: &Path) -> Result<()> {
+    let mut record = match Record::open(state, container) {
         // With --rm there is nothing left to be changed.
-        return Ok(());
+        Err(error) if error.is::<NoSuch>() => return Ok(()),
+        record => record?,
     };
     let mut container = record.load()?;
     container.status = Status::Stopped;

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -11,7 +11,14 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::container::{Container, Status};
 use crate::id::Id;
 use crate::record::Record;
-use crate::{idmap, name};
+use crate::state::{check_private, open_directory, open_regular};
+use crate::{cgroup, idmap, lock, name};
+
+/// No record is as long as this: the kernel limits the length of a command, execve(2).
+const LIMIT: u64 = 16 << 20;
+
+/// The end of a `run` takes less: what it has to write down and to remove is little.
+pub const LOCK_SECONDS: u64 = 10;
 
 /// There is no such container.
 #[derive(Debug)]
@@ -39,16 +46,18 @@ pub fn exists(state: &Path, id: &Id) -> bool {
 // ANCHOR: started
 /// Waits until the container `id` has started, or has failed to: until then, its root is still the host's.
 pub fn started(state: &Path, id: &Id) -> Result<()> {
-    let directory = File::open(directory(state, id)).context("no such container")?;
-    directory.lock_shared().context("cannot wait for its start")
+    let path = directory(state, id);
+    let directory = open_directory(&path).context("no such container")?;
+    let started = lock::wait(&directory, &path, File::try_lock_shared, LOCK_SECONDS);
+    started.context("cannot wait for its start")
 }
 // ANCHOR_END: started
 
 /// Locks a `directory`, as long as the result is held.
-pub fn lock(directory: &Path) -> Result<File> {
-    let cannot = || format!("cannot lock {}", directory.display());
-    let file = File::open(directory).with_context(cannot)?;
-    file.lock().with_context(cannot)?;
+pub fn lock_directory(directory: &Path) -> Result<File> {
+    let file = open_directory(directory)
+        .with_context(|| format!("cannot open {}", directory.display()))?;
+    lock::wait(&file, directory, File::try_lock, LOCK_SECONDS)?;
     Ok(file)
 }
 
@@ -106,15 +115,21 @@ pub fn layer(state: &Path, id: &Id) -> PathBuf {
 // ANCHOR: find
 /// The container that `text` means: by its id, its name, or how its id begins.
 pub fn find(state: &Path, text: &str) -> Result<Container> {
+    let id = resolve(state, text)?;
+    let directory = directory(state, &id);
+    // One that is starting, or half removed, is not there.
+    load(&directory, &id).or_else(|error| match directory.exists() {
+        true => Err(error),
+        false => bail!(NoSuch),
+    })
+}
+
+/// The id that `text` means, whether there is a record that can be read or not.
+pub fn resolve(state: &Path, text: &str) -> Result<Id> {
     ensure!(!text.is_empty(), "the id is empty");
     let whole = Id::parse(text).filter(|id| exists(state, id));
     if let Some(id) = whole.or_else(|| name::find(state, text)) {
-        let directory = directory(state, &id);
-        // One that is starting, or half removed, is not there.
-        return load(&directory, &id).or_else(|error| match directory.exists() {
-            true => Err(error),
-            false => bail!(NoSuch),
-        });
+        return Ok(id);
     }
     let mut ids = match Id::may_begin_with(text) {
         true => ids(state)?,
@@ -123,7 +138,7 @@ pub fn find(state: &Path, text: &str) -> Result<Container> {
     ids.retain(|id| id.to_string().starts_with(text));
     match &ids[..] {
         [] => bail!(NoSuch),
-        [id] => load(&directory(state, id), id),
+        [id] => Ok(id.clone()),
         [one, another, ..] => bail!("{} ids begin so, as {one} and {another}", ids.len()),
     }
 }
@@ -154,32 +169,45 @@ pub fn is_abandoned(state: &Path, id: &Id) -> bool {
 
 /// Whether nobody has locked `file`, or that is gone.
 fn is_let_go(file: &Path) -> bool {
-    let lock = File::open(file);
+    let lock = open_regular(file, File::options().read(true)).or_else(|_| open_directory(file));
     lock.map_or(true, |lock| lock.try_lock().is_ok())
 }
 
 // ANCHOR: remove_abandoned
 /// Removes what is left of containers whose `run` or `rm` was killed in the middle, or should have removed them.
 pub fn remove_abandoned(state: &Path) {
-    let containers = state.join("containers");
-    // Nobody is to begin a record meanwhile.
-    let Ok(_all) = lock(&containers) else { return };
-    let mut found = false;
-    for entry in fs::read_dir(&containers).into_iter().flatten().flatten() {
-        let hidden = entry.file_name().to_string_lossy().starts_with('.');
-        if hidden && is_let_go(&entry.path()) {
-            let _ = idmap::remove(&entry.path());
-            found = true;
-        }
+    let halves = abandoned_halves(state).unwrap_or_default();
+    for (half, _lock) in &halves {
+        let _ = idmap::remove(half);
     }
     for container in all(state).into_iter().flatten().flatten() {
         if container.remove && is_abandoned(state, &container.id) {
             let _ = Record::open(state, &container).and_then(|mut record| record.remove());
         }
     }
-    if found {
+    if let Some(_all) = try_lock_all(state).filter(|_| !halves.is_empty()) {
         name::remove_abandoned(state);
     }
+}
+
+/// The records that somebody was making or removing, each locked: now they are ours to remove.
+fn abandoned_halves(state: &Path) -> Option<Vec<(PathBuf, File)>> {
+    let _all = try_lock_all(state)?;
+    let entries = fs::read_dir(state.join("containers")).ok()?.flatten();
+    let half = |entry: fs::DirEntry| {
+        // Nothing but what has the form of ours: `.git` stays.
+        let name = entry.file_name();
+        name.to_str()?.strip_prefix('.').and_then(Id::parse)?;
+        let lock = open_directory(&entry.path()).ok()?;
+        lock.try_lock().is_ok().then(|| (entry.path(), lock))
+    };
+    Some(entries.filter_map(half).collect())
+}
+
+/// Keeps everybody from beginning a record. Where somebody is just doing that, it can wait for another time.
+pub fn try_lock_all(state: &Path) -> Option<File> {
+    let all = open_directory(&state.join("containers")).ok()?;
+    all.try_lock().is_ok().then_some(all)
 }
 // ANCHOR_END: remove_abandoned
 
@@ -193,7 +221,12 @@ pub fn lock_file(state: &Path, id: &Id) -> PathBuf {
 pub fn load(directory: &Path, id: &Id) -> Result<Container> {
     let config = directory.join("config.json");
     let damaged = || format!("cannot read {}", config.display());
-    let text = fs::read(&config).with_context(damaged)?;
+    check_private(directory).with_context(damaged)?;
+    let file = open_regular(&config, File::options().read(true)).with_context(damaged)?;
+    let mut text = Vec::new();
+    file.take(LIMIT)
+        .read_to_end(&mut text)
+        .with_context(damaged)?;
     let mut container: Container = serde_json::from_slice(&text).with_context(damaged)?;
     ensure!(
         container.id == *id,
@@ -201,6 +234,16 @@ pub fn load(directory: &Path, id: &Id) -> Result<Container> {
         damaged(),
         container.id
     );
+    ensure!(
+        container.name.is_empty() || name::check(&container.name).is_ok(),
+        "{}: it has a name that no container can have",
+        damaged()
+    );
+    // Whatever the record says, these are where we have put them.
+    container.log = container.log.map(|_| directory.join("container.log"));
+    container.etc = container.etc.map(|_| directory.join("etc"));
+    container.layer = directory.join("layer");
+    container.cgroup = cgroup::those_of(id, &container.cgroup);
     container.notice_its_end();
     Ok(container)
 }

@@ -1,10 +1,25 @@
 //! Where the runtime keeps its files.
 
+use std::fs::{self, File, Permissions};
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::path::Path;
+use std::process::Stdio;
+
 use insta::assert_snapshot;
+use nix::unistd::geteuid;
 use tempfile::TempDir;
 
 use crate::need_namespaces;
-use crate::support::{Seen, as_ordinary_user};
+use crate::support::{Running, Seen, as_ordinary_user, leave_to, shell, tiny_docker};
+
+/// What `run` says with `state` as its state directory, where it must not run anything.
+fn refused(state: &Path) -> String {
+    let mut run = tiny_docker(&["run", "echo", "never"]);
+    let seen: Seen = run.env("TINY_DOCKER_ROOT", state).output().unwrap().into();
+    assert_eq!((seen.code, seen.stdout.as_str()), (Some(125), ""));
+    seen.stderr.replace(state.to_str().unwrap(), "STATE")
+}
 
 #[test]
 fn an_ordinary_users_files_are_in_the_home_directory() {
@@ -51,4 +66,107 @@ fn where_there_is_no_place_the_error_says_so() {
     let seen: Seen = command.output().unwrap().into();
     assert_eq!(seen.code, Some(125));
     assert_snapshot!(seen.stderr, @"tiny-docker: cannot create /proc/nowhere/rootfs: No such file or directory (os error 2)");
+}
+
+#[test]
+fn a_directory_that_tiny_docker_did_not_create_is_left_alone() {
+    let project = TempDir::new().unwrap();
+    fs::create_dir(project.path().join("rootfs")).unwrap();
+    assert_snapshot!(refused(project.path()), @"
+    tiny-docker: cannot use STATE: it is not empty, and tiny-docker did not create it
+    hint: use --root DIR, with a new directory
+    ");
+    let left = fs::read_dir(project.path()).unwrap();
+    assert_eq!(left.count(), 1);
+    assert_eq!(
+        fs::read_dir(project.path().join("rootfs")).unwrap().count(),
+        0
+    );
+}
+
+#[test]
+fn a_directory_that_others_can_change_is_refused() {
+    let home = TempDir::new().unwrap();
+    let state = home.path().join("state");
+    fs::create_dir(&state).unwrap();
+    for mode in [0o777, 0o1777, 0o770, 0o702] {
+        fs::set_permissions(&state, Permissions::from_mode(mode)).unwrap();
+        let said = refused(&state);
+        assert!(
+            said.contains("STATE: other users can write to it\nhint: "),
+            "{said}"
+        );
+    }
+    // A slash at its end makes no difference.
+    for link in ["link", "link/"] {
+        let _ = symlink(&state, home.path().join("link"));
+        let said = refused(&home.path().join(link));
+        assert!(said.contains(": it is a link\nhint: "), "{said}");
+    }
+    if !geteuid().is_root() {
+        return leave_to("root, to give a directory away");
+    }
+    fs::set_permissions(&state, Permissions::from_mode(0o700)).unwrap();
+    chown(&state, Some(65534), None).unwrap();
+    assert_snapshot!(refused(&state), @"
+    tiny-docker: cannot use STATE: it belongs to another user
+    hint: use --root DIR, with a new directory
+    ");
+}
+
+#[test]
+fn a_link_in_the_state_directory_is_not_followed() {
+    let home = TempDir::new().unwrap();
+    let (state, elsewhere) = (home.path().join("state"), home.path().join("elsewhere"));
+    fs::create_dir_all(state.join("rootfs")).unwrap();
+    fs::create_dir(&elsewhere).unwrap();
+    fs::write(elsewhere.join("victim"), "kept").unwrap();
+    symlink(elsewhere.join("victim"), state.join("rootfs/lock")).unwrap();
+    for mark in [false, true] {
+        if mark {
+            fs::write(state.join(".tiny-docker"), "").unwrap();
+        }
+        // With the mark it may run: only what the link leads to counts.
+        let mut run = tiny_docker(&["run", "true"]);
+        run.env("TINY_DOCKER_ROOT", &state).output().unwrap();
+        let victim = fs::read_to_string(elsewhere.join("victim")).unwrap();
+        assert_eq!(victim, "kept", "with a mark: {mark}");
+    }
+    for name in ["rootfs/default", "rootfs"] {
+        let _ = fs::remove_dir_all(state.join(name));
+        symlink(&elsewhere, state.join(name)).unwrap();
+        let said = refused(&state);
+        assert!(
+            said.contains(&format!("cannot use STATE/{name}: it is a link")),
+            "{said}"
+        );
+    }
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1);
+}
+
+#[test]
+fn whoever_builds_the_root_filesystem_is_named_to_those_who_wait() {
+    let home = TempDir::new().unwrap();
+    let state = home.path().join("state");
+    let seen = shell(&format!(
+        "mkdir -p -m 700 {0} {0}/rootfs && touch {0}/.tiny-docker",
+        state.display()
+    ));
+    assert_eq!(seen.code, Some(0), "{}", seen.stderr);
+    let builder = File::open(state.join("rootfs")).unwrap();
+    builder.lock().unwrap();
+    let mut run = tiny_docker(&["run", "true"]);
+    run.env("TINY_DOCKER_ROOT", &state).stderr(Stdio::piped());
+    let mut run = Running::start(&mut run);
+    let mut line = String::new();
+    let said = run.0.stderr.take().unwrap();
+    BufReader::new(said).read_line(&mut line).unwrap();
+    let (path, holder) = (state.join("rootfs"), std::process::id());
+    assert_eq!(
+        line,
+        format!(
+            "tiny-docker: waiting for {}: process {holder} has locked it\n",
+            path.display()
+        )
+    );
 }

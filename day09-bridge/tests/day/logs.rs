@@ -265,6 +265,42 @@ fn a_log_that_is_gone_is_an_error() {
 }
 
 #[test]
+fn nothing_but_the_containers_own_log_is_printed() {
+    need_namespaces!();
+    let container = Detached::start(&["echo", "hello"]);
+    container.wait_for_its_end();
+    let secret = state().join("secret");
+    fs::write(&secret, "a secret").unwrap();
+    let mut record = container.record();
+    record["log"] = secret.to_str().unwrap().into();
+    let config = container.log().with_file_name("config.json");
+    fs::write(config, record.to_string()).unwrap();
+    assert_eq!(see(&["logs", &container.id]).stdout, "hello\n");
+
+    let logs = format!("timeout 30 $TD logs {}", container.id);
+    for replace in [
+        "ln -s $(dirname $LOG)/../../secret",
+        "ln -s /dev/zero",
+        "mkfifo",
+        "mkdir",
+    ] {
+        let log = container.log();
+        let line = format!(
+            "LOG={}; rm -f $LOG; {replace} $LOG; {logs} | head -c 100",
+            log.display()
+        );
+        let seen = shell(&line);
+        assert_eq!(seen.stdout, "", "{replace}");
+        assert!(
+            seen.stderr
+                .starts_with("tiny-docker: cannot show the log of "),
+            "{replace}: {}",
+            seen.stderr
+        );
+    }
+}
+
+#[test]
 fn two_can_follow_and_neither_changes_the_record() {
     need_namespaces!();
     let container = Detached::start(&["sh", "-c", "echo ready; exec sleep 1000"]);

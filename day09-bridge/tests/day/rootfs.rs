@@ -43,6 +43,7 @@ fn a_build_that_was_interrupted_is_started_again() {
     let unfinished = state.path().join("rootfs/default.unfinished");
     fs::create_dir_all(unfinished.join("bin")).unwrap();
     fs::write(unfinished.join("bin/sh"), "half").unwrap();
+    fs::write(state.path().join(".tiny-docker"), "").unwrap();
     assert_eq!(see_first(state.path(), &["run", "true"]).code, Some(0));
     assert!(!unfinished.exists());
 }

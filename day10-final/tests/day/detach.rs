@@ -175,7 +175,7 @@ fn a_full_disk_does_not_end_what_runs() {
     if !geteuid().is_root() {
         return leave_to("root, to mount a small file system");
     }
-    let script = r"mkdir $ROOT/small; mount -t tmpfs -o size=256k tmpfs $ROOT/small; export TINY_DOCKER_ROOT=$ROOT/small
+    let script = r"mkdir $ROOT/small; mount -t tmpfs -o size=256k,mode=700 tmpfs $ROOT/small; export TINY_DOCKER_ROOT=$ROOT/small
         id=$($TD run -d --rootfs $ROOT/rootfs/default sh -c 'cat /dev/zero; echo full >&2; sleep 0.5; exit 3')
         $TD logs -f $id | wc -c; $TD ps | wc -l
         $TD run --rootfs $ROOT/rootfs/default sh -c 'exit 4'; echo $?; $TD ps -a | wc -l";

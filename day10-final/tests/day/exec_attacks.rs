@@ -392,6 +392,8 @@ fn root_is_no_more_in_a_users_container_than_the_user() {
     assert_eq!(seen.code, Some(0), "{}", seen.stderr);
     let root = home.path().join("state");
     let id = seen.stdout.trim();
+    // Root uses no state directory of somebody else's.
+    host(&format!("chown -R 0 {}", root.display()));
     let root = ["--root", root.to_str().unwrap()];
     let script = "cat /proc/self/uid_map; test /proc/self/ns/user -ef /proc/1/ns/user && echo same";
     let seen = see(&[&root[..], &["exec", id, "sh", "-c", script]].concat());

@@ -2,14 +2,18 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 
 use insta::assert_snapshot;
-use nix::unistd::{AccessFlags, access};
+use nix::unistd::{AccessFlags, access, geteuid};
 use tempfile::TempDir;
 
 use crate::need_namespaces;
-use crate::support::{Detached, only_record, see, shell, skip, state};
+use crate::support::{
+    Detached, Seen, as_ordinary_user, only_record, see, shell, skip, state, wait_until,
+};
 
 /// `run` in `rootfs`, away from the host's network.
 fn run_in(rootfs: &Path, script: &str) -> String {
@@ -19,6 +23,44 @@ fn run_in(rootfs: &Path, script: &str) -> String {
     ]);
     assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
     seen.stdout
+}
+
+#[test]
+fn an_ordinary_users_state_can_be_removed_like_any_directory() {
+    need_namespaces!();
+    let home = TempDir::new().unwrap();
+    let run = |arguments: &[&str]| -> Seen {
+        let mut run = as_ordinary_user(home.path(), &[&["--root", "state"], arguments].concat());
+        run.current_dir(home.path()).output().unwrap().into()
+    };
+    assert_eq!(run(&["run", "sh", "-c", "echo x >/file"]).code, Some(0));
+    // Nor does it take the end of its run.
+    let id = run(&["run", "-d", "sleep", "1000"]).stdout;
+    let record = home
+        .path()
+        .join("state/containers")
+        .join(id.trim())
+        .join("config.json");
+    let record: serde_json::Value = serde_json::from_slice(&fs::read(record).unwrap()).unwrap();
+    let pid = record["pid"].as_i64().unwrap();
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let supervisor = stat
+        .rsplit_once(')')
+        .unwrap()
+        .1
+        .split_whitespace()
+        .nth(1)
+        .unwrap();
+    assert_eq!(shell(&format!("kill -9 {supervisor} {pid}")).code, Some(0));
+    wait_until("its end", || !Path::new(&format!("/proc/{pid}")).exists());
+
+    let mut rm = Command::new("rm");
+    rm.arg("-rf").arg(home.path().join("state"));
+    if geteuid().is_root() {
+        rm.uid(65534).gid(65534);
+    }
+    let seen: Seen = rm.output().unwrap().into();
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
 }
 
 #[test]

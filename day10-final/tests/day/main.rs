@@ -55,6 +55,7 @@ mod session;
 mod setuid;
 mod spoofing;
 mod state;
+mod state_attacks;
 mod stats;
 mod stop;
 mod stress;

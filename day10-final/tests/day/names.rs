@@ -175,7 +175,7 @@ fn a_run_that_is_killed_while_it_starts_leaves_no_name() {
         run.0.wait().unwrap();
     }
     wait_until("nothing left", || {
-        see(&["ps"]);
+        see(&["rm", "-f", "nothing"]);
         records().is_empty() && names().is_empty()
     });
 }
@@ -252,21 +252,47 @@ fn no_name_leads_out_of_the_directory_of_names() {
     container.wait_for_its_end();
     let config = container.log().with_file_name("config.json");
     let text = fs::read_to_string(&config).unwrap();
-    fs::write(&config, text.replace("\"web\"", "\"../x\"")).unwrap();
-    assert_eq!(see(&["rm", &container.id]).code, Some(0));
+    for name in ["../x", "$(touch x)", "x\u{9b}2J", "-x"] {
+        fs::write(
+            &config,
+            text.replace("\"web\"", &serde_json::json!(name).to_string()),
+        )
+        .unwrap();
+        let seen = see(&["ps", "-a", "--format", "json"]);
+        assert_eq!((seen.code, seen.stdout.as_str()), (Some(0), ""), "{name}");
+        assert!(
+            seen.stderr
+                .ends_with(": it has a name that no container can have\n"),
+            "{}",
+            seen.stderr
+        );
+    }
+    assert_eq!(see(&["rm", &container.id]).code, Some(1));
+    assert_eq!(see(&["rm", "-f", &container.id]).code, Some(0));
     assert!(state().join("x").is_symlink());
 }
 
 #[test]
-fn a_link_that_leads_nowhere_is_in_nobodys_way() {
+fn the_link_of_a_container_that_is_gone_is_in_nobodys_way() {
     need_namespaces!();
     fs::create_dir_all(state().join("names")).unwrap();
     symlink("0123456789ab", state().join("names/web")).unwrap();
     symlink("../../etc", state().join("names/other")).unwrap();
     assert_eq!(see(&["logs", "other"]).code, Some(1));
-    for name in ["web", "other"] {
+    fs::write(state().join("names/file"), "kept").unwrap();
+    let seen = run(&["--name", "web", "true"]);
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+    // What is not a link to an id is not ours.
+    for name in ["other", "file"] {
         let seen = run(&["--name", name, "true"]);
-        assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""), "{name}");
+        assert_eq!(seen.code, Some(125));
+        assert!(
+            seen.stderr
+                .ends_with(&format!("names/{name} is not a link to an id\n")),
+            "{}",
+            seen.stderr
+        );
     }
-    assert_eq!(records().len(), 2);
+    assert_eq!(names(), ["file", "other", "web"]);
+    assert_eq!(records().len(), 1);
 }

@@ -271,6 +271,11 @@ fn after_a_power_loss_the_next_command_knows_and_tidies_up() {
         assert!(host("ip link show td0").contains("td0"));
     }
 
+    // Looking changes nothing.
+    see(&["ps", "-a"]);
+    assert!(!hidden_records().is_empty() && names().contains(&"removed".to_owned()));
+
+    assert_eq!(see(&["stop", "ended"]).code, Some(0));
     let seen = see(&["ps", "-a"]);
     assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
     let kept = [

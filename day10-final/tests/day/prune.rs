@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::symlink;
 use std::process::Stdio;
 
 use insta::assert_snapshot;
@@ -95,6 +96,8 @@ fn what_is_not_an_answer_is_none() {
 #[test]
 fn it_tells_whom_it_has_removed() {
     need_namespaces!();
+    // As long as this runs, the root filesystem stays.
+    let _running = Detached::start(&["--net", "isolated", "sleep", "1000"]);
     let mut ids = Vec::new();
     for _ in 0..3 {
         let container = Detached::start(&["--net", "isolated", "true"]);
@@ -126,6 +129,8 @@ fn it_tells_whom_it_has_removed() {
 #[test]
 fn it_tells_how_much_that_was() {
     need_namespaces!();
+    // As long as this runs, the root filesystem stays.
+    let _running = Detached::start(&["--net", "isolated", "sleep", "1000"]);
     let write =
         "head -c 1500000 /dev/zero >/tmp/one; mkdir -p /srv/deep; echo 12345 >/srv/deep/two";
     let container = Detached::start(&["--net", "isolated", "sh", "-c", write]);
@@ -180,7 +185,7 @@ fn what_runs_stays_with_all_that_it_needs() {
     assert_eq!(seen.code, Some(0));
     assert!(!seen.stdout.contains(&running.id));
     assert_eq!((names(), records().len()), (vec!["web".to_owned()], 1));
-    assert!(running.is_running() && state().join("rootfs").is_symlink());
+    assert!(running.is_running() && state().join("rootfs/default").is_dir());
     assert_eq!(
         see(&["run", "--net", "isolated", "--rm", "echo", "on"]).stdout,
         "on\n"
@@ -216,20 +221,30 @@ fn what_is_somebody_elses_stays() {
     need_namespaces!();
     let state = state();
     ended();
-    fs::write(state.join("mine"), "a file of the user's").unwrap();
-    assert_eq!(see(&["prune", "-f"]).code, Some(0));
-    let left: Vec<_> = fs::read_dir(&state)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
-        .collect();
-    assert!(
-        left.iter().all(|name| name == "mine" || name == "rootfs"),
-        "{left:?}"
-    );
-    assert_eq!(
-        fs::read_to_string(state.join("mine")).unwrap(),
-        "a file of the user's"
-    );
+    let mine = ["mine", "rootfs/mine", "names/mine", "containers/.git/mine"];
+    fs::create_dir(state.join("containers/.git")).unwrap();
+    for file in mine {
+        fs::write(state.join(file), "a file of the user's").unwrap();
+    }
+    symlink("mine", state.join("names/link")).unwrap();
+    for _ in 0..2 {
+        assert_eq!(see(&["prune", "-f"]).code, Some(0));
+        for file in mine {
+            assert_eq!(
+                fs::read_to_string(state.join(file)).unwrap(),
+                "a file of the user's"
+            );
+        }
+        assert!(state.join("names/link").is_symlink());
+        assert_eq!(records(), [state.join("containers/.git")]);
+        // Without that, it takes all of its own, and its directories stay usable.
+        fs::rename(state.join("containers/.git"), state.join("git")).unwrap();
+        assert_eq!(see(&["prune", "-f"]).code, Some(0));
+        assert!(!state.join("rootfs/default").exists());
+        fs::create_dir_all(state.join("containers")).unwrap();
+        fs::rename(state.join("git"), state.join("containers/.git")).unwrap();
+    }
+    assert_eq!(see(&["ps"]).code, Some(0));
 }
 
 #[test]
@@ -274,7 +289,7 @@ fn a_damaged_record_is_told_of_and_left() {
     );
     assert_eq!(only_record(), damaged);
     assert!(
-        state().join("rootfs").is_symlink(),
+        state().join("rootfs/default").is_dir(),
         "whoever repairs it needs that"
     );
     assert_eq!(see(&["ps", "-a"]).code, Some(0));
@@ -306,7 +321,7 @@ fn one_that_is_starting_keeps_its_root_filesystem() {
     lock.lock().unwrap();
     assert_eq!(see(&["prune", "-f"]).code, Some(0));
     assert!(!record.exists() && starting.exists());
-    assert!(state.join("rootfs").is_symlink());
+    assert!(state.join("rootfs/default").is_dir());
     drop(lock);
     assert_eq!(see(&["prune", "-f"]).code, Some(0));
     assert!(!state.exists());

@@ -1,9 +1,10 @@
 //! What is kept about a container, and what happens where that is not as we have left it.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use insta::assert_snapshot;
 use nix::unistd::geteuid;
@@ -33,10 +34,14 @@ fn ps_all() -> String {
     lines.join("\n") + "\n" + &without_ids(&stdout)
 }
 
+fn read(config: &Path) -> serde_json::Value {
+    serde_json::from_slice(&fs::read(config).unwrap()).unwrap()
+}
+
 /// Changes the only record as `change` wants.
 fn change_record(change: impl FnOnce(&mut serde_json::Value)) {
     let config = only_record().join("config.json");
-    let mut record = serde_json::from_slice(&fs::read(&config).unwrap()).unwrap();
+    let mut record = read(&config);
     change(&mut record);
     fs::write(&config, record.to_string()).unwrap();
 }
@@ -128,6 +133,50 @@ fn a_damaged_record_costs_only_itself() {
 }
 
 #[test]
+fn what_is_not_a_regular_file_is_not_read() {
+    need_namespaces!();
+    for _ in 0..6 {
+        see(&["run", "true"]);
+    }
+    let records = records();
+    let config = |n: usize| records[n].join("config.json");
+    let read_before = fs::read(config(5)).unwrap();
+    for n in 0..4 {
+        fs::remove_file(config(n)).unwrap();
+    }
+    let fifo = Command::new("mkfifo").arg(config(0)).status();
+    assert!(fifo.unwrap().success());
+    symlink("/dev/zero", config(1)).unwrap();
+    symlink(config(5), config(2)).unwrap();
+    // A terabyte of zeros, which takes no room.
+    fs::File::create(config(3))
+        .unwrap()
+        .set_len(1 << 40)
+        .unwrap();
+    let elsewhere = state().join("elsewhere");
+    fs::rename(&records[4], &elsewhere).unwrap();
+    symlink(&elsewhere, &records[4]).unwrap();
+    // Where it reads them after all, this ends it.
+    let seen = shell("ulimit -v 2000000; timeout 30 $TD ps -a");
+    assert_eq!(seen.code, Some(0), "{}", seen.stderr);
+    assert_eq!(seen.stdout.lines().count(), 2, "{}", seen.stdout);
+    let mut reasons: Vec<_> = seen
+        .stderr
+        .lines()
+        .map(|line| line.rsplit_once(": ").unwrap().1)
+        .collect();
+    reasons.sort_unstable();
+    assert_snapshot!(reasons.join("\n"), @"
+    Too many levels of symbolic links (os error 40)
+    Too many levels of symbolic links (os error 40)
+    expected value at line 1 column 1
+    it is a link
+    it is not a regular file
+    ");
+    assert_eq!(fs::read(config(5)).unwrap(), read_before);
+}
+
+#[test]
 fn what_the_user_may_not_read_is_named() {
     need_namespaces!();
     if geteuid().is_root() {
@@ -156,10 +205,39 @@ fn what_the_user_may_not_read_is_named() {
 fn a_pid_that_belongs_to_another_process_now_is_not_the_container() {
     need_namespaces!();
     see(&["run", "true"]);
-    // This test is alive, and is not what the record means.
+    let config = only_record().join("config.json");
+    let _running = Running::start(&mut tiny_docker(&["run", "sleep", "1000"]));
+    wait_until("it running", || see(&["ps"]).stdout.lines().count() == 2);
+    let mut others = records();
+    others.retain(|record| !config.starts_with(record));
+    let other = read(&others[0].join("config.json"));
+    // It runs, and it is a container's, but it started later.
+    let mut record = read(&config);
+    record["status"] = "running".into();
+    record["pid"] = other["pid"].clone();
+    fs::write(&config, record.to_string()).unwrap();
+    assert_eq!(see(&["ps"]).stdout.lines().count(), 2);
+}
+
+#[test]
+fn a_process_that_is_not_a_containers_is_not_taken_for_one() {
+    need_namespaces!();
+    see(&["run", "true"]);
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    let start_time: u64 = stat
+        .rsplit_once(')')
+        .unwrap()
+        .1
+        .split_whitespace()
+        .nth(19)
+        .unwrap()
+        .parse()
+        .unwrap();
+    // All that it says about this test is true.
     change_record(|record| {
         record["status"] = "running".into();
         record["pid"] = std::process::id().into();
+        record["start_time"] = start_time.into();
     });
     assert_eq!(see(&["ps"]).stdout.lines().count(), 1);
 }
@@ -168,14 +246,33 @@ fn a_pid_that_belongs_to_another_process_now_is_not_the_container() {
 fn a_zombie_does_not_run() {
     need_namespaces!();
     see(&["run", "true"]);
-    // Dead, and not waited for: all that is left of it is what the record names.
-    let dead = Running::start(&mut Command::new("true"));
-    let stat = || fs::read_to_string(format!("/proc/{}/stat", dead.pid())).unwrap();
+    // PID 1 of a new namespace, as a container's process is. Its parent does not wait for it.
+    let mut parent = Command::new("unshare");
+    if !geteuid().is_root() {
+        parent.args(["--user", "--map-root-user"]);
+    }
+    parent.args([
+        "--pid",
+        "sh",
+        "-c",
+        "exec 3<&0; cat <&3 & echo $!; exec sleep 1000",
+    ]);
+    let mut parent = Running::start(parent.stdin(Stdio::piped()));
+    let mut pid = String::new();
+    BufReader::new(parent.0.stdout.take().unwrap())
+        .read_line(&mut pid)
+        .unwrap();
+    let pid: i32 = pid.trim().parse().unwrap();
+    let stat = || fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    // A shell would wait for it, sleep(1) does not.
+    let comm = || fs::read_to_string(format!("/proc/{}/comm", parent.pid())).unwrap();
+    wait_until("a parent that does not", || comm() == "sleep\n");
+    drop(parent.0.stdin.take());
     wait_until("a zombie", || stat().contains(") Z "));
     let start_time: u64 = stat().split_whitespace().nth(21).unwrap().parse().unwrap();
     change_record(|record| {
         record["status"] = "running".into();
-        record["pid"] = dead.pid().into();
+        record["pid"] = pid.into();
         record["start_time"] = start_time.into();
     });
     assert_eq!(see(&["ps"]).stdout.lines().count(), 1);
@@ -212,7 +309,7 @@ fn a_full_disk_is_one_clear_line_and_no_container() {
     }
     // In a mount namespace of the test's own.
     let script =
-        "mkdir $ROOT/small && mount -t tmpfs -o size=64k tmpfs $ROOT/small && cd $ROOT/small
+        "mkdir $ROOT/small && mount -t tmpfs -o size=64k,mode=700 tmpfs $ROOT/small && cd $ROOT/small
         export TINY_DOCKER_ROOT=$ROOT/small
         $TD run --rootfs $ROOT/rootfs/default sh -c 'exit 3'; echo $?
         cat /dev/zero >fill 2>/dev/null

@@ -107,7 +107,7 @@ fn its_volumes_stay() {
 }
 
 #[test]
-fn where_its_supervisor_was_killed_the_next_command_removes_it() {
+fn where_its_supervisor_was_killed_the_next_run_removes_it() {
     need_namespaces!();
     let container = Detached::start(&[
         "--net", "isolated", "--rm", "--name", "web", "sleep", "1000",
@@ -120,18 +120,29 @@ fn where_its_supervisor_was_killed_the_next_command_removes_it() {
     assert!(container.is_running(), "it goes on");
     kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
     wait_until("its end", || !Path::new(&format!("/proc/{pid}")).exists());
-    let left = see(&["ps", "-a"]);
+    // Looking changes nothing.
+    for look in [
+        &["ps", "-a"][..],
+        &["inspect", "web"],
+        &["logs", "web"],
+        &["stats", "--no-stream"],
+    ] {
+        see(look);
+        assert_eq!(
+            (records().len(), names()),
+            (1, vec!["web".to_owned()]),
+            "{look:?}"
+        );
+    }
     assert_eq!(
-        (left.stdout.lines().count(), left.stderr.as_str()),
-        (1, ""),
-        "{}",
-        left.stdout
+        see(&["run", "--net", "isolated", "--rm", "true"]).code,
+        Some(0)
     );
     assert_nothing_is_kept();
 }
 
 #[test]
-fn where_its_run_was_killed_the_next_command_removes_it() {
+fn where_its_run_was_killed_the_next_one_removes_it() {
     need_namespaces!();
     let arguments = [
         "run", "--net", "isolated", "--rm", "--name", "web", "sleep", "1000",
@@ -141,7 +152,7 @@ fn where_its_run_was_killed_the_next_command_removes_it() {
     run.0.kill().unwrap();
     run.0.wait().unwrap();
     wait_until("nothing kept", || {
-        see(&["ps"]);
+        see(&["run", "--net", "isolated", "--rm", "true"]);
         records().is_empty() && names().is_empty()
     });
 }

@@ -5,7 +5,10 @@ use std::io::Read;
 
 use insta::assert_snapshot;
 
-use crate::support::{Detached, groups, processes_with, records, see, state, wait_until};
+use crate::support::{
+    Detached, assert_nothing_is_kept, groups, processes_with, records, see, shell, state,
+    wait_until,
+};
 use crate::{need_cgroups, need_namespaces};
 
 #[test]
@@ -86,4 +89,61 @@ fn each_is_removed_and_each_error_is_told() {
     tiny-docker: cannot remove '': the id is empty
     ");
     assert_eq!(see(&["rm"]).code, Some(1));
+}
+
+#[test]
+fn what_is_left_of_a_record_can_always_be_removed_by_force() {
+    need_namespaces!();
+    let damages = [
+        "rm config.json",
+        "echo { >config.json",
+        "rm lock config.json container.log",
+        "rm -r etc layer; mkfifo lock.new; mv lock.new lock",
+        "ln -sf ../../victim config.json",
+        "ln -sf ../../victim lock",
+        "mkfifo config.new; mv config.new config.json",
+        "mkdir -p layer/upper/closed/closed; chmod 0 layer/upper/closed/closed layer/upper/closed; rm config.json",
+        "mkdir ../.$ID; touch ../.$ID/half; rm config.json",
+        "chmod 0 .",
+        "chmod 777 .",
+        "cd ..; rm -r $ID; ln -s ../victims $ID",
+        "cd ..; rm -r $ID; mkfifo $ID",
+        "cd ..; mv $ID .$ID",
+    ];
+    fs::create_dir(state().join("victims")).unwrap();
+    let victims = ["victim", "victims/config.json"].map(|file| state().join(file));
+    for damage in damages {
+        let container = Detached::start(&["--net", "isolated", "--name", "web", "true"]);
+        container.wait_for_its_end();
+        for victim in &victims {
+            fs::write(victim, "kept").unwrap();
+        }
+        let record = container.log().with_file_name("");
+        let line = format!("ID={} && cd {} && {damage}", container.id, record.display());
+        assert_eq!(shell(&line).code, Some(0), "{damage}");
+        let seen = see(&["rm", "-f", &container.id]);
+        assert_eq!(seen.code, Some(0), "{damage}: {}", seen.stderr);
+        assert_nothing_is_kept();
+        for victim in &victims {
+            assert_eq!(fs::read_to_string(victim).unwrap(), "kept", "{damage}");
+        }
+    }
+}
+
+#[test]
+fn a_damaged_record_comes_with_the_command_that_removes_it() {
+    need_namespaces!();
+    let container = Detached::start(&["--net", "isolated", "true"]);
+    container.wait_for_its_end();
+    fs::write(container.log().with_file_name("config.json"), "{").unwrap();
+    let seen = see(&["rm", &container.id]);
+    assert_eq!(seen.code, Some(1));
+    let said = seen
+        .stderr
+        .replace(&container.id, "ID")
+        .replace(state().to_str().unwrap(), "STATE");
+    assert_snapshot!(said, @"
+    tiny-docker: cannot remove ID: cannot read STATE/containers/ID/config.json: EOF while parsing an object at line 1 column 1
+    hint: tiny-docker rm -f ID
+    ");
 }

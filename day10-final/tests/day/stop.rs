@@ -11,7 +11,8 @@ use nix::unistd::{Pid, geteuid};
 
 use crate::need_namespaces;
 use crate::support::{
-    Detached, Running, Seen, only_record, processes_with, see, shell, tiny_docker, wait_until,
+    Detached, Running, Seen, leave_to, only_record, processes_with, see, shell, state, tiny_docker,
+    wait_until,
 };
 
 /// Ends of SIGTERM with exit code 5, once it has said "ready".
@@ -252,44 +253,129 @@ fn without_its_supervisor_a_container_can_be_stopped() {
     );
 }
 
+/// Has the record of `container`, which has ended, say that it is `process` and runs.
+fn mistake_for(container: &Detached, process: &serde_json::Value) {
+    let mut record = container.record();
+    record["status"] = "running".into();
+    for field in ["pid", "start_time", "boot_id"] {
+        record[field] = process[field].clone();
+    }
+    let config = container.log().with_file_name("config.json");
+    fs::write(config, record.to_string()).unwrap();
+}
+
 #[test]
 fn another_process_with_the_same_pid_is_never_signalled() {
     need_namespaces!();
     let container = Detached::start(&["true"]);
     container.wait_for_its_end();
-    // The kernel counts in hundredths of a second.
-    std::thread::sleep(Duration::from_millis(50));
-    let mut other = Running(Command::new("sleep").arg("1000").spawn().unwrap());
-    let config = container.log().with_file_name("config.json");
-    let mut record = container.record();
-    record["status"] = "running".into();
-    record["pid"] = other.pid().into();
-    fs::write(&config, record.to_string()).unwrap();
+    let other = Detached::start(&["sleep", "1000"]);
+    let right = other.record();
+    // One that has started at another time, and one from before a reboot.
+    for (field, wrong) in [
+        ("start_time", 1.into()),
+        ("boot_id", "00000000-0000-4000-8000-000000000000".into()),
+    ] {
+        let mut process = right.clone();
+        process[field] = wrong;
+        mistake_for(&container, &process);
+        assert_eq!(see(&["stop", "-t", "0", &container.id]).code, Some(0));
+        assert!(other.is_running(), "{field}");
+    }
+    // With all three right it is: the two refusals above were no accident.
+    mistake_for(&container, &right);
     assert_eq!(see(&["stop", "-t", "0", &container.id]).code, Some(0));
-    assert!(other.0.try_wait().unwrap().is_none());
-    // Nor one from before a reboot.
-    let stat = fs::read_to_string(format!("/proc/{}/stat", other.pid())).unwrap();
-    let start: u64 = stat
-        .rsplit_once(')')
-        .unwrap()
-        .1
+    assert!(!other.is_running());
+}
+
+#[test]
+fn a_record_cannot_have_a_process_of_the_host_killed() {
+    need_namespaces!();
+    let container = Detached::start(&["true"]);
+    container.wait_for_its_end();
+    let mut victim = Running(Command::new("sleep").arg("1000").spawn().unwrap());
+    let stat = fs::read_to_string(format!("/proc/{}/stat", victim.pid())).unwrap();
+    let (_, after_name) = stat.rsplit_once(')').unwrap();
+    let start_time: u64 = after_name
         .split_whitespace()
         .nth(19)
         .unwrap()
         .parse()
         .unwrap();
-    record["start_time"] = start.into();
-    let boot_id = record["boot_id"].take();
-    record["boot_id"] = "00000000-0000-4000-8000-000000000000".into();
-    fs::write(&config, record.to_string()).unwrap();
-    assert_eq!(see(&["stop", "-t", "0", &container.id]).code, Some(0));
-    assert!(other.0.try_wait().unwrap().is_none());
-    // With all three right it is: the two refusals above were no accident.
-    record["boot_id"] = boot_id;
-    fs::write(&config, record.to_string()).unwrap();
-    let seen = Running::start(&mut tiny_docker(&["stop", "-t", "0", &container.id]));
-    wait_until("it ended", || other.0.try_wait().unwrap().is_some());
-    drop(seen);
+    let boot_id = container.record()["boot_id"].clone();
+    mistake_for(
+        &container,
+        &serde_json::json!({"pid": victim.pid(), "start_time": start_time, "boot_id": boot_id}),
+    );
+    let seen = shell(&format!("timeout 30 $TD stop -t 0 {}", container.id));
+    assert_eq!(seen.code, Some(0), "{}", seen.stderr);
+    assert!(victim.0.try_wait().unwrap().is_none());
+}
+
+#[test]
+fn stop_writes_to_no_file_that_a_link_leads_to() {
+    need_namespaces!();
+    // The shell becomes the program, so that has the shell's pid.
+    for link in ["lock", "config.json.$$"] {
+        let container = Detached::start(&["sleep", "1000"]);
+        let record = container.log().with_file_name("");
+        shell(&format!(
+            "cd {} && echo kept >victim && ln -sf victim {link} && exec $TD stop -t 0 {}",
+            record.display(),
+            container.id
+        ));
+        assert!(!container.is_running());
+        let victim = fs::read_to_string(record.join("victim")).unwrap();
+        assert_eq!(victim, "kept\n", "{link}");
+    }
+}
+
+#[test]
+fn a_full_disk_does_not_keep_it_from_stopping() {
+    need_namespaces!();
+    if !geteuid().is_root() {
+        return leave_to("root, to mount a small file system");
+    }
+    let script = r"mkdir $ROOT/small; mount -t tmpfs -o size=256k,mode=700 tmpfs $ROOT/small; export TINY_DOCKER_ROOT=$ROOT/small
+        id=$($TD run -d --rootfs $ROOT/rootfs/default sleep 1000)
+        cat /dev/zero >$ROOT/small/fill 2>/dev/null
+        $TD stop -t 0 $id >stopped; echo $?; $TD ps | wc -l";
+    fs::write(state().join("script"), script).unwrap();
+    let seen = shell(&format!(
+        "cd {0}; ROOT={0} unshare --mount --propagation private sh {0}/script",
+        state().display()
+    ));
+    assert_eq!(seen.stdout, "0\n1\n", "{}", seen.stderr);
+    assert!(
+        seen.stderr.contains("No space left on device"),
+        "{}",
+        seen.stderr
+    );
+}
+
+#[test]
+fn a_run_that_has_been_suspended_is_named_and_not_waited_for() {
+    need_namespaces!();
+    let mut run = Running::start(&mut tiny_docker(&["run", "sleep", "1000"]));
+    wait_until("it running", || see(&["ps"]).stdout.lines().count() == 2);
+    let record = only_record();
+    let id = record.file_name().unwrap().to_str().unwrap();
+    // Ctrl-Z does this.
+    kill(Pid::from_raw(run.pid()), Signal::SIGSTOP).unwrap();
+    let stopped = tiny_docker(&["stop", "-t", "0", id]).output().unwrap();
+    let said = String::from_utf8(stopped.stderr.clone()).unwrap();
+    let seen = Seen::from(stopped);
+    assert_eq!((seen.code, seen.stdout), (Some(0), format!("{id}\n")));
+    let lock = record.join("lock");
+    let (lock, pid) = (lock.display(), run.pid());
+    assert_eq!(
+        said,
+        format!(
+            "tiny-docker: waiting for {lock}: process {pid} has locked it\ntiny-docker: cannot lock {lock}: process {pid} holds it\n"
+        )
+    );
+    kill(Pid::from_raw(run.pid()), Signal::SIGCONT).unwrap();
+    assert_eq!(run.0.wait().unwrap().code(), Some(137));
 }
 
 #[test]

@@ -1,15 +1,16 @@
 //! `wait`: for the end of containers.
 
+use std::fs;
 use std::io::Read;
 use std::time::Duration;
 
 use insta::assert_snapshot;
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, geteuid};
 
 use crate::need_namespaces;
 use crate::support::{
-    Detached, Running, assert_nothing_is_kept, see, shell, tiny_docker, wait_until,
+    Detached, Running, assert_nothing_is_kept, leave_to, see, shell, state, tiny_docker, wait_until,
 };
 
 /// In the background, until a file appears where `sh` can see it: then it ends with `code`.
@@ -137,7 +138,7 @@ fn where_nobody_has_seen_the_end_there_is_no_code() {
     let seen = see(&["wait", &orphan.id, "nope", &other.id]);
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(1), "4\n"));
     assert_snapshot!(seen.stderr.replace(&orphan.id, "ID"), @"
-    tiny-docker: cannot wait for ID: nobody has seen it end: its run was killed
+    tiny-docker: cannot wait for ID: its exit code is not known: its run was killed, or could not write it down
     tiny-docker: cannot wait for nope: no such container
     hint: tiny-docker ps -a
     ");
@@ -155,4 +156,28 @@ fn a_run_that_has_been_stopped_is_not_waited_for_for_ever() {
     assert!(!seen.stdout.contains("code 137"), "{}", seen.stdout);
     kill(supervisor, Signal::SIGCONT).unwrap();
     container.wait_for_its_end();
+}
+
+#[test]
+fn a_full_disk_takes_no_exit_code_away() {
+    need_namespaces!();
+    if !geteuid().is_root() {
+        return leave_to("root, to mount a small file system");
+    }
+    let script = "mkdir $ROOT/small; mount -t tmpfs -o size=512k,mode=700 tmpfs $ROOT/small; export TINY_DOCKER_ROOT=$ROOT/small
+        run=\"run -d --net isolated --rootfs $ROOT/rootfs/default -v $ROOT:/w\"
+        wait='while ! test -e /w/end; do sleep 0.05; done'
+        id=$($TD $run sh -c \"$wait; exit 7\")
+        removed=$($TD $run --rm sh -c \"$wait; exit 8\")
+        stopped=$($TD $run sleep 1000)
+        cat /dev/zero >$ROOT/small/fill 2>/dev/null
+        $TD stop -t 0 $stopped >/dev/null; echo $?
+        $TD wait $removed & until ls -l /proc/$!/fd | grep -q $removed; do :; done
+        touch $ROOT/end; wait; $TD wait $id $stopped";
+    fs::write(state().join("script"), script).unwrap();
+    let seen = shell(&format!(
+        "ROOT={0} unshare --mount --propagation private sh {0}/script",
+        state().display()
+    ));
+    assert_eq!(seen.stdout, "0\n8\n7\n137\n", "{}", seen.stderr);
 }
