@@ -194,6 +194,11 @@ impl Container {
             _ => Ok(None),
         }
     }
+
+    /// Whether its stdin, stdout and stderr have nothing to do with the caller's: a terminal of its own, or the log.
+    pub fn has_own_stdio(&self) -> bool {
+        self.tty || self.log.is_some()
+    }
 }
 
 /// To the second, as records have it.

@@ -84,7 +84,7 @@ pub fn run(options: Options, state: &Path, caller: Option<Caller>) -> Result<u8,
         Some(end) => {
             Relay::new(end, guest.log.as_deref(), guest.interactive)?.run(waiter, &signals)
         }
-        None => pipes.run(waiter, &signals),
+        None => pipes.run(waiter, &signals, waiter),
     }
     .map_err(Failure::from)
 }

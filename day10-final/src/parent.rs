@@ -24,6 +24,7 @@ use crate::process::Process;
 use crate::proxy::Proxy;
 use crate::record::Record;
 use crate::relay::Relay;
+use crate::stdio::{self, Pipes};
 use crate::subnet::Subnet;
 use crate::terminal::Terminal;
 use crate::{cgroup, etc, idmap, layer, namespaces, pty, signals, store};
@@ -45,12 +46,12 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let mut container = Container::new(options, state)?;
     let reserved = container.ports.reserve(container.net)?;
     let signals = signals::hold()?;
-    let mut terminal = match container.tty {
+    let mut terminal = match container.has_own_stdio() {
         true => None,
-        false => Terminal::ours()?,
+        false => Terminal::ours(container.interactive)?,
     };
     let (mut socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;
-    let child = namespaces::spawn_child(childs_end, terminal.is_some(), container.net)?;
+    let (child, pipes) = spawn(&container, childs_end, terminal.is_some())?;
 
     // The child has only begun to start again. What follows takes no time beside that.
     let mut record = Record::create(state, &mut container)?;
@@ -89,6 +90,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let at_keyboard = Pid::from_raw(if container.init { 1 } else { -1 } * child.as_raw());
     let code = match relay.filter(|_| failure.is_empty()) {
         Some(relay) => relay.run(child, &signals)?,
+        None if terminal.is_none() => pipes.run(child, &signals, at_keyboard)?,
         None => wait(child, &signals, Some(at_keyboard), terminal.as_mut())?,
     };
     container.out_of_memory = code == KILLED && cgroup.ran_out_of_memory();
@@ -103,6 +105,16 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let said = String::from_utf8_lossy(&failure);
     let reason = anyhow!("{said}{}", hint.unwrap_or_default());
     Err(Failure { code, reason })
+}
+
+/// The container's first process, and our side of what goes through its stdin, stdout and stderr.
+fn spawn(container: &Container, socket: UnixStream, lend_terminal: bool) -> Result<(Pid, Pipes)> {
+    let spawn = || namespaces::spawn_child(socket, lend_terminal, container.net);
+    if lend_terminal || container.has_own_stdio() {
+        return Ok((spawn()?, Pipes::default()));
+    }
+    let (stdio, pipes) = stdio::divide_for_run()?;
+    Ok((stdio::with(stdio, spawn)?, pipes))
 }
 
 /// The command has done its work, and its exit code is worth more than an error here.

@@ -88,7 +88,7 @@ pub fn heed(signal: i32, from_kernel: bool, child: Pid, at_keyboard: Option<Pid>
         libc::SIGCHLD => Ok(()),
         // There is no other way to ask whether a terminal has been closed.
         libc::SIGHUP if from_kernel || tcgetattr(io::stdin()) == Err(Errno::EIO) => hang_up(child),
-        libc::SIGTSTP if from_kernel && at_keyboard.is_some() => {
+        libc::SIGTSTP if at_keyboard.is_some() => {
             let group = Pid::from_raw(-child.as_raw());
             // Not the process that waits for the command of an `exec`, which is told all that a keyboard says.
             if at_keyboard != Some(child) {

@@ -1,4 +1,4 @@
-//! `exec` without -t: a terminal of the caller's stays outside of the container. pipe(7), poll(2).
+//! Without -t, a terminal of the caller's stays outside of the container, unless `run` lends it. pipe(7), poll(2).
 //!
 //! Whoever has a terminal open can read it, even as stderr, and for as long as they live: what the caller types at their
 //! shell later, too. So the command has a pipe in its place, and we carry what goes through that.
@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signalfd::SignalFd;
-use nix::unistd::Pid;
+use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, getpgrp, tcgetpgrp};
 
 use crate::container::Container;
 use crate::lane::{BUFFER, Lane};
@@ -33,7 +33,7 @@ pub struct Pipes {
 pub fn divide(guest: &Container) -> Result<([OwnedFd; 3], Pipes)> {
     let null = || detach::null().map(OwnedFd::from);
     let mut pipes = Pipes::default();
-    if guest.tty || guest.log.is_some() {
+    if guest.has_own_stdio() {
         return Ok(([null()?, null()?, null()?], pipes));
     }
     let stdin = match guest.interactive {
@@ -41,15 +41,44 @@ pub fn divide(guest: &Container) -> Result<([OwnedFd; 3], Pipes)> {
         true => copy(io::stdin())?.into(),
         false => null()?,
     };
-    let stdout = pipes.printed(io::stdout())?;
-    // Two pipes would lose the order of what comes through them.
-    let stderr = match same_terminal(io::stdout(), io::stderr())? {
-        true => stdout.try_clone().context("cannot copy a pipe")?,
-        false => pipes.printed(io::stderr())?,
-    };
+    let [stdout, stderr] = pipes.outputs()?;
     Ok(([stdin, stdout, stderr], pipes))
 }
 // ANCHOR_END: divide
+
+// ANCHOR: divide_for_run
+/// The same for a `run` that lends no terminal. A command in the background is not to read what its caller types meanwhile.
+pub fn divide_for_run() -> Result<([OwnedFd; 3], Pipes)> {
+    let mut pipes = Pipes::default();
+    let in_background = tcgetpgrp(io::stdin()).is_ok_and(|group| group != getpgrp());
+    let stdin = match in_background {
+        true => detach::null()?,
+        false => copy(io::stdin())?,
+    };
+    let [stdout, stderr] = pipes.outputs()?;
+    Ok(([stdin.into(), stdout, stderr], pipes))
+}
+
+/// Does `work`, which starts a process, while these three are this process's stdin, stdout and stderr.
+pub fn with<T>(stdio: [OwnedFd; 3], work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let ours = [
+        copy(io::stdin())?.into(),
+        copy(io::stdout())?.into(),
+        copy(io::stderr())?.into(),
+    ];
+    be(stdio)?;
+    let done = work();
+    be(ours)?;
+    done
+}
+// ANCHOR_END: divide_for_run
+
+/// Makes these three this process's stdin, stdout and stderr.
+pub fn be([stdin, stdout, stderr]: [OwnedFd; 3]) -> Result<()> {
+    dup2_stdin(stdin).context("cannot pass stdin on")?;
+    dup2_stdout(stdout).context("cannot pass stdout on")?;
+    dup2_stderr(stderr).context("cannot pass stderr on")
+}
 
 fn same_terminal(one: impl AsFd + IsTerminal, other: impl AsFd + IsTerminal) -> Result<bool> {
     let terminals = one.is_terminal() && other.is_terminal();
@@ -63,6 +92,16 @@ impl Pipes {
         self.typed
             .push(Lane::new(copy(io::stdin())?, copy(writer)?));
         Ok(reader.into())
+    }
+
+    fn outputs(&mut self) -> Result<[OwnedFd; 2]> {
+        let stdout = self.printed(io::stdout())?;
+        // Two pipes would lose the order of what comes through them.
+        let stderr = match same_terminal(io::stdout(), io::stderr())? {
+            true => stdout.try_clone().context("cannot copy a pipe")?,
+            false => self.printed(io::stderr())?,
+        };
+        Ok([stdout, stderr])
     }
 
     /// What the command gets in place of `to`: the same, if that is no terminal.
@@ -79,7 +118,7 @@ impl Pipes {
 
     // ANCHOR: run
     /// Carries what goes through them until `child` has ended, and returns the exit code to pass on.
-    pub fn run(mut self, child: Pid, signals: &SignalFd) -> Result<u8> {
+    pub fn run(mut self, child: Pid, signals: &SignalFd, at_keyboard: Pid) -> Result<u8> {
         loop {
             if !self.carry(signals)? {
                 continue;
@@ -88,7 +127,7 @@ impl Pipes {
                 self.finish();
                 return Ok(exit_code(status));
             }
-            signals::pass_on(signals, child, Some(child))?;
+            signals::pass_on(signals, child, Some(at_keyboard))?;
         }
     }
 

@@ -20,9 +20,10 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// The terminal that the user types at, or None: in a pipe, without a terminal.
-    pub fn ours() -> Result<Option<Self>> {
-        if tcgetpgrp(io::stdin()).is_err() || !io::stdout().is_terminal() {
+    /// The terminal that the user types at, or None: in a pipe, without a terminal, and in the background without -i.
+    pub fn ours(interactive: bool) -> Result<Option<Self>> {
+        let background = tcgetpgrp(io::stdin()).is_ok() && interactive;
+        if !is_ours() && !background || !io::stdout().is_terminal() {
             return Ok(None);
         }
         let (lookout, _ends_the_lookout) = start_lookout()?;

@@ -12,11 +12,12 @@ use anyhow::{Context, Result, anyhow};
 use nix::errno::Errno;
 use nix::sys::signalfd::SignalFd;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
-use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
+use nix::unistd::{Pid, setsid};
 
 use crate::container::Container;
 use crate::failure::{Failure, RUNTIME_FAILED};
 use crate::parent::{ended, exit_code};
+use crate::stdio::be;
 use crate::{detach, guest, namespaces, pty, signals};
 
 // ANCHOR: main
@@ -107,13 +108,6 @@ fn start(guest: &Container, stdio: [OwnedFd; 3]) -> Result<Started, Failure> {
         // By the kernel, where the container's memory is used up.
         _ => Err(anyhow!("the process that joins it was killed").into()),
     }
-}
-
-/// Makes these three this process's stdin, stdout and stderr.
-fn be([stdin, stdout, stderr]: [OwnedFd; 3]) -> Result<()> {
-    dup2_stdin(stdin).context("cannot pass stdin on")?;
-    dup2_stdout(stdout).context("cannot pass stdout on")?;
-    dup2_stderr(stderr).context("cannot pass stderr on")
 }
 
 /// Whether this process has such a child, dead or alive.

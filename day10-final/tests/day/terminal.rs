@@ -183,12 +183,12 @@ fn ctrl_z_at_the_prompt_of_a_shell_in_it_stops_nothing() {
 }
 
 #[test]
-fn in_the_background_it_stops_when_it_reads() {
+fn with_i_it_stops_in_the_background_when_it_reads() {
     need_namespaces!();
     let mut user = bash();
     let name = format!("reader-{}", std::process::id());
     user.send_line(&format!(
-        "$TD run sh -c 'read word; echo got $word' {name} &"
+        "$TD run -i sh -c 'read word; echo got $word' {name} &"
     ))
     .unwrap();
     // The container, too: PID 1 would read again and again, since SIGTTIN does not stop it.

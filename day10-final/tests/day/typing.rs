@@ -7,7 +7,7 @@ use rexpect::session::{PtySession, spawn_command};
 
 use crate::need_namespaces;
 use crate::pair::earlier;
-use crate::support::{TINY_DOCKER, leave_to, state};
+use crate::support::{TINY_DOCKER, leave_to, state, wait_until};
 
 /// A terminal in which `script` runs: shell, with `$RUN` for `run` of this program, and `$ATTACK` for that.
 fn terminal(program: &str, script: &str, attack: &str) -> PtySession {
@@ -84,6 +84,40 @@ fn what_was_given_no_terminal_finds_none() {
     };
     assert_eq!(before, "found a terminal");
     assert!(now.contains("/dev/tty: No such device or address"), "{now}");
+}
+
+#[test]
+fn in_the_background_it_reads_nothing_that_its_caller_types() {
+    need_namespaces!();
+    // Any of the three will do. It has left the caller's session, and so reading a terminal does not stop it.
+    let attack = "for fd in 0 1 2; do cat <&$fd >>/tmp/typed 2>>/tmp/error & done";
+    for stdio in ["", "</dev/null", "2>/dev/null </dev/null", ">/dev/null"] {
+        let mut bash = Command::new("bash");
+        bash.args(["--norc", "--noprofile", "--noediting", "-i"]);
+        bash.env("TD", TINY_DOCKER).env("PS1", "# ");
+        bash.env("TINY_DOCKER_ROOT", state()).env("ATTACK", attack);
+        let mut user = spawn_command(bash, Some(60_000)).unwrap();
+        user.exp_string("# ").unwrap();
+        let volume = tempfile::tempdir().unwrap();
+        let path = volume.path().display();
+        let run = "$TD run --net isolated";
+        user.send_line(&format!(
+            "{run} -v {path}:/tmp sh -c \"$ATTACK; echo >/tmp/over; sleep 1000\" {stdio} &"
+        ))
+        .unwrap();
+        wait_until("it at work", || {
+            volume.path().join("over").exists()
+        });
+        for number in 0..10 {
+            user.send_line(&format!("echo $((1000 + {number}))"))
+                .unwrap();
+            user.exp_string(&format!("{}\r\n", 1000 + number)).unwrap();
+        }
+        let typed = std::fs::read_to_string(volume.path().join("typed")).unwrap();
+        assert_eq!(typed, "", "{stdio}");
+        user.send_line("kill -KILL %1; wait; exit").unwrap();
+        user.exp_eof().unwrap();
+    }
 }
 
 #[test]
