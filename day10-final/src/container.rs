@@ -86,7 +86,7 @@ pub struct Container {
     /// Of the host's, those that lead to it.
     #[serde(default)]
     pub ports: Ports,
-    /// Where its hosts, hostname and resolv.conf are, which depend on the network.
+    /// Where its hosts, hostname and resolv.conf are, if the host has anything to tell in them: see [`crate::etc`].
     #[serde(default)]
     pub etc: Option<PathBuf>,
     /// What is in two of these beside what the host knows.
@@ -139,7 +139,8 @@ impl Container {
         };
         let id = Id::new()?;
         let net = Net::choose(options.net)?;
-        let etc = Some(store::etc(state, &id));
+        let has_etc = net != Net::Isolated || options.lookup.is_asked_for();
+        let etc = has_etc.then(|| store::etc(state, &id));
         let layer = store::layer(state, &id);
         options.volumes.prepare()?;
         let log = options.detach.then(|| store::log(state, &id));

@@ -1,12 +1,14 @@
 //! The three files in /etc that are about the network: hosts(5), hostname(5), resolv.conf(5).
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open as open_path};
+use nix::fcntl::{OFlag, open as open_path, openat};
 use nix::mount::MsFlags;
 use nix::sys::stat::Mode;
 
@@ -19,6 +21,8 @@ use crate::place::{self, Missing};
 
 const FILES: [&str; 3] = ["hosts", "hostname", "resolv.conf"];
 
+const LOCALHOST: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost\n";
+
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 /// Where systemd-resolved writes what it asks itself. The /etc/resolv.conf of such a host leads to it alone.
@@ -28,11 +32,10 @@ const BEHIND_RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
 /// Writes the files of `container` into `directory`. The host is its `gateway`, if it has one.
 pub fn write(directory: &Path, container: &Container, gateway: Ipv4Addr) -> Result<()> {
     let (hostname, lookup) = (&container.hostname, &container.lookup);
-    let own = "127.0.0.1\tlocalhost\n::1\tlocalhost\n";
     let mut hosts = match (container.net, container.address) {
         (Net::Host, _) => of_the_host("/etc/hosts"),
-        (_, Some(address)) => format!("{own}{address}\t{hostname}\n"),
-        (_, None) => own.to_owned(),
+        (_, Some(address)) => format!("{LOCALHOST}{address}\t{hostname}\n"),
+        (_, None) => LOCALHOST.to_owned(),
     };
     if !hosts.ends_with('\n') {
         hosts += "\n";
@@ -110,24 +113,42 @@ fn is_reachable(server: &str) -> bool {
 // ANCHOR_END: write
 
 // ANCHOR: mount
-/// Opens the files of `container`, on the host.
+/// Opens the files of `container`, while its root is the host's.
 pub fn open(container: &Container) -> Result<Vec<Tree>> {
-    let Some(directory) = &container.etc else {
-        return Ok(Vec::new());
+    let cannot = "cannot find the files for /etc";
+    let directory = match &container.etc {
+        Some(directory) => {
+            open_path(directory, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).context(cannot)?
+        }
+        None => in_memory(&container.hostname).context("cannot write the files for /etc")?,
     };
     let flags = match container.volumes.read_only {
         true => DATA | MsFlags::MS_RDONLY,
         false => DATA,
     };
-    let open_one = |name| {
-        let file = directory.join(name);
-        let opened = open_path(&file, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty());
-        let tree = opened
-            .and_then(Tree::of)
-            .and_then(|tree| tree.restrict(flags));
-        tree.with_context(|| format!("cannot open {}", file.display()))
+    let open_one = |name: &str| {
+        let file = place::step(directory.as_fd(), name.as_ref(), Missing::Fail)?;
+        Tree::of(file)?.restrict(flags)
     };
-    FILES.into_iter().map(open_one).collect()
+    let opened = FILES.into_iter().map(open_one).collect::<nix::Result<_>>();
+    opened.context(cannot)
+}
+
+/// Where the host has nothing to tell, the files are made here: the disk would take ten times as long.
+fn in_memory(hostname: &str) -> Result<OwnedFd> {
+    let memory = Tree::new("tmpfs", DATA, "mode=755,size=1m")?;
+    // Only what is mounted can be mounted again. The host's /dev has been opened, and goes with all that is the host's.
+    memory.attach(open_path(
+        "/dev",
+        OFlag::O_PATH | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )?)?;
+    for (name, text) in FILES.iter().zip([LOCALHOST, &format!("{hostname}\n"), ""]) {
+        let flags = OFlag::O_CREAT | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+        let file = openat(&memory, *name, flags, Mode::from_bits_truncate(0o644))?;
+        File::from(file).write_all(text.as_bytes())?;
+    }
+    Ok(memory.into())
 }
 
 /// Lets the `files` be seen in /etc, or where its links lead, unless there is a volume in one of these `places`.

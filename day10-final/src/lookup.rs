@@ -29,6 +29,13 @@ pub struct Host {
 }
 // ANCHOR_END: lookup
 
+impl Lookup {
+    /// Whether the user has asked for something.
+    pub fn is_asked_for(&self) -> bool {
+        !self.add_host.is_empty() || !self.dns.is_empty()
+    }
+}
+
 impl Display for Host {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         match self.address {
