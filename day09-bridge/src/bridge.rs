@@ -10,15 +10,18 @@ use nix::unistd::Pid;
 
 use crate::addresses::{LAST_GIVEN, VENDOR, cables, mac, name, next_number, soon};
 use crate::failure::warn;
-use crate::firewall;
 use crate::host::{has, type_into};
 use crate::network::{NO_NET_ADMIN, set_flags, without_ipv6};
 use crate::subnet::Subnet;
+use crate::{firewall, lock};
 
 pub const BRIDGE: &str = "td0";
 
 /// Whoever changes the host's network has it locked.
 const LOCK: &str = "/run/tiny-docker.lock";
+
+/// How long we wait for others. Each holds it for some hundredths of a second, and there may be many.
+const SECONDS: u64 = 300;
 
 const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 
@@ -185,6 +188,6 @@ fn lock() -> Result<File> {
     let mut options = OpenOptions::new();
     let lock = options.create(true).append(true).mode(0o600).open(LOCK);
     let lock = lock.with_context(cannot)?;
-    lock.lock().with_context(cannot)?;
+    lock::wait(&lock, LOCK.as_ref(), File::try_lock, SECONDS)?;
     Ok(lock)
 }

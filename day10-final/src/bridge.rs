@@ -15,12 +15,15 @@ use crate::host::{has, type_into};
 use crate::network::{NO_NET_ADMIN, set_flags, without_ipv6};
 use crate::ports::Ports;
 use crate::subnet::Subnet;
-use crate::{firewall, publish, spoofing};
+use crate::{firewall, lock, publish, spoofing};
 
 pub const BRIDGE: &str = "td0";
 
 /// Whoever changes the host's network has it locked.
 const LOCK: &str = "/run/tiny-docker.lock";
+
+/// How long we wait for others. Each holds it for some hundredths of a second, and there may be many.
+const SECONDS: u64 = 300;
 
 const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 
@@ -240,6 +243,6 @@ fn lock() -> Result<File> {
     // An earlier day's program may have made it, for all to open.
     let private = Permissions::from_mode(0o600);
     lock.set_permissions(private).with_context(cannot)?;
-    lock.lock().with_context(cannot)?;
+    lock::wait(&lock, LOCK.as_ref(), File::try_lock, SECONDS)?;
     Ok(lock)
 }

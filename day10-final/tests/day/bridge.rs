@@ -1,7 +1,7 @@
 //! `--net bridge`.
 
 use std::fs::{self, File, Permissions};
-use std::io::{ErrorKind, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -14,7 +14,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use crate::etc::rootfs;
 use crate::internet;
@@ -122,6 +122,9 @@ fn server_with(path: &Path) -> Detached {
     });
     server
 }
+
+/// Whoever changes the host's network has it locked.
+const LOCK: &str = "/run/tiny-docker.lock";
 
 /// What there has to be where there is no nft.
 pub const IPTABLES: [&str; 4] = ["ip", "nsenter", "iptables", "iptables-restore"];
@@ -371,10 +374,31 @@ fn inspect_shows_the_address_while_it_is_the_containers() {
     assert_snapshot!(network(), @r#"{"Gateway":"","IPAddress":"","MacAddress":"","Ports":{}}"#);
 }
 
+/// What this test locks, others do not wait for. The file has to outlive it.
+pub fn own_lock() -> NamedTempFile {
+    let own = NamedTempFile::new().unwrap();
+    let nothing = None::<&str>;
+    unshare(CloneFlags::CLONE_NEWNS).unwrap();
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(nothing, "/", nothing, private, nothing).unwrap();
+    File::options()
+        .create(true)
+        .append(true)
+        .open(LOCK)
+        .unwrap();
+    mount(Some(own.path()), LOCK, nothing, MsFlags::MS_BIND, nothing).unwrap();
+    own
+}
+
 #[test]
 fn two_hundred_and_fifty_three_have_different_addresses() {
     need_bridge!();
-    let start = |_| Running::start(&mut tiny_docker(&["run", "-d", "sleep", "1000"]));
+    let _lock = own_lock();
+    let start = |_| {
+        let mut run = tiny_docker(&["run", "-d", "sleep", "1000"]);
+        // They tell whom they wait for.
+        Running::start(run.stderr(Stdio::null()))
+    };
     let starting: Vec<_> = (0..253).map(start).collect();
     let mut containers = Vec::new();
     for caller in starting {
@@ -404,6 +428,25 @@ fn two_hundred_and_fifty_three_have_different_addresses() {
         Some(0)
     );
     wait_until_none_is_connected();
+}
+
+#[test]
+fn a_run_says_whom_it_waits_for_when_the_network_is_locked() {
+    need_bridge!();
+    let own = own_lock();
+    own.as_file().lock().unwrap();
+    let mut run = tiny_docker(&["run", "true"]);
+    let mut run = Running::start(run.stderr(Stdio::piped()));
+    let mut stderr = BufReader::new(run.0.stderr.take().unwrap());
+    let mut line = String::new();
+    stderr.read_line(&mut line).unwrap();
+    let this = std::process::id();
+    assert_eq!(
+        line,
+        format!("tiny-docker: waiting for {LOCK}: process {this} has locked it\n")
+    );
+    own.as_file().unlock().unwrap();
+    assert_eq!(run.0.wait().unwrap().code(), Some(0));
 }
 
 #[test]

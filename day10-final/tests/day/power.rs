@@ -6,13 +6,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
-use tempfile::{NamedTempFile, TempDir};
+use tempfile::TempDir;
 
-use crate::bridge::{start_over, wait_until_none_is_connected};
+use crate::bridge::{own_lock, start_over, wait_until_none_is_connected};
 use crate::need_namespaces;
 use crate::support::{
     Detached, Running, TINY_DOCKER, can_have_cgroups, groups, host, leave_to, names, records, see,
@@ -169,19 +167,6 @@ fn removing() -> (Running, TempDir) {
 fn id_of(name: &str) -> String {
     let id = fs::read_link(state().join("names").join(name)).unwrap();
     id.to_str().unwrap().to_owned()
-}
-
-/// What one of them has locked while it hangs is not what other tests wait for. The file has to outlive this test.
-fn own_lock() -> NamedTempFile {
-    const LOCK: &str = "/run/tiny-docker.lock";
-    let own = NamedTempFile::new().unwrap();
-    let nothing = None::<&str>;
-    unshare(CloneFlags::CLONE_NEWNS).unwrap();
-    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-    mount(nothing, "/", nothing, private, nothing).unwrap();
-    fs::File::create(LOCK).unwrap();
-    mount(Some(own.path()), LOCK, nothing, MsFlags::MS_BIND, nothing).unwrap();
-    own
 }
 
 #[test]

@@ -105,9 +105,7 @@ fn in_the_background_it_reads_nothing_that_its_caller_types() {
             "{run} -v {path}:/tmp sh -c \"$ATTACK; echo >/tmp/over; sleep 1000\" {stdio} &"
         ))
         .unwrap();
-        wait_until("it at work", || {
-            volume.path().join("over").exists()
-        });
+        wait_until("it at work", || volume.path().join("over").exists());
         for number in 0..10 {
             user.send_line(&format!("echo $((1000 + {number}))"))
                 .unwrap();
