@@ -16,7 +16,7 @@ use nix::unistd::symlinkat;
 use crate::mounts::{DATA, Tree};
 use crate::place::{self, Missing};
 
-/// The devices of the host's that it gets, with their numbers: null(4), full(4), random(4), tty(4).
+/// The host's devices that a container gets, with their numbers: null(4), full(4), random(4), tty(4).
 const DEVICES: [(&str, (u64, u64)); 6] = [
     ("null", NULL),
     ("zero", (1, 5)),
@@ -44,7 +44,7 @@ pub struct Dev {
     nodes: Vec<Tree>,
 }
 
-/// Opens the nodes. Nobody inside has a name for them that could be given to another file: CVE-2025-31133.
+/// Opens the nodes. A container can give the name /dev/null to another file, but not exchange these: CVE-2025-31133.
 pub fn open_hosts() -> Result<Dev> {
     let open_one = |(name, numbers)| {
         let path = Path::new("/dev").join(name);

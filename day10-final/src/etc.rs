@@ -89,7 +89,7 @@ fn reachable_servers() -> String {
     String::new()
 }
 
-/// These in place of the host's. Its domains and options stay, as in Docker.
+/// The host's resolv.conf with these servers in place of its own, as in Docker.
 fn with_servers(servers: &[IpAddr]) -> String {
     let hosts = of_the_host(RESOLV_CONF);
     let others = hosts.lines().filter(|line| server(line).is_none());
@@ -134,7 +134,7 @@ pub fn open(container: &Container) -> Result<Vec<Tree>> {
     opened.context(cannot)
 }
 
-/// Where the host has nothing to tell, the files are made here: the disk would take ten times as long.
+/// Where the host has nothing to add, the files are written to memory: that is much faster than a disk.
 fn in_memory(hostname: &str) -> Result<OwnedFd> {
     let memory = Tree::new("tmpfs", DATA, "mode=755,size=1m")?;
     // Only what is mounted can be mounted again. The host's /dev has been opened, and goes with all that is the host's.

@@ -37,7 +37,7 @@ const READ_ONLY: [&str; 5] = [
 ];
 
 // ANCHOR: new_sys
-/// Devices and drivers, to look at: with its own network devices, and its own cgroup as the highest, if that is all one.
+/// Devices and drivers, to look at: with its own network devices, and (cgroups v2) its own cgroup as the highest.
 pub fn new_sys() -> Result<Vec<Tree>> {
     let flags = DATA | MsFlags::MS_RDONLY;
     let sysfs = match Tree::new("sysfs", flags, "") {

@@ -29,7 +29,7 @@ const FROM_AND_TO_DESCRIPTORS: u32 = 0x04 | 0x40;
 /// link there. So the source is opened once, the place is opened once, and the flags are there before both meet.
 pub struct Tree {
     fd: OwnedFd,
-    /// Flags that the kernel sets only on what is attached: before Linux 5.12.
+    /// Flags that can only be set once it is attached: before Linux 5.12.
     pending: MsFlags,
 }
 
@@ -100,7 +100,7 @@ impl From<Tree> for OwnedFd {
     }
 }
 
-/// Adds `flags` to those of the one mount that is open as `root`, and in use.
+/// Adds `flags` to those of the mount that is open as `root`, and in use. Those below it stay as they are.
 pub fn restrict(root: impl AsFd, flags: MsFlags) -> nix::Result<()> {
     match mount_setattr(root.as_fd(), 0, flags) {
         Err(Errno::ENOSYS) => remount(root.as_fd(), flags),

@@ -13,7 +13,7 @@ use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 /// More links than any path needs, and as many as the kernel follows.
 const MOST_LINKS: usize = 40;
 
-/// Here is what makes the container one. What covers it, or / itself, would undo that.
+/// What protects the container is mounted here. A mount on top would undo that, and so would one on /.
 const TAKEN: [&str; 2] = ["/proc", "/sys"];
 
 pub const NOT_A_PLACE: &str = "in the container, it has to be an absolute path, and not /";
@@ -36,8 +36,8 @@ pub struct Place {
 
 /// Finds `path` in this process's root directory, which has to be the container's.
 ///
-/// Each name is opened by itself, and links are followed by us, as text. Those in /proc, of whatever process, have a
-/// text only for show: /proc/1/root leads to where it leads that process, out of any root directory.
+/// Each name is opened by itself, and we follow the links ourselves, as text. Those in /proc are refused: /proc/1/root,
+/// for example, leads straight to the root directory of that process, whatever its text says.
 pub fn find(path: &Path, missing: Missing) -> Result<Place> {
     let mut way = Vec::new();
     let (root, mut links) = (root()?, 0);
@@ -77,7 +77,7 @@ pub fn find(path: &Path, missing: Missing) -> Result<Place> {
     Ok(Place { fd, path })
 }
 
-/// One step: what is called `name` in the directory `here`, be it a link.
+/// Opens `name` in the directory `here`, even if it is a link.
 pub fn step(here: BorrowedFd, name: &OsStr, missing: Missing) -> nix::Result<OwnedFd> {
     let look = || {
         let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
@@ -97,7 +97,7 @@ pub fn step(here: BorrowedFd, name: &OsStr, missing: Missing) -> nix::Result<Own
 }
 // ANCHOR_END: place
 
-/// The same, for something to be mounted there.
+/// Finds `path`, to mount something there.
 pub fn to_mount(path: &Path, missing: Missing) -> Result<Place> {
     let place = find(path, missing)?;
     match taken(&place.path) {
@@ -116,7 +116,7 @@ pub fn taken(path: &Path) -> Option<String> {
 }
 
 // ANCHOR: directory
-/// The directory `name` of the container's /, for what no link of a root filesystem may lead elsewhere.
+/// The directory `name` in the container's /. A link there, by the author of the root filesystem, is refused.
 pub fn directory(name: &str, rootfs: &Path) -> Result<OwnedFd> {
     let found = step(root()?.as_fd(), name.as_ref(), Missing::MakeDirectory)
         .map_err(|errno| anyhow!("cannot create /{name}: {errno}"))?;
@@ -132,7 +132,7 @@ pub fn directory(name: &str, rootfs: &Path) -> Result<OwnedFd> {
 }
 // ANCHOR_END: directory
 
-/// Opens a file of the container's, which may be anything: no link in /proc is followed.
+/// Opens a file in the container. It may be anything, but no link in /proc is followed.
 pub fn open(path: &str, flags: OFlag) -> nix::Result<OwnedFd> {
     let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC);
     openat2(

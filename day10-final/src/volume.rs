@@ -123,7 +123,7 @@ impl Volumes {
     }
 }
 
-/// Places in the container, and what is to be mounted there.
+/// What will be mounted, and where in the container.
 pub struct Opened(Vec<(PathBuf, Tree)>);
 
 impl Opened {
@@ -145,7 +145,7 @@ impl Opened {
 
 /// A directory or file of the `host`, with everything that is mounted below it.
 fn bind(host: &Path, read_only: bool) -> Result<Tree> {
-    // What was no link when the user asked for it may be one by now.
+    // Where there was no link when the user asked for it, there may be one by now.
     let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC);
     let source = openat2(
         AT_FDCWD,
