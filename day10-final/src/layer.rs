@@ -75,12 +75,12 @@ pub fn overlay(rootfs: &Path, layer: &Path, rootless: bool) -> Result<()> {
     let volatile = options.clone() + ",volatile";
     let mounted = mount_overlay(layer, &volatile);
     // Before Linux 5.10 there is no such option.
-    mounted.or_else(|_| mount_overlay(layer, &options))?;
+    let mounted = mounted.or_else(|_| mount_overlay(layer, &options));
     // overlayfs makes directories that not even their owner may enter. Then `rm -r` could not remove them.
     for closed in ["work", "work/incompat", "work/incompat/volatile"] {
         let _ = fs::set_permissions(Path::new(&work).join(closed), Permissions::from_mode(0o700));
     }
-    Ok(())
+    Ok(mounted?)
 }
 
 /// Devices in it would be open to whoever can make them. Those that are there for all are in /dev.
