@@ -1,11 +1,11 @@
 //! `logs`: prints what a detached container has written. inotify(7), poll(2).
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, anyhow, ensure};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
@@ -30,6 +30,7 @@ pub fn print(id: &str, follow: bool, state: &Path) -> Result<u8> {
     // The path comes from the id. What a record says could be any file.
     let path = &store::log(state, &container.id);
     let mut log = open_regular(path, File::options().read(true))
+        .map_err(leased)
         .with_context(|| format!("cannot open {}", path.display()))
         .with_context(cannot)?;
     let printed = match running(&container).with_context(cannot)?.filter(|_| follow) {
@@ -40,6 +41,15 @@ pub fn print(id: &str, follow: bool, state: &Path) -> Result<u8> {
     Ok(0)
 }
 // ANCHOR_END: print
+
+/// A container may keep others from opening its log: for 45 seconds, then the kernel ends that. F_SETLEASE, fcntl(2).
+fn leased(error: Error) -> Error {
+    let kind = error.downcast_ref().map(io::Error::kind);
+    match kind == Some(ErrorKind::WouldBlock) {
+        true => anyhow!("the container has a lease on it\nhint: try again in a minute"),
+        false => error,
+    }
+}
 
 /// The container's PID 1, or None where that has ended.
 fn running(container: &Container) -> Result<Option<PidFd>> {

@@ -332,3 +332,22 @@ fn what_nobody_has_written_is_not_printed() {
         assert_eq!(seen.stdout, "first\nlast\nend\n", "{options}");
     }
 }
+
+#[test]
+fn a_lease_on_the_log_keeps_nobody_waiting() {
+    need_namespaces!();
+    // F_SETLEASE, F_WRLCK. The kernel gives it only while nobody else has the log open, a fork of another test say.
+    let script = "$| = 1; until (fcntl(STDOUT, 1024, 1)) { select(undef, undef, undef, 0.01) } print qq(leased\\n); sleep 1000";
+    let container = Detached::start(&["perl", "-e", script]);
+    let leased = || {
+        fs::read_to_string("/proc/locks")
+            .unwrap()
+            .contains(&format!(" {} ", container.pid()))
+    };
+    wait_until("the lease", leased);
+    let seen = see(&["logs", &container.id]);
+    assert_eq!(seen.code, Some(1));
+    assert!(seen.stderr.contains("has a lease on it"), "{}", seen.stderr);
+    kill(Pid::from_raw(container.pid()), Signal::SIGKILL).unwrap();
+    wait_until("its end", || see(&["logs", &container.id]).code == Some(0));
+}
