@@ -1,13 +1,16 @@
 //! `exec`: another command in a running container. The caller's side: see [`crate::waiter`] and [`crate::guest`].
 
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::exit;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::signalfd::SignalFd;
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{ForkResult, fork};
+use nix::unistd::{ForkResult, Pid, fork};
 
 use crate::container::Container;
 use crate::detach::Caller;
@@ -16,6 +19,9 @@ use crate::failure::Failure;
 use crate::parent::wait;
 use crate::relay::Relay;
 use crate::{pty, signals, stdio, store, waiter, workdir};
+
+/// How long a command may take to start when it should end already, in milliseconds.
+const GRACE: u16 = 5000;
 
 #[derive(Args)]
 pub struct Options {
@@ -66,10 +72,8 @@ pub fn run(options: Options, state: &Path, caller: Option<Caller>) -> Result<u8,
         ForkResult::Parent { child } => child,
     };
     drop((stdio, waiters_end));
-    // A container may keep the waiter listening: see `receive`.
-    if let Some(signal) = signals::before(&socket, &signals)? {
-        signals::send(libc::SIGKILL, waiter)?;
-        return Ok(128 + signal as u8);
+    if let Some(code) = interrupted(&socket, &signals, waiter)? {
+        return Ok(code);
     }
     let (failure, terminals_end) = pty::receive(&socket);
     if !failure.is_empty() {
@@ -89,6 +93,23 @@ pub fn run(options: Options, state: &Path, caller: Option<Caller>) -> Result<u8,
     .map_err(Failure::from)
 }
 // ANCHOR_END: run
+
+/// Waits for news of the command. Where a signal comes first, and then no news, nothing will start any more.
+///
+/// A container with CAP_SYS_PTRACE may keep the waiter listening for ever: see [`pty::receive`].
+fn interrupted(socket: &UnixStream, signals: &SignalFd, waiter: Pid) -> Result<Option<u8>> {
+    let Some(signal) = signals::before(socket, signals)? else {
+        return Ok(None);
+    };
+    // If the command has started meanwhile, it is told.
+    signals::send(signal, waiter)?;
+    let mut news = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+    if poll(&mut news, GRACE) != Ok(0) {
+        return Ok(None);
+    }
+    signals::send(libc::SIGKILL, waiter)?;
+    Ok(Some(128 + signal as u8))
+}
 
 /// One that has started: until then, its PID 1 has the host's root.
 fn find(id: &str, state: &Path) -> Result<Container> {

@@ -72,11 +72,12 @@ pub fn pass_on(signals: &SignalFd, child: Pid, at_keyboard: Option<Pid>) -> Resu
     heed(signal, from_kernel, child, at_keyboard)
 }
 
-/// Waits for the next signal, and tells whether it comes from the kernel.
+/// Waits for the next signal, and tells whether it comes from the kernel, perhaps through [`queue`].
 pub fn next(signals: &SignalFd) -> Result<(i32, bool)> {
     let info = signals.read_signal().context("cannot read a signal")?;
     let info = info.context("cannot read a signal")?;
-    Ok((info.ssi_signo as i32, info.ssi_code == libc::SI_KERNEL))
+    let from_kernel = [libc::SI_KERNEL, libc::SI_QUEUE].contains(&info.ssi_code);
+    Ok((info.ssi_signo as i32, from_kernel))
 }
 
 /// Passes `signal` on to `child` unless it is about the child.
@@ -97,6 +98,8 @@ pub fn heed(signal: i32, from_kernel: bool, child: Pid, at_keyboard: Option<Pid>
             stop(getpid())?;
             send(libc::SIGCONT, group)
         }
+        // That process has to know where it comes from.
+        _ if from_kernel && at_keyboard == Some(child) => queue(signal, child),
         _ if from_kernel && FROM_TERMINAL.contains(&signal) => {
             at_keyboard.map_or(Ok(()), |whom| send(signal, whom))
         }
@@ -152,6 +155,17 @@ pub fn before(socket: impl AsFd, signals: &SignalFd) -> Result<Option<i32>> {
             return Ok(Some(signal));
         }
     }
+}
+
+/// Hands a signal from the kernel on to the process that waits for the command of an `exec`: sigqueue(3).
+fn queue(signal: i32, waiter: Pid) -> Result<()> {
+    let nothing = libc::sigval {
+        sival_ptr: std::ptr::null_mut(),
+    };
+    // SAFETY: sigqueue(3) takes two numbers, and a pointer that nobody follows.
+    let sent = Errno::result(unsafe { libc::sigqueue(waiter.as_raw(), signal, nothing) });
+    sent.map(drop)
+        .with_context(|| format!("cannot pass signal {signal} on"))
 }
 
 /// kill(2). (nix's does not know the real-time signals.)

@@ -16,9 +16,9 @@ use nix::unistd::{Pid, setsid};
 
 use crate::container::Container;
 use crate::failure::{Failure, RUNTIME_FAILED};
-use crate::parent::{ended, exit_code};
+use crate::parent::wait;
 use crate::stdio::be;
-use crate::{detach, guest, namespaces, pty, signals};
+use crate::{detach, guest, namespaces, pty};
 
 // ANCHOR: main
 /// Starts the command with these three as its stdin, stdout and stderr, and waits for its end. Returns its exit code.
@@ -44,24 +44,15 @@ pub fn main(
     };
     let _ = socket.write_all(&failure);
     drop(socket);
-    wait(child, signals).unwrap_or(RUNTIME_FAILED)
+    // A key at the caller's terminal is for all that the command has started.
+    let group = Pid::from_raw(-child.as_raw());
+    wait(child, signals, Some(group), None).unwrap_or(RUNTIME_FAILED)
 }
 
 /// In a session of its own, it is none of the caller's jobs. It ends with `exec` all the same.
 fn be_no_job(socket: &UnixStream) -> Result<()> {
     setsid().context("cannot create a session")?;
     namespaces::tie_to_runtime(socket)
-}
-
-/// All that the command has started is meant, as with a key at a terminal.
-fn wait(child: Pid, signals: &SignalFd) -> Result<u8> {
-    let group = Pid::from_raw(-child.as_raw());
-    loop {
-        if let Some((_, status)) = ended(child).context("cannot wait for the command")? {
-            return Ok(exit_code(status));
-        }
-        signals::pass_on(signals, group, Some(group))?;
-    }
 }
 // ANCHOR_END: main
 
