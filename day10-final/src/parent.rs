@@ -26,7 +26,7 @@ use crate::record::Record;
 use crate::relay::Relay;
 use crate::stdio::{self, Pipes};
 use crate::subnet::Subnet;
-use crate::terminal::Terminal;
+use crate::terminal::{State, Terminal};
 use crate::{cgroup, etc, idmap, layer, namespaces, pty, signals, store};
 
 /// For everybody who types an image first, as Docker wants it.
@@ -46,6 +46,8 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let mut container = Container::new(options, state)?;
     let reserved = container.ports.reserve(container.net)?;
     let signals = signals::hold()?;
+    // Also where it is not lent, the command may have it as its stdin.
+    let _as_it_was = State::of_stdin();
     let mut terminal = match container.has_own_stdio() {
         true => None,
         false => Terminal::ours(container.interactive)?,

@@ -4,8 +4,9 @@ use std::io::{self, IsTerminal, PipeWriter, Read};
 use std::process::exit;
 
 use anyhow::{Context, Result};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{SigHandler, SigSet, Signal, kill, killpg, signal};
-use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
+use nix::sys::termios::{FlowArg, SetArg, Termios, cfmakeraw, tcflow, tcgetattr, tcsetattr};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getpgrp, setpgid, tcgetpgrp, tcsetpgrp};
 
@@ -13,8 +14,8 @@ use crate::signals;
 
 /// The terminal of an interactive run. Given back, as it was, when this is dropped.
 pub struct Terminal {
-    /// As they were, while it is lent.
-    settings: Option<Termios>,
+    /// How it was, while it is lent.
+    before: Option<State>,
     lookout: Pid,
     _ends_the_lookout: PipeWriter,
 }
@@ -27,9 +28,9 @@ impl Terminal {
             return Ok(None);
         }
         let (lookout, _ends_the_lookout) = start_lookout()?;
-        let settings = None;
+        let before = None;
         Ok(Some(Self {
-            settings,
+            before,
             lookout,
             _ends_the_lookout,
         }))
@@ -45,21 +46,18 @@ impl Terminal {
         if !is_ours() {
             return Ok(());
         }
-        self.settings = tcgetattr(io::stdin()).ok();
+        self.before = State::of_stdin();
         tcsetpgrp(io::stdin(), leader).context("cannot hand over the terminal")
     }
 
     fn take_back(&mut self) {
-        let Some(settings) = self.settings.take() else {
+        let Some(_before) = self.before.take() else {
             return;
         };
         // From the background this is only allowed to who is deaf to SIGTTOU.
         let _ = SigSet::from(Signal::SIGTTOU).thread_block();
         // It may fail where the terminal has been closed: then there is nothing to give back.
         let _ = tcsetpgrp(io::stdin(), getpgrp());
-        // SAFETY: TIOCNXCL takes nothing. Others may open the terminal again.
-        unsafe { libc::ioctl(libc::STDIN_FILENO, libc::TIOCNXCL) };
-        let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &settings);
     }
 
     // ANCHOR: look_after
@@ -121,6 +119,59 @@ fn start_lookout() -> Result<(Pid, PipeWriter)> {
 fn is_ours() -> bool {
     tcgetpgrp(io::stdin()) == Ok(getpgrp())
 }
+
+// ANCHOR: state
+/// What a command can change about a terminal for all that use it later, except the size, which is the window's.
+/// When this is dropped, the terminal is as it was.
+pub struct State {
+    settings: Termios,
+    flags: OFlag,
+    exclusive: i32,
+    discipline: i32,
+}
+
+impl State {
+    /// None where stdin is no terminal in whose foreground we are.
+    pub fn of_stdin() -> Option<Self> {
+        let settings = tcgetattr(io::stdin()).ok().filter(|_| is_ours())?;
+        let flags = fcntl(io::stdin(), FcntlArg::F_GETFL).ok()?;
+        let (mut exclusive, mut discipline) = (0, 0);
+        // SAFETY: each of these writes a number, and nothing else: ioctl_tty(2).
+        unsafe {
+            libc::ioctl(libc::STDIN_FILENO, libc::TIOCGEXCL, &mut exclusive);
+            libc::ioctl(libc::STDIN_FILENO, libc::TIOCGETD, &mut discipline);
+        }
+        let flags = OFlag::from_bits_retain(flags);
+        Some(Self {
+            settings,
+            flags,
+            exclusive,
+            discipline,
+        })
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        if !is_ours() {
+            return;
+        }
+        let exclusive = match self.exclusive {
+            0 => libc::TIOCNXCL,
+            _ => libc::TIOCEXCL,
+        };
+        // SAFETY: the first takes nothing, and the second reads a number.
+        unsafe {
+            libc::ioctl(libc::STDIN_FILENO, exclusive);
+            libc::ioctl(libc::STDIN_FILENO, libc::TIOCSETD, &self.discipline);
+        }
+        let _ = fcntl(io::stdin(), FcntlArg::F_SETFL(self.flags));
+        // Output that tcflow(3) has stopped would keep the next line waiting.
+        let _ = tcflow(io::stdin(), FlowArg::TCOON);
+        let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &self.settings);
+    }
+}
+// ANCHOR_END: state
 
 // ANCHOR: raw
 /// The caller's terminal, while it hands on each key as it is, Ctrl-C, too. Dropped, it is as it was.

@@ -260,6 +260,37 @@ fn afterwards_others_may_open_the_terminal() {
     user.exp_string("0 set").unwrap();
 }
 
+#[test]
+fn afterwards_a_terminal_that_was_only_read_is_as_it_was() {
+    need_namespaces!();
+    if see(&["run", "perl", "-e", "1"]).code != Some(0) {
+        return skip("perl: sudo apt install perl");
+    }
+    // Not only its settings: O_NONBLOCK (2048) by F_SETFL (4), TIOCEXCL, and the line discipline N_NULL (27).
+    let attack = "fcntl STDIN, 4, 2 | 2048; $d = pack q(i), 27;
+        ioctl(STDIN, EXCL, $d); system qw(stty -echo -icanon); ioctl(STDIN, SETD, $d) or print qq(cannot\\n)";
+    let look = "$d = $e = pack q(i), 99; ioctl(STDIN, GETD, $d); ioctl(STDIN, GETX, $e);
+        print join(q( ), unpack(q(i), $d), unpack(q(i), $e), fcntl(STDIN, 3, 0) & 2048), qq( state\\n)";
+    let script = format!(
+        "before=$(stty -g); $TD run perl -e '{attack}' | cat; test \"$before\" = \"$(stty -g)\" && echo same
+         perl -e '{look}'"
+    );
+    let script = [
+        ("EXCL", libc::TIOCEXCL),
+        ("SETD", libc::TIOCSETD),
+        ("GETD", libc::TIOCGETD),
+        ("GETX", libc::TIOCGEXCL),
+    ]
+    .into_iter()
+    .fold(script, |script, (name, number)| {
+        script.replace(name, &number.to_string())
+    });
+    let mut user = terminal(&script);
+    let said = user.exp_string("state").unwrap();
+    assert!(said.contains("same"), "{said}");
+    assert!(said.trim_end().ends_with("0 0 0"), "{said}");
+}
+
 /// Runs `script` in a terminal, which is closed after `work`.
 fn in_a_terminal(script: &str, work: impl FnOnce()) -> Running {
     // Close-on-exec, or the script would keep it open.
