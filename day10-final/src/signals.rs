@@ -76,7 +76,9 @@ pub fn pass_on(signals: &SignalFd, child: Pid, at_keyboard: Option<Pid>) -> Resu
 pub fn next(signals: &SignalFd) -> Result<(i32, bool)> {
     let info = signals.read_signal().context("cannot read a signal")?;
     let info = info.context("cannot read a signal")?;
-    let from_kernel = [libc::SI_KERNEL, libc::SI_QUEUE].contains(&info.ssi_code);
+    // To a PID 1, whoever sends from outside is 0. The command of that one has not had it.
+    let queued = info.ssi_code == libc::SI_QUEUE && info.ssi_pid != 0;
+    let from_kernel = info.ssi_code == libc::SI_KERNEL || queued;
     Ok((info.ssi_signo as i32, from_kernel))
 }
 

@@ -121,11 +121,18 @@ fn in_the_background_it_reads_nothing_that_its_caller_types() {
 #[test]
 fn in_a_pipe_it_still_reads_what_is_typed_and_hears_ctrl_c() {
     need_namespaces!();
-    let script = "$RUN sh -c 'echo ready; read word; echo got $word; sleep 1000; echo on' | cat";
-    let mut user = terminal(TINY_DOCKER, script, "");
-    user.exp_string("ready").unwrap();
-    user.send_line("something").unwrap();
-    user.exp_string("got something").unwrap();
-    user.send_control('c').unwrap();
-    user.exp_eof().unwrap();
+    // With --init, it is the command itself that hears it.
+    for (init, last) in [("", "sleep 1000; echo on"), ("--init", "exec sleep 1000")] {
+        let script = format!("echo ready; read word; echo got $word; {last}");
+        let mut user = terminal(
+            TINY_DOCKER,
+            &format!("$RUN {init} sh -c '{script}' | cat"),
+            "",
+        );
+        user.exp_string("ready").unwrap();
+        user.send_line("something").unwrap();
+        user.exp_string("got something").unwrap();
+        user.send_control('c').unwrap();
+        user.exp_eof().unwrap();
+    }
 }
