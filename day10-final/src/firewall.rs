@@ -127,7 +127,7 @@ pub fn in_chains(list: &str) -> Vec<(String, &str)> {
             chain = name;
         } else if line == "}" {
             chain = "";
-        } else if !table.is_empty() {
+        } else if !table.is_empty() && !line.is_empty() {
             lines.push((format!("{table} {chain}"), line));
         }
     }

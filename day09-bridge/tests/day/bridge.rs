@@ -75,9 +75,9 @@ fn wait_until_none_is_connected() {
     wait_until("no cable on the host", || !host("ip link").contains("td0-"));
 }
 
-/// All rules, whichever addresses containers have.
+/// All rules, in whatever order their tables are, and whichever addresses containers have.
 fn ruleset() -> String {
-    host("nft list ruleset | grep -v 'td0-[0-9]' || true")
+    host("nft list ruleset | grep -v 'td0-[0-9]' | sort")
 }
 
 /// Until no process of ours is left on this test's host.

@@ -372,6 +372,17 @@ fn ports_lead_to_their_containers_when_the_rules_are_gone_and_the_next_run_makes
     }
 }
 
+/// A transaction of the firewall's takes as long as a whole container.
+#[test]
+fn what_is_there_is_not_made_again() {
+    need_bridge!();
+    let _server = serve(TCP, &["-p", "8080:80"]);
+    let handles = || host("nft -a list ruleset | grep -v 'td0-[0-9]' || true");
+    let before = handles();
+    assert_eq!(see(&["run", "--rm", "true"]).code, Some(0));
+    assert_eq!(handles(), before);
+}
+
 /// How often each rule is there, whatever number a cable has in it.
 fn count(rules: &str) -> Vec<&str> {
     let lines = rules.lines().map(str::trim);
