@@ -9,7 +9,7 @@ use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getpgrp, setpgid, tcgetpgrp, tcsetpgrp};
 
-use crate::signals;
+use crate::signals::{hang_up, has_asked};
 
 /// The terminal of an interactive run. Given back, as it was, when this is dropped.
 pub struct Terminal {
@@ -68,7 +68,7 @@ impl Terminal {
         match waitpid(self.lookout, Some(flags)) {
             // A shell that has jobs of its own takes no notice of Ctrl-Z.
             Ok(WaitStatus::Stopped(lookout, signal))
-                if signals::has_asked(child, signal, &["SigCgt", "SigIgn"]) =>
+                if has_asked(child, signal, &["SigCgt", "SigIgn"]) =>
             {
                 let _ = kill(lookout, Signal::SIGCONT);
             }
@@ -83,7 +83,7 @@ impl Terminal {
                 self.lend(child)?;
                 let _ = killpg(child, Signal::SIGCONT);
             }
-            Ok(WaitStatus::Signaled(_, Signal::SIGHUP, _)) => signals::hang_up(child)?,
+            Ok(WaitStatus::Signaled(_, Signal::SIGHUP, _)) => hang_up(child)?,
             _ => self.lend(child)?,
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Whoever signals the runtime means the command: signal(7), signalfd(2).
 
-use std::{fs, io};
+use std::fs;
+use std::io;
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
@@ -67,23 +68,24 @@ pub fn end_with_the_reader() -> Result<()> {
 // ANCHOR: pass_on
 /// Waits for the next signal, and passes it on to `child` unless it is about the child.
 ///
-/// Ctrl-C comes from the kernel, to every process in the terminal's foreground. `at_keyboard` are those who have to be
-/// told of it, since they are not there.
+/// A key is for `at_keyboard`, if they are not in the terminal's foreground.
 pub fn pass_on(signals: &SignalFd, child: Pid, at_keyboard: Option<Pid>) -> Result<()> {
     let Some(info) = signals.read_signal().context("cannot read a signal")? else {
         return Ok(());
     };
     let signal = info.ssi_signo as i32;
+    // Ctrl-C comes from the kernel, to every process in the terminal's foreground: the command has had it.
+    let from_terminal = info.ssi_code == libc::SI_KERNEL && FROM_TERMINAL.contains(&signal);
     let from_kernel = info.ssi_code == libc::SI_KERNEL;
-    match signal {
-        libc::SIGCHLD => Ok(()),
-        // There is no other way to ask whether a terminal has been closed.
-        libc::SIGHUP if from_kernel || tcgetattr(io::stdin()) == Err(Errno::EIO) => hang_up(child),
-        _ if from_kernel && FROM_TERMINAL.contains(&signal) => {
-            at_keyboard.map_or(Ok(()), |whom| send(signal, whom))
-        }
-        _ => send(signal, child),
+    // There is no other way to ask whether a terminal has been closed.
+    if signal == libc::SIGHUP && (from_kernel || tcgetattr(io::stdin()) == Err(Errno::EIO)) {
+        hang_up(child)?;
+    } else if let Some(group) = at_keyboard.filter(|_| from_terminal) {
+        send(signal, group)?;
+    } else if signal != libc::SIGCHLD && !from_terminal {
+        send(signal, child)?;
     }
+    Ok(())
 }
 // ANCHOR_END: pass_on
 

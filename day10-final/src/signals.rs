@@ -1,7 +1,8 @@
 //! Whoever signals the runtime means the command: signal(7), signalfd(2).
 
+use std::fs;
+use std::io;
 use std::os::fd::AsFd;
-use std::{fs, io};
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;

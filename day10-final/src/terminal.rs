@@ -10,7 +10,7 @@ use nix::sys::termios::{FlowArg, SetArg, Termios, cfmakeraw, tcflow, tcgetattr, 
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getpgrp, setpgid, tcgetpgrp, tcsetpgrp};
 
-use crate::signals;
+use crate::signals::{hang_up, has_asked, stop};
 
 /// The terminal of an interactive run. Given back, as it was, when this is dropped.
 pub struct Terminal {
@@ -67,7 +67,7 @@ impl Terminal {
         match waitpid(self.lookout, Some(flags)) {
             // A shell that has jobs of its own takes no notice of Ctrl-Z.
             Ok(WaitStatus::Stopped(lookout, signal))
-                if signals::has_asked(child, signal, &["SigCgt", "SigIgn"]) =>
+                if has_asked(child, signal, &["SigCgt", "SigIgn"]) =>
             {
                 let _ = kill(lookout, Signal::SIGCONT);
             }
@@ -77,12 +77,12 @@ impl Terminal {
                 if !is_ours() {
                     self.take_back();
                     // With all that our caller's shell takes for the same job. It goes on here after `fg` or `bg`.
-                    signals::stop(Pid::from_raw(0))?;
+                    stop(Pid::from_raw(0))?;
                 }
                 self.lend(child)?;
                 let _ = killpg(child, Signal::SIGCONT);
             }
-            Ok(WaitStatus::Signaled(_, Signal::SIGHUP, _)) => signals::hang_up(child)?,
+            Ok(WaitStatus::Signaled(_, Signal::SIGHUP, _)) => hang_up(child)?,
             _ => self.lend(child)?,
         }
         Ok(())
