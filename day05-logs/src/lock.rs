@@ -7,33 +7,39 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 
 /// Locks `file`, opened as `path`, by one of [`File`]'s two functions. After a second it says what it waits for.
 ///
-/// Anyone who can open a file can lock it, and be stopped by a Ctrl-Z then: we wait at most `seconds`.
+/// Anyone who can open a file can lock it, and be stopped by a Ctrl-Z then: we wait at most `seconds` for the same process.
 pub fn wait(
     file: &File,
     path: &Path,
     try_lock: fn(&File) -> Result<(), TryLockError>,
     seconds: u64,
 ) -> Result<()> {
-    let start = Instant::now();
-    let mut told = false;
+    let mut start = Instant::now();
+    let mut told = None;
     while let Err(error) = try_lock(file) {
         if let TryLockError::Error(error) = error {
             return Err(error).with_context(|| format!("cannot lock {}", path.display()));
         }
-        let waited = start.elapsed().as_secs();
+        let (path, waited) = (path.display(), start.elapsed().as_secs());
         if waited >= seconds {
-            bail!("cannot lock {}: {} holds it", path.display(), holder(file));
-        } else if waited >= 1 && !told {
-            let (path, holder) = (path.display(), holder(file));
+            let holder = holder(file);
+            // A queue moves on.
+            ensure!(
+                told.as_ref() != Some(&holder),
+                "cannot lock {path}: {holder} holds it"
+            );
+            (start, told) = (Instant::now(), Some(holder));
+        } else if waited >= 1 && told.is_none() {
+            let holder = holder(file);
             let _ = writeln!(
                 io::stderr(),
                 "tiny-docker: waiting for {path}: {holder} has locked it"
             );
-            told = true;
+            told = Some(holder);
         }
         sleep(Duration::from_millis(2));
     }
