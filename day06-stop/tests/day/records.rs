@@ -7,12 +7,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use insta::assert_snapshot;
-use nix::unistd::geteuid;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, geteuid};
+use tempfile::NamedTempFile;
 
 use crate::need_namespaces;
 use crate::support::{
-    Running, Seen, leave_to, only_record, records, see, shell, state, tiny_docker, wait_until,
-    without_ids,
+    Running, Seen, TINY_DOCKER, leave_to, only_record, records, see, shell, skip, state,
+    tiny_docker, wait_until, without_ids,
 };
 
 /// What `ps -a` says, without what differs from run to run.
@@ -74,6 +76,42 @@ fn the_record_says_what_was_started() {
         created.len() == 20 && created.starts_with("20") && created.ends_with('Z'),
         "{created}"
     );
+}
+
+/// What a line of strace(1) says was written to a socket. Its quotation marks and escapes are those of JSON.
+fn sent(line: &str) -> Option<serde_json::Value> {
+    let (_, message) = line.split_once("<socket:[")?;
+    let quoted = &message[message.find('"')?..=message.rfind('"')?];
+    let text: String = serde_json::from_str(quoted).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+#[test]
+fn the_child_is_told_what_the_record_says() {
+    need_namespaces!();
+    let mut strace = Command::new("strace");
+    let attempt = strace.args(["-o", "/dev/null", "true"]).output();
+    if !attempt.is_ok_and(|output| output.status.success()) {
+        return skip("strace, and the right to use it: sudo apt install strace");
+    }
+    let trace = NamedTempFile::new().unwrap();
+    let mut strace = Command::new("strace");
+    strace.args(["-y", "-s", "65536", "-e", "trace=write,sendto", "-o"]);
+    strace.arg(trace.path()).args([TINY_DOCKER, "run"]);
+    strace.args(["sleep", "1000"]).stdin(Stdio::null());
+    let mut running = Running::start(strace.env("TINY_DOCKER_ROOT", state()));
+    let mut message = None;
+    wait_until("the message to the child", || {
+        let lines = fs::read_to_string(&trace).unwrap();
+        message = lines.lines().find_map(sent);
+        message.is_some()
+    });
+    let record = read(&only_record().join("config.json"));
+    let pid = record["pid"].as_i64().unwrap() as i32;
+    kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    running.0.wait().unwrap();
+    assert_eq!(message.unwrap(), record);
+    assert_eq!(record["status"], "running");
 }
 
 #[test]
