@@ -8,7 +8,7 @@ use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
 
-/// What is not passed on: the kernel's answers to mistakes of the runtime's own, and what stops a job as a whole.
+/// What is not passed on: the kernel's answers to the runtime's own mistakes, and what stops an entire job.
 const LEFT_ALONE: [Signal; 12] = [
     Signal::SIGABRT,
     Signal::SIGBUS,
@@ -34,7 +34,7 @@ const FROM_TERMINAL: [i32; 6] = [
     libc::SIGWINCH,
 ];
 
-/// A caller that ignores SIGCHLD hands that on to us. Then the kernel would not keep a child's end for us to ask about.
+/// We inherit an ignored SIGCHLD from the caller. With it, the kernel would not keep an exit status for us to ask about.
 pub fn expect_children() {
     // SAFETY: no handler is installed.
     let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
@@ -77,5 +77,5 @@ fn send(signal: i32, child: Pid) -> Result<()> {
     // SAFETY: kill(2) takes two numbers.
     let sent = Errno::result(unsafe { libc::kill(child.as_raw(), signal) });
     sent.map(drop)
-        .with_context(|| format!("cannot pass signal {signal} on"))
+        .with_context(|| format!("cannot pass on signal {signal}"))
 }

@@ -53,7 +53,7 @@ pub fn run(options: RunOptions) -> Result<u8, Failure> {
 
 /// Waits for the end of `child`, and returns the exit code to pass on.
 fn wait(child: Pid, signals: &SignalFd, mut terminal: Option<&mut Terminal>) -> Result<u8> {
-    // With the terminal lent to it, the command is in another group than we are.
+    // While the terminal is lent to it, the command is in a different group from ours.
     let at_keyboard = terminal.as_ref().map(|_| Pid::from_raw(-child.as_raw()));
     loop {
         if let Some(status) = ended(child).context("cannot wait for the command")? {

@@ -10,7 +10,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::termios::tcgetattr;
 use nix::unistd::Pid;
 
-/// What is not passed on: the kernel's answers to mistakes of the runtime's own, and what stops a job as a whole.
+/// What is not passed on: the kernel's answers to the runtime's own mistakes, and what stops an entire job.
 const LEFT_ALONE: [Signal; 12] = [
     Signal::SIGABRT,
     Signal::SIGBUS,
@@ -36,7 +36,7 @@ const FROM_TERMINAL: [i32; 6] = [
     libc::SIGWINCH,
 ];
 
-/// A caller that ignores SIGCHLD hands that on to us. Then the kernel would not keep a child's end for us to ask about.
+/// We inherit an ignored SIGCHLD from the caller. With it, the kernel would not keep an exit status for us to ask about.
 pub fn expect_children() {
     // SAFETY: no handler is installed.
     let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
@@ -61,7 +61,7 @@ pub fn release() -> io::Result<()> {
 // ANCHOR: pass_on
 /// Waits for the next signal, and passes it on to `child` unless it is about the child.
 ///
-/// A key is for `at_keyboard`, if they are not in the terminal's foreground.
+/// A key press is for `at_keyboard`, if they are not in the terminal's foreground.
 pub fn pass_on(signals: &SignalFd, child: Pid, at_keyboard: Option<Pid>) -> Result<()> {
     let Some(info) = signals.read_signal().context("cannot read a signal")? else {
         return Ok(());
@@ -83,7 +83,7 @@ pub fn pass_on(signals: &SignalFd, child: Pid, at_keyboard: Option<Pid>) -> Resu
 // ANCHOR_END: pass_on
 
 // ANCHOR: hang_up
-/// The terminal has been closed. Who has not asked for SIGHUP ends of it, and a PID 1 as well: it would run on for ever.
+/// The terminal has been closed. SIGHUP ends a process that has not asked for it. A PID 1 must end, too, or it never would.
 pub fn hang_up(child: Pid) -> Result<()> {
     send(libc::SIGHUP, child)?;
     if !has_asked(child, Signal::SIGHUP, &["SigBlk", "SigCgt", "SigIgn"]) {
@@ -92,7 +92,7 @@ pub fn hang_up(child: Pid) -> Result<()> {
     Ok(())
 }
 
-/// Whether `child` blocks, handles or ignores `signal`, by its masks of these names: proc_pid_status(5). A PID 1 gets no other.
+/// Whether `child` blocks, handles or ignores `signal`, by these masks. A PID 1 gets no others: proc_pid_status(5).
 pub fn has_asked(child: Pid, signal: Signal, masks: &[&str]) -> bool {
     let status = fs::read_to_string(format!("/proc/{child}/status")).unwrap_or_default();
     let is_in =
@@ -107,5 +107,5 @@ fn send(signal: i32, child: Pid) -> Result<()> {
     // SAFETY: kill(2) takes two numbers.
     let sent = Errno::result(unsafe { libc::kill(child.as_raw(), signal) });
     sent.map(drop)
-        .with_context(|| format!("cannot pass signal {signal} on"))
+        .with_context(|| format!("cannot pass on signal {signal}"))
 }

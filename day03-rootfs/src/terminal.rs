@@ -13,7 +13,7 @@ use crate::signals::{hang_up, has_asked};
 
 /// The terminal of an interactive run. Given back, as it was, when this is dropped.
 pub struct Terminal {
-    /// As they were, while it is lent.
+    /// The settings before it was lent.
     settings: Option<Termios>,
     lookout: Pid,
     _ends_the_lookout: PipeWriter,
@@ -39,7 +39,7 @@ impl Terminal {
     /// Ours is in another PID namespace: a shell in the container would find that the terminal belongs to
     /// a group that it cannot see, and could never give it back.
     pub fn lend(&mut self, leader: Pid) -> Result<()> {
-        // From the second time on, it is there.
+        // From the second time on, it exists.
         let _ = setpgid(self.lookout, leader);
         if !is_ours() {
             return Ok(());
@@ -62,7 +62,7 @@ impl Terminal {
     }
 
     // ANCHOR: look_after
-    /// Where Ctrl-Z has stopped who is in the foreground with the lookout, stops all of the job: the container, and us.
+    /// If Ctrl-Z has stopped the lookout, and the foreground with it, stops the entire job: the container and us.
     pub fn look_after(&mut self, child: Pid) -> Result<()> {
         let flags = WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED;
         match waitpid(self.lookout, Some(flags)) {
@@ -74,10 +74,10 @@ impl Terminal {
             }
             Ok(WaitStatus::Stopped(..)) => {
                 let _ = killpg(child, Signal::SIGSTOP);
-                // What stops in the background, since it reads, may go on if we are in the foreground by now.
+                // A process that was stopped for reading in the background may go on if we are in the foreground by now.
                 if !is_ours() {
                     self.take_back();
-                    // With all that our caller's shell takes for the same job. It goes on here after `fg` or `bg`.
+                    // We stop everything that our caller's shell sees as one job. After `fg` or `bg`, we go on here.
                     kill(Pid::from_raw(0), Signal::SIGTSTP).context("cannot stop")?;
                 }
                 self.lend(child)?;
@@ -98,9 +98,9 @@ impl Drop for Terminal {
 }
 
 // ANCHOR: lookout
-/// Starts a process to be in the container's foreground, which ends with this one, or with what is returned.
+/// Starts a process for the container's foreground. It ends with this one, or when what is returned is dropped.
 ///
-/// The kernel tells nobody but the parent of a stopped process. Those in the container have another one. This is ours.
+/// The kernel tells only the parent that a process has stopped. We are not the parent of those in the container.
 fn start_lookout() -> Result<(Pid, PipeWriter)> {
     let (mut end, writer) = io::pipe().context("cannot create a pipe")?;
     // SAFETY: this process has one thread.

@@ -138,7 +138,7 @@ const SWITCHES: [(&str, &str, &str); 3] = [
     ("user.max_user_namespaces", "0", "15000"),                 // everywhere
 ];
 
-/// Docker's filter of system calls forbids namespaces to whoever lacks CAP_SYS_ADMIN, and its AppArmor profile mounts.
+/// Without CAP_SYS_ADMIN, Docker's system call filter forbids namespaces, and its AppArmor profile forbids mounts.
 const IN_CONTAINER: &str = "inside another container, start that one with -u 1000 --security-opt seccomp=unconfined \
     --security-opt apparmor=unconfined";
 

@@ -50,7 +50,7 @@ pub fn run(options: RunOptions, state: &Path) -> Result<u8, Failure> {
 }
 // ANCHOR_END: run
 
-/// Closes what else the caller has open: a lock, say, or a pipe whose end somebody waits for. Before Linux 5.9 it stays open.
+/// Closes what else the caller has open, such as a lock, or a pipe that is being read. Before Linux 5.9 it stays open.
 fn close_the_callers() {
     // SAFETY: close_range(2). This process has opened nothing yet.
     let _ = unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };

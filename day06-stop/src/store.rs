@@ -16,7 +16,7 @@ use crate::state::{check_private, create_private, open_regular};
 /// No record is as long as this: the kernel limits the length of a command, execve(2).
 const LIMIT: u64 = 16 << 20;
 
-/// The end of a `run` takes less: what it has to write down and to remove is little.
+/// A `run` needs less time at its end, since it has little to write and to remove.
 const LOCK_SECONDS: u64 = 10;
 
 /// The directory of one container, in the hands of the process that waits for it: nobody else writes there.

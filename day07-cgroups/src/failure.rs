@@ -64,7 +64,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// How to run this program as root, for a hint. On many hosts, sudo(8) finds none in ~/.cargo/bin by its name.
+/// How to run this program as root, for a hint. On many hosts, sudo(8) does not search ~/.cargo/bin.
 pub fn sudo_run() -> String {
     let program = env::current_exe().unwrap_or_else(|_| "tiny-docker".into());
     format!("sudo {} run …", program.display())

@@ -42,7 +42,7 @@ pub fn print(id: &str, follow: bool, state: &Path) -> Result<u8> {
 }
 // ANCHOR_END: print
 
-/// A container may keep others from opening its log: for 45 seconds, then the kernel ends that. F_SETLEASE, fcntl(2).
+/// A container may keep others from opening its log for 45 seconds. Then the kernel intervenes: F_SETLEASE, fcntl(2).
 fn leased(error: Error) -> Error {
     let kind = error.downcast_ref().map(io::Error::kind);
     match kind == Some(ErrorKind::WouldBlock) {
@@ -117,8 +117,8 @@ fn copy(log: &mut File) -> Result<()> {
     }
 }
 
-/// Moves to what has been written next, and returns how much that is. What nobody has written reads as zeros: a
-/// container may give its log terabytes of those, and they take no space. lseek(2).
+/// Moves to the next data, and returns how much there is. What nobody has written reads as zeros: a container may give
+/// its log terabytes of those, and they take no space. lseek(2).
 fn next_data(log: &mut File) -> Result<u64> {
     let (here, end) = (log.stream_position()?, log.metadata()?.len());
     let start = match lseek(&*log, here as i64, Whence::SeekData) {

@@ -35,7 +35,7 @@ impl Process {
         let Some((state, threads, start_time)) = state_and_start(self.pid) else {
             return false;
         };
-        // A zombie, or one that is about to be none. But it may be only the first thread that has ended.
+        // A zombie, or about to disappear. But perhaps only its first thread has ended.
         let dead = matches!(state, 'Z' | 'X') && threads < 2;
         !dead
             && start_time == self.start_time

@@ -70,14 +70,14 @@ fn insist(ending: Ending, deadline: Instant, state: &Path) -> Result<()> {
     if !in_time {
         process.kill(&ending.container.id)?;
     }
-    // It has stopped. If that cannot be recorded, as on a full disk, it has stopped all the same.
+    // It has stopped, even if that cannot be recorded (for example on a full disk).
     if let Err(error) = record_it(&ending.container.id, in_time, state) {
         warn(&error);
     }
     Ok(())
 }
 
-/// Its run is at the record now, and lets go when the exit code is there, or when it has been killed.
+/// Its run has the record locked now, until it has written the exit code, or has been killed.
 fn record_it(id: &Id, in_time: bool, state: &Path) -> Result<()> {
     let record = Record::open(state, id)?;
     let mut container = record.load(id)?;

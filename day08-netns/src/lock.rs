@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-/// Locks `file`, opened as `path`, by one of [`File`]'s two functions. After a second it says what it waits for.
+/// Locks `file`, opened as `path`, with one of [`File`]'s two functions. After a second, tells the user who holds it.
 ///
-/// Anyone who can open a file can lock it, and be stopped by a Ctrl-Z then: we wait at most `seconds` for the same process.
+/// Anyone who can open a file can lock it, and then be stopped with Ctrl-Z: we wait at most `seconds` for one process.
 pub fn wait(
     file: &File,
     path: &Path,
@@ -27,7 +27,7 @@ pub fn wait(
         let (path, waited) = (path.display(), start.elapsed().as_secs());
         if waited >= seconds {
             let holder = holder(file);
-            // A queue moves on.
+            // If the holder has changed, a queue is moving.
             ensure!(
                 told.as_ref() != Some(&holder),
                 "cannot lock {path}: {holder} holds it"

@@ -40,7 +40,7 @@ impl PidFd {
     // ANCHOR_END: signal
 
     // ANCHOR: kill
-    /// Kills it, and waits for the end of all that are in the container `id`. Where that takes long, the user is told.
+    /// Kills it, and waits until every process in the container `id` has ended. If that takes long, the user is told.
     pub fn kill(&self, id: &Id) -> Result<()> {
         self.signal(Signal::SIGKILL)?;
         if !self.ends_before(Some(Instant::now() + Duration::from_secs(1)))? {

@@ -11,19 +11,19 @@ use nix::net::if_::if_nameindex;
 use crate::bridge::BRIDGE;
 use crate::subnet::Subnet;
 
-/// The number of the address that was given last. With each device the kernel keeps a number for whatever its owner
-/// likes: see `tag` in the kernel's ip-sysctl.rst.
+/// The number of the address that was assigned last. The kernel keeps one number for each device, to be used as its
+/// owner likes: see `tag` in the kernel's ip-sysctl.rst.
 pub const LAST_GIVEN: &str = "/proc/sys/net/ipv4/conf/td0/tag";
 
-/// How our addresses of the other kind begin. 02: given by software, not by a maker.
+/// How our MAC addresses begin. The 02 says that they were assigned by software, not by a manufacturer.
 pub const VENDOR: &str = "02:42";
 
-/// Of the cable to the container with the address `number`.
+/// The name of the cable to the container with the address `number`.
 pub fn name(number: u32) -> String {
     format!("{BRIDGE}-{number}")
 }
 
-/// Reuse of an address comes with the same one of these: what others remember about it stays true.
+/// The MAC address for an IP address. It is always the same one, so what others remember about it stays true.
 pub fn mac(address: Ipv4Addr) -> String {
     let [a, b, c, d] = address.octets();
     format!("{VENDOR}:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
@@ -32,7 +32,7 @@ pub fn mac(address: Ipv4Addr) -> String {
 // ANCHOR: next_number
 /// The next address that no container has, by its number.
 ///
-/// In turn: whoever still sends to a container that has ended does not reach the one that has started since.
+/// They are assigned in turn: whoever still sends to a container that has ended does not reach a new one.
 pub fn next_number(subnet: Subnet) -> Result<u32> {
     let last = fs::read_to_string(LAST_GIVEN).unwrap_or_default();
     let last = last.trim().parse().unwrap_or(0);
@@ -48,7 +48,7 @@ pub fn next_number(subnet: Subnet) -> Result<u32> {
 }
 // ANCHOR_END: next_number
 
-/// All that there are on this host, by the kernel's number and by name.
+/// All cables on this host, with the kernel's number and the name.
 pub fn cables() -> Result<Vec<(u32, String)>> {
     let devices = if_nameindex().context("cannot list network devices")?;
     let mut cables = Vec::new();

@@ -20,7 +20,7 @@ pub const BRIDGE: &str = "td0";
 /// Whoever changes the host's network has it locked.
 const LOCK: &str = "/run/tiny-docker.lock";
 
-/// How long we wait for others. Each holds it for some hundredths of a second, and there may be many.
+/// How long we wait for others. Each holds the lock for some hundredths of a second, and there may be many.
 const SECONDS: u64 = 300;
 
 const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
@@ -35,7 +35,7 @@ const INSTEAD: &str = "hint: --net isolated does without";
 /// the addresses, and there is nothing to tidy up in it.
 pub struct Cable {
     number: u32,
-    /// The kernel's own number for it, which it never gives again. The name may be another cable's by now.
+    /// The kernel's number for it, which is never reused. The name may belong to another cable by now.
     index: u32,
     pub address: Ipv4Addr,
 }
@@ -90,7 +90,7 @@ impl Cable {
                 "a container may become this host's router: {error}"
             ));
         }
-        // Where that fails, the next one gets the first address that is free.
+        // If that fails, the next container gets the first free address.
         let _ = fs::write(LAST_GIVEN, number.to_string());
         if !bridge.is_empty() {
             reconnect()?;
@@ -104,7 +104,7 @@ impl Cable {
     // ANCHOR_END: lay
 }
 
-/// What to do where `ip` says this.
+/// What to do if `ip` says this.
 fn instead(error: &Error) -> &'static str {
     match error.to_string().contains("not permitted") {
         true => NO_NET_ADMIN,
@@ -114,8 +114,8 @@ fn instead(error: &Error) -> &'static str {
 
 // ANCHOR: cut
 impl Drop for Cable {
-    /// Cuts the cable. The kernel removes it with the namespace, and that lives on where somebody holds a descriptor
-    /// of it, or one of its sockets.
+    /// Cuts the cable. The kernel removes it with the namespace, which lives on while somebody holds a descriptor of it,
+    /// or one of its sockets.
     fn drop(&mut self) {
         let (lock, name) = (lock(), name(self.number));
         if lock.is_ok() && if_nametoindex(name.as_str()) == Ok(self.index) {
@@ -126,7 +126,7 @@ impl Drop for Cable {
 // ANCHOR_END: cut
 
 // ANCHOR: bridge
-/// The commands that make the bridge. None, where it is as it should be.
+/// The commands that make the bridge: none, if it is as it should be.
 ///
 /// It stays when the last container ends, since the next one needs it again.
 fn bridge(subnet: Subnet) -> Result<String> {
@@ -159,11 +159,11 @@ fn bridge(subnet: Subnet) -> Result<String> {
     Ok(commands + &format!("addr replace {address} dev {BRIDGE}\nlink set {BRIDGE} up"))
 }
 
-/// Those that were connected before somebody removed the bridge.
+/// Plugs in the cables that were connected before somebody removed the bridge.
 fn reconnect() -> Result<()> {
     let command = |(_, name): (u32, String)| format!("link set {name} master {BRIDGE}\n");
     let commands: String = cables()?.into_iter().map(command).collect();
-    // Where one has ended meanwhile, that is an error.
+    // If a container has ended meanwhile, `ip` reports an error.
     let _ = type_into("ip -force -batch -", &commands);
     Ok(())
 }

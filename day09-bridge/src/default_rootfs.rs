@@ -44,7 +44,7 @@ const LINKS: [(&str, &str); 3] = [
 const FILES: [(&str, &str); 7] = [
     ("etc/group", "root:x:0:\nnogroup:x:65534:\n"),
     ("etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost\n"),
-    // Something to mount a container's own on.
+    // The container's own files are mounted over these.
     ("etc/hostname", ""),
     ("etc/resolv.conf", ""),
     // Without it, glibc asks the DNS server first, and then perhaps nobody else.

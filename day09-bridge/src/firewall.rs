@@ -17,7 +17,7 @@ const OURS: &str = "ip tiny-docker ";
 // ANCHOR: open
 /// Lets the containers in `subnet`, behind `bridge`, talk to the outside. From there, only answers come in.
 ///
-/// What is there already stays as it is: a transaction of the firewall's takes as long as a whole container.
+/// Existing rules stay as they are: a firewall transaction takes as long as an entire container.
 pub fn open(bridge: &str, subnet: Subnet) -> Result<()> {
     match tools().into_iter().find(|tool| has(tool)) {
         Some("nft") => open_with_nft(bridge, subnet),
@@ -64,7 +64,7 @@ fn open_with_nft(bridge: &str, subnet: Subnet) -> Result<()> {
     Ok(())
 }
 
-/// All of it, in place of what there is: `add` makes sure that `delete` finds one.
+/// The entire table, in place of the old one: `add` makes sure that `delete` finds one.
 fn our_table(bridge: &str, subnet: Subnet) -> String {
     format!(
         r#"
@@ -84,7 +84,7 @@ fn our_table(bridge: &str, subnet: Subnet) -> String {
     )
 }
 
-/// Whether as many lines as in `table` are in a list by nft, in each chain. It shows some in other words than ours.
+/// Whether each chain in nft's list has at least as many lines as in `table`. (nft words some of them differently.)
 fn is_there(list: &str, table: &str) -> bool {
     let (there, ours) = (in_chains(list), in_chains(table));
     let count = |lines: &[(String, &str)], chain: &String| {
@@ -130,7 +130,7 @@ fn open_with_iptables(iptables: &str, bridge: &str, subnet: Subnet) -> Result<()
     Ok(())
 }
 
-/// For each table: the rule that leads to our chain, and what is in that.
+/// For each table: the rule that leads to our chain, and the rules in that chain.
 fn iptables_rules(bridge: &str, subnet: Subnet) -> [(&'static str, &'static str, String); 2] {
     let nat = format!("-A TINY-DOCKER -s {subnet} ! -o {bridge} -j MASQUERADE\n");
     let filter = format!(

@@ -37,7 +37,7 @@ pub fn type_into(command: &str, lines: &str) -> Result<String> {
 }
 // ANCHOR_END: type_into
 
-/// A program of the host, to be started. It gets the signals that we hold back: one that hangs can be ended.
+/// A program on the host. It gets the signals that we hold back, so that you can interrupt one that hangs.
 pub fn program(name: &str) -> Command {
     let mut program = Command::new(name);
     // SAFETY: between fork and exec, one system call.

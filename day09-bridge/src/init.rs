@@ -24,7 +24,7 @@ pub fn start() -> Result<()> {
     let all = SigSet::all();
     all.thread_block().context("cannot block signals")?;
     set_name(c"init").context("cannot change the name")?;
-    // The command is to find init as it stays, so it waits for this pipe's end, which init closes last.
+    // The command must not see init before it is complete. So it waits for the end of this pipe, which init closes last.
     let (mut ready, inits_end) = io::pipe().context("cannot create a pipe")?;
     // SAFETY: this process has one thread.
     match unsafe { fork() }.context("cannot fork")? {
@@ -34,7 +34,7 @@ pub fn start() -> Result<()> {
             Ok(())
         }
         ForkResult::Parent { child } => {
-            // Not back to those who had a socket or a pipe open: the signals have its number now.
+            // There is no way back to the process that had a socket or a pipe here: the signals have its number now.
             let Err(error) = be_init(child, &all, inits_end);
             exit(Failure::from(error).report().into())
         }

@@ -25,7 +25,7 @@ use crate::store::Record;
 use crate::terminal::Terminal;
 use crate::{cgroup, etc, namespaces, signals};
 
-/// For everybody who types an image first, as Docker wants it.
+/// For those who type the name of an image first, as in Docker.
 const NO_IMAGE: &str = "\nhint: run takes a command, not an image: tiny-docker run ls /bin lists them, \
     --rootfs DIR provides others";
 
@@ -100,7 +100,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
 
 /// Waits for the end of `child`, and returns the exit code to pass on.
 fn wait(child: Pid, signals: &SignalFd, mut terminal: Option<&mut Terminal>) -> Result<u8> {
-    // With the terminal lent to it, the command is in another group than we are.
+    // While the terminal is lent to it, the command is in a different group from ours.
     let at_keyboard = terminal.as_ref().map(|_| Pid::from_raw(-child.as_raw()));
     loop {
         if let Some((_, status)) = ended(child).context("cannot wait for the command")? {

@@ -22,7 +22,7 @@ pub const BRIDGE: &str = "td0";
 /// Whoever changes the host's network has it locked.
 const LOCK: &str = "/run/tiny-docker.lock";
 
-/// How long we wait for others. Each holds it for some hundredths of a second, and there may be many.
+/// How long we wait for others. Each holds the lock for some hundredths of a second, and there may be many.
 const SECONDS: u64 = 300;
 
 const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
@@ -37,7 +37,7 @@ const INSTEAD: &str = "hint: --net isolated does without";
 /// the addresses, and there is nothing to tidy up in it.
 pub struct Cable {
     number: u32,
-    /// The kernel's own number for it, which it never gives again. The name may be another cable's by now.
+    /// The kernel's number for it, which is never reused. The name may belong to another cable by now.
     index: u32,
     pub address: Ipv4Addr,
     /// With what the container's ports have been published, if it has any.
@@ -49,7 +49,7 @@ impl Cable {
     // ANCHOR: plug
     /// Connects the container whose PID 1 is `container`. The first one has the bridge made, too.
     ///
-    /// Where the rules for published ports have been lost, those of the containers in `state` are made again.
+    /// If the rules for published ports have been lost, those of the containers in `state` are made again.
     pub fn plug(container: Pid, subnet: Subnet, ports: &Ports, state: &Path) -> Result<Self> {
         for program in ["ip", "nsenter"] {
             ensure!(has(program), "{program} is not in PATH\n{INSTEAD}");
@@ -85,7 +85,7 @@ impl Cable {
         let number = next_number(subnet)?;
         let (name, address) = (name(number), subnet.address(number));
         let mac = mac(address);
-        // Where the kernel leads packets to published ports around the host, they come back to whoever has sent them.
+        // If the kernel lets packets to published ports bypass the host, they come back to whoever has sent them.
         let hairpin = match ports.publish[..] {
             [] => "off",
             _ => "on",
@@ -106,7 +106,7 @@ impl Cable {
                 "a container may become this host's router: {error}"
             ));
         }
-        // Where that fails, the next one gets the first address that is free.
+        // If that fails, the next container gets the first free address.
         let _ = fs::write(LAST_GIVEN, number.to_string());
         if !bridge.is_empty() {
             reconnect()?;
@@ -142,7 +142,7 @@ impl Cable {
     // ANCHOR_END: open_ways
 }
 
-/// What to do where `ip` says this.
+/// What to do if `ip` says this.
 fn instead(error: &Error) -> &'static str {
     match error.to_string().contains("not permitted") {
         true => NO_NET_ADMIN,
@@ -152,8 +152,8 @@ fn instead(error: &Error) -> &'static str {
 
 // ANCHOR: cut
 impl Drop for Cable {
-    /// Cuts the cable. The kernel removes it with the namespace, and that lives on where somebody holds a descriptor
-    /// of it, or one of its sockets.
+    /// Cuts the cable. The kernel removes it with the namespace, which lives on while somebody holds a descriptor of it,
+    /// or one of its sockets.
     fn drop(&mut self) {
         let (lock, name) = (lock(), name(self.number));
         // The port is free again when this command returns.
@@ -168,7 +168,7 @@ impl Drop for Cable {
 // ANCHOR_END: cut
 
 // ANCHOR: bridge
-/// The commands that make the bridge. None, where it is as it should be.
+/// The commands that make the bridge: none, if it is as it should be.
 ///
 /// It stays when the last container ends, since the next one needs it again.
 fn bridge(subnet: Subnet) -> Result<String> {
@@ -191,20 +191,20 @@ fn bridge(subnet: Subnet) -> Result<String> {
     }
     let (mac, address) = (mac(subnet.address(1)), subnet.with_bits(1));
     if !exists || network.is_some() {
-        // 0x4000: LLDP, to 01:80:c2:00:00:0e, is to be like all other frames. By default, it comes around the guard.
+        // 0x4000: treat LLDP (01:80:c2:00:00:0e) like all other frames. By default, it gets around the guard.
         commands += &format!("link add {BRIDGE} address {mac} type bridge group_fwd_mask 0x4000\n");
     }
     // Somebody may have removed the address alone, or have switched the bridge off.
     Ok(commands + &format!("addr replace {address} dev {BRIDGE}\nlink set {BRIDGE} up"))
 }
 
-/// Those that were connected before somebody removed the bridge.
+/// Plugs in the cables that were connected before somebody removed the bridge.
 fn reconnect() -> Result<()> {
     let command = |(_, name): (u32, String)| {
         format!("link set {name} master {BRIDGE}\nlink set {name} type bridge_slave hairpin on\n")
     };
     let commands: String = cables()?.into_iter().map(command).collect();
-    // Where one has ended meanwhile, that is an error.
+    // If a container has ended meanwhile, `ip` reports an error.
     let _ = type_into("ip -force -batch -", &commands);
     Ok(())
 }
@@ -218,7 +218,7 @@ fn is_ours() -> Result<bool> {
 // ANCHOR: remove_unused
 /// Removes the bridge and all rules, if no container is connected.
 pub fn remove_unused() -> Result<()> {
-    // Without the file, there has been no bridge since the host has started.
+    // If the file does not exist, there has been no bridge since the host started.
     if !geteuid().is_root() || !Path::new(LOCK).exists() {
         return Ok(());
     }

@@ -102,7 +102,7 @@ impl Cgroup {
     // ANCHOR_END: ran_out_of_memory
 }
 
-/// Those of the `groups` in a record that are groups of its container `id`, and not any directory.
+/// Those of the `groups` in a record that really are groups of its container `id`, and not just any directory.
 pub fn those_of(id: &Id, groups: &[PathBuf]) -> Vec<PathBuf> {
     let ours = Path::new(OURS).join(id.to_string());
     let is_group = |path: &PathBuf| {

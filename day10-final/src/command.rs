@@ -66,7 +66,7 @@ fn reset_signals() -> Result<()> {
         // SAFETY: no handler is installed. (SIGKILL and SIGSTOP refuse, and need no reset.)
         let before = unsafe { signal(each, SigHandler::SigDfl) };
         if each == Signal::SIGHUP && matches!(before, Ok(SigHandler::SigIgn)) {
-            // nohup(1): the command is to outlive its terminal. SAFETY: as before.
+            // nohup(1): the command should outlive its terminal. SAFETY: as before.
             let _ = unsafe { signal(each, SigHandler::SigIgn) };
         }
     }

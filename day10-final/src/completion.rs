@@ -9,10 +9,10 @@ use clap_complete::{Shell, generate};
 use crate::cli::Cli;
 
 // ANCHOR: containers
-/// clap knows the words, but not which containers there are. The shell asks `ps`, which puts the name last.
+/// clap knows the words, but not which containers exist. The shell asks `ps`, which puts the name last.
 ///
-/// A line that is completed is executed next. So whatever has not the form of a name is left out, and no name is ever
-/// expanded: compgen -W, for one, would execute a name like $(reboot).
+/// A completed line is executed next. So whatever does not look like a name is left out, and no name is ever expanded:
+/// compgen -W, for example, would execute a name like $(reboot).
 const IN_BASH: &str = r#"
 _tiny_docker_containers() {
     _tiny_docker "$@"
@@ -52,7 +52,7 @@ complete -c tiny-docker -n "__fish_tiny_docker_using_subcommand exec kill stats 
 complete -c tiny-docker -n "__fish_tiny_docker_using_subcommand inspect logs rm wait" -f -a "(__tiny_docker_containers -a)"
 "#;
 
-/// In place of NAMES: what makes the ids and names of the table that `ps` prints.
+/// Takes the place of NAMES: it extracts the ids and names from the table that `ps` prints.
 const NAMES: &str =
     r#"awk 'NR > 1 { print $1; print $NF }' | env LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9_.-]*'"#;
 // ANCHOR_END: containers
@@ -92,7 +92,7 @@ fn for_zsh(mut script: String, command: &Command) -> String {
             script = script.replace(&format!("]:{name}:"), &format!("]:{escaped}:"));
         }
     }
-    // Its first line has to stay the first.
+    // Its first line has to stay first.
     let script = script.replacen('\n', IN_ZSH, 1);
     let is_id = |line: &str| line.starts_with("':id -- ") || line.starts_with("'*::ids -- ");
     let lines = script.lines().map(|line| match is_id(line) {

@@ -67,7 +67,7 @@ pub struct Container {
     /// Whether it has a terminal of its own: see [`crate::pty`].
     #[serde(default)]
     pub tty: bool,
-    /// How many rows and columns that has: as many as the caller's.
+    /// Its number of rows and columns: the same as the caller's.
     #[serde(default)]
     pub console: Option<[u16; 2]>,
     #[serde(default)]
@@ -86,7 +86,7 @@ pub struct Container {
     /// Of the host's, those that lead to it.
     #[serde(default)]
     pub ports: Ports,
-    /// Where its hosts, hostname and resolv.conf are, if the host has anything to tell in them: see [`crate::etc`].
+    /// Where its hosts, hostname and resolv.conf are, if the host has anything to add to them: see [`crate::etc`].
     #[serde(default)]
     pub etc: Option<PathBuf>,
     /// What is in two of these beside what the host knows.

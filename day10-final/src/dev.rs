@@ -16,7 +16,7 @@ use nix::unistd::symlinkat;
 use crate::mounts::{DATA, Tree};
 use crate::place::{self, Missing};
 
-/// The host's devices that a container gets, with their numbers: null(4), full(4), random(4), tty(4).
+/// The host devices that a container gets, with their numbers: null(4), full(4), random(4), tty(4).
 const DEVICES: [(&str, (u64, u64)); 6] = [
     ("null", NULL),
     ("zero", (1, 5)),
@@ -38,7 +38,7 @@ const LINKS: [(&str, &str); 5] = [
 ];
 
 // ANCHOR: mount_dev
-/// A directory in memory, and the host's nodes that belong in it.
+/// A directory in memory, and the host's device nodes that belong in it.
 pub struct Dev {
     directory: Tree,
     nodes: Vec<Tree>,
@@ -106,13 +106,13 @@ pub fn mount(dev: &Dev, rootfs: &Path, rootless: bool) -> Result<()> {
 }
 // ANCHOR_END: mount_dev
 
-/// Whether it is that device, and not another one under its name.
+/// Whether it is the right device, and not another one under its name.
 fn is_device(file: &FileStat, numbers: (u64, u64)) -> bool {
     let kind = SFlag::from_bits_truncate(file.st_mode) & SFlag::S_IFMT;
     kind == SFlag::S_IFCHR && (major(file.st_rdev), minor(file.st_rdev)) == numbers
 }
 
-/// For [`crate::guest`], in its own mount namespace: whoever is given this node can write to the device, and not change the node.
+/// For [`crate::guest`], in its own mount namespace: this node can be written to, as a device, but not be changed.
 pub fn protect_null() -> Result<()> {
     let protect = || {
         let null = open("/dev/null", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;

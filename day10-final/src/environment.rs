@@ -28,7 +28,7 @@ impl Variables {
     // ANCHOR: resolve
     /// Puts what is in the files in front, so that the command line has the last word.
     ///
-    /// A file may be a pipe, as <(COMMAND) is. Whoever waits for its text should do so in the foreground.
+    /// A file may be a pipe, such as <(COMMAND). Waiting for its text should happen in the foreground.
     pub fn read_files(&mut self) -> Result<()> {
         let mut variables = Vec::new();
         for file in self.env_file.drain(..) {
@@ -39,7 +39,7 @@ impl Variables {
         Ok(())
     }
 
-    /// As "NAME=value".
+    /// For example "NAME=value".
     pub fn resolve(mut self) -> Result<Vec<String>> {
         self.read_files()?;
         for variable in &self.env {
@@ -53,7 +53,7 @@ impl Variables {
     // ANCHOR_END: resolve
 }
 
-/// Far more than such a file has. It may be /dev/zero.
+/// Far more than such a file contains. It may be /dev/zero.
 const MOST: u64 = 1 << 20;
 
 // ANCHOR: lines
@@ -62,7 +62,7 @@ fn lines(file: &Path) -> Result<Vec<String>> {
     let mut bytes = Vec::new();
     File::open(file)?.take(MOST + 1).read_to_end(&mut bytes)?;
     ensure!(bytes.len() as u64 <= MOST, "it is larger than 1 MiB");
-    // Editors on Windows begin a file with a byte order mark.
+    // Some Windows editors begin a file with a byte order mark.
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let mut variables = Vec::new();
     for (number, line) in text.split(|&byte| byte == b'\n').enumerate() {
@@ -82,7 +82,7 @@ fn variable(line: &[u8]) -> Result<Option<&str>> {
     }
     let name = name(line);
     ensure!(!name.is_empty(), "there is no name: '{}'", shown(line));
-    // As in `export B=2` or `C = 3`. A shell would set B and run C, and no program would find such a name.
+    // For example `export B=2` or `C = 3`. A shell would set B and run C, and no program would find such a name.
     let odd = |c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}';
     ensure!(
         !name.contains(odd),

@@ -134,10 +134,10 @@ pub fn open(container: &Container) -> Result<Vec<Tree>> {
     opened.context(cannot)
 }
 
-/// Where the host has nothing to add, the files are written to memory: that is much faster than a disk.
+/// If the host has nothing to add, the files are written to memory, which is much faster than a disk.
 fn in_memory(hostname: &str) -> Result<OwnedFd> {
     let memory = Tree::new("tmpfs", DATA, "mode=755,size=1m")?;
-    // Only what is mounted can be mounted again. The host's /dev has been opened, and goes with all that is the host's.
+    // Only something mounted can be mounted again, and the host's /dev goes away with everything else of the host.
     memory.attach(open_path(
         "/dev",
         OFlag::O_PATH | OFlag::O_CLOEXEC,
@@ -151,7 +151,7 @@ fn in_memory(hostname: &str) -> Result<OwnedFd> {
     Ok(memory.into())
 }
 
-/// Lets the `files` be seen in /etc, or where its links lead, unless there is a volume in one of these `places`.
+/// Mounts the `files` in /etc, or where its links lead, except where one of these `places` has a volume.
 pub fn mount(files: &[Tree], places: &[PathBuf]) -> Result<()> {
     for (name, file) in FILES.iter().zip(files) {
         let path = Path::new("/etc").join(name);

@@ -87,4 +87,4 @@ tiny-docker completion bash >~/.local/share/bash-completion/completions/tiny-doc
   mkdir -p ~/.zfunc && tiny-docker completion zsh >~/.zfunc/_tiny-docker
   mkdir -p ~/.config/fish/completions && tiny-docker completion fish >~/.config/fish/completions/tiny-docker.fish
 
-zsh looks in ~/.zfunc if ~/.zshrc says, before compinit: fpath=(~/.zfunc $fpath)";
+zsh searches ~/.zfunc if ~/.zshrc contains, before compinit: fpath=(~/.zfunc $fpath)";

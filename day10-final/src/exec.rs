@@ -20,7 +20,7 @@ use crate::parent::wait;
 use crate::relay::Relay;
 use crate::{pty, signals, stdio, store, waiter, workdir};
 
-/// How long a command may take to start when it should end already, in milliseconds.
+/// How long a command may take to start after a signal that should end it, in milliseconds.
 const GRACE: u16 = 5000;
 
 #[derive(Args)]
@@ -94,9 +94,9 @@ pub fn run(options: Options, state: &Path, caller: Option<Caller>) -> Result<u8,
 }
 // ANCHOR_END: run
 
-/// Waits for news of the command. Where a signal comes first, and then no news, nothing will start any more.
+/// Waits for news of the command. If a signal comes first, and no news after it, nothing will start any more.
 ///
-/// A container with CAP_SYS_PTRACE may keep the waiter listening for ever: see [`pty::receive`].
+/// A container with CAP_SYS_PTRACE may keep the waiter listening forever: see [`pty::receive`].
 fn interrupted(socket: &UnixStream, signals: &SignalFd, waiter: Pid) -> Result<Option<u8>> {
     let Some(signal) = signals::before(socket, signals)? else {
         return Ok(None);

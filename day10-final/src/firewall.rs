@@ -16,12 +16,12 @@ const COMMENT: &str = "comment \"tiny-docker\"";
 const OURS: &str = "ip tiny-docker ";
 
 // ANCHOR: open
-/// Lets the containers in `subnet`, behind `bridge`, talk to the outside. From there, only answers come in, and what
-/// is for published ports: those that there are already are returned.
+/// Lets the containers in `subnet`, behind `bridge`, talk to the outside. From there, only answers come in, and packets
+/// for published ports. Returns the ports that are published already.
 ///
-/// With nft, `rules` are all that it has listed.
+/// With nft, `rules` is its complete list.
 ///
-/// What is there already stays as it is: a transaction of the firewall's takes as long as a whole container.
+/// Existing rules stay as they are: a firewall transaction takes as long as an entire container.
 pub fn open(bridge: &str, subnet: Subnet, rules: Result<String>) -> Result<Published> {
     let tool = tool()?;
     let rules = match tool {
@@ -81,10 +81,10 @@ fn open_with_nft(bridge: &str, subnet: Subnet, list: &str) -> Result<()> {
     Ok(())
 }
 
-/// All of it, in place of what there is: `add` makes sure that `delete` finds one.
+/// The entire table, in place of the old one: `add` makes sure that `delete` finds one.
 ///
-/// The status is that of packets to published ports. If they come from a container, the answers come back by way of
-/// the host only if the other one sees the host's address, and not that of a neighbour.
+/// Packets to published ports have this status. If they come from a container, the answers come back through the host
+/// only if the other container sees the host's address, and not that of a neighbour.
 fn our_table(bridge: &str, subnet: Subnet) -> String {
     format!(
         r#"
@@ -106,7 +106,7 @@ fn our_table(bridge: &str, subnet: Subnet) -> String {
     )
 }
 
-/// Whether as many lines as in `table` are in a list by nft, in each chain. It shows some in other words than ours.
+/// Whether each chain in nft's list has at least as many lines as in `table`. (nft words some of them differently.)
 pub fn is_there(list: &str, table: &str) -> bool {
     let (there, ours) = (in_chains(list), in_chains(table));
     let count = |lines: &[(String, &str)], chain: &String| {
@@ -116,7 +116,7 @@ pub fn is_there(list: &str, table: &str) -> bool {
     ours.iter().all(all_of)
 }
 
-/// The lines of a list by nft, each with its chain, as "ip filter FORWARD".
+/// The lines of nft's list, each with its chain, for example "ip filter FORWARD".
 pub fn in_chains(list: &str) -> Vec<(String, &str)> {
     let (mut table, mut chain, mut lines) = ("", "", Vec::new());
     for line in list.lines().map(str::trim) {
@@ -155,7 +155,7 @@ fn open_with_iptables(iptables: &str, bridge: &str, subnet: Subnet) -> Result<St
     Ok(rules_for_addresses)
 }
 
-/// For each table: the rule that leads to our chain, and what is in that.
+/// For each table: the rule that leads to our chain, and the rules in that chain.
 fn iptables_rules(bridge: &str, subnet: Subnet) -> [(&'static str, &'static str, String); 2] {
     let nat = format!(
         "-A TINY-DOCKER -s {subnet} ! -o {bridge} -j MASQUERADE\n\

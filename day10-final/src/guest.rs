@@ -53,7 +53,7 @@ pub fn tell(failure: &Failure, mut socket: &UnixStream) -> u8 {
 fn join(socket: &UnixStream) -> Result<Pid, Failure> {
     let mut orders = Deserializer::from_reader(BufReader::new(socket));
     let container = Container::deserialize(&mut orders).context("cannot read what to become")?;
-    // Nothing of the container's is opened with the power that this process still has.
+    // Nothing in the container may be opened with the power that this process still has.
     dev::protect_null()?;
     dev::check_stdio()?;
     let process = container.process.as_ref().context("it has no process")?;
@@ -84,7 +84,7 @@ fn join(socket: &UnixStream) -> Result<Pid, Failure> {
 /// Those of `process` that are not ours already: with --net host, say, there is nothing to enter.
 fn others(process: &Process) -> Result<Vec<(&'static str, File)>, Failure> {
     let mut others = Vec::new();
-    // Its first thread may have ended, and has none then.
+    // Its first thread may have ended, and then has no namespaces.
     let threads = fs::read_dir(format!("/proc/{}/task", process.pid));
     let mut threads = threads.into_iter().flatten().flatten();
     let thread = threads.find(|thread| fs::read_link(thread.path().join("ns/mnt")).is_ok());

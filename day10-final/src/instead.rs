@@ -32,7 +32,7 @@ const COMMANDS: [Lack; 19] = [
         &[
             "compose", "config", "service", "stack", "swarm", "node", "secret",
         ],
-        "each container is started by itself",
+        "each container is started separately",
         "",
     ),
     (
@@ -110,7 +110,7 @@ const COMMANDS: [Lack; 19] = [
 ];
 // ANCHOR_END: commands
 
-/// Values of options, by how they begin.
+/// Values of options, found by how they begin.
 const VALUES: [(&str, Lack); 4] = [
     (
         "--security-opt",
@@ -143,7 +143,7 @@ const VALUES: [(&str, Lack); 4] = [
 ];
 
 // ANCHOR: find
-/// What to say about a command line that is wrong here, and would not be wrong for Docker.
+/// What to say about a command line that is wrong here, but not for Docker.
 pub fn find(error: &Error) -> Option<String> {
     let said = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),
@@ -179,7 +179,7 @@ pub fn find(error: &Error) -> Option<String> {
     Some(format!("there is no {word}: {why}{hint}"))
 }
 
-/// The command that the `error` is about, as its usage has it: "Usage: tiny-docker run [OPTIONS] …".
+/// The command that the `error` is about, taken from its usage line: "Usage: tiny-docker run [OPTIONS] …".
 pub fn command(error: &Error) -> Option<String> {
     let usage = error.get(ContextKind::Usage)?.to_string();
     let command = usage.split_whitespace().nth(2)?;

@@ -12,7 +12,7 @@ use crate::failure::{FAILED, warn};
 use crate::state::open_regular;
 use crate::{store, wait};
 
-/// Those that are left to programs, as Docker and the C library count: signal(7).
+/// Those that are left to programs, as Docker and the C library count them: signal(7).
 const REAL_TIME: RangeInclusive<i32> = 34..=64;
 
 /// A signal as the user names it: HUP, SIGHUP, 1, RTMIN+3, or RTMAX-1.
@@ -41,8 +41,8 @@ fn real_time(name: &str) -> Option<i32> {
 }
 
 // ANCHOR: kill
-/// Sends `signal` to the containers that `ids` mean. What becomes of them is theirs to decide, except for
-/// SIGKILL: then they have ended when this returns.
+/// Sends `signal` to the containers that `ids` mean. They decide what to do about it, except for SIGKILL: then they
+/// have ended when this returns.
 pub fn kill(ids: &[String], signal: &str, state: &Path) -> Result<u8> {
     let signal = named(signal)?;
     let mut code = 0;

@@ -53,7 +53,7 @@ pub fn mount(rootfs: &Path, layer: &Path, rootless: bool) -> Result<()> {
     }
 }
 
-/// Lets `there` be seen at `here`.
+/// Bind mounts `there` at `here`.
 fn bind(there: &Path, here: &Path, flags: MsFlags) -> Result<()> {
     let tree = Tree::of(directory(there)?)?.restrict(MsFlags::MS_NODEV | flags)?;
     Ok(tree.attach(directory(here)?)?)
@@ -76,7 +76,7 @@ pub fn overlay(rootfs: &Path, layer: &Path, rootless: bool) -> Result<()> {
     let mounted = mount_overlay(layer, &volatile);
     // Before Linux 5.10 there is no such option.
     let mounted = mounted.or_else(|_| mount_overlay(layer, &options));
-    // overlayfs makes directories that not even their owner may enter. Then `rm -r` could not remove them.
+    // overlayfs makes directories that not even their owner may enter, so `rm -r` could not remove them.
     for closed in ["work", "work/incompat", "work/incompat/volatile"] {
         let _ = fs::set_permissions(Path::new(&work).join(closed), Permissions::from_mode(0o700));
     }

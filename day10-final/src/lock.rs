@@ -12,9 +12,9 @@ use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-/// Locks `file`, opened as `path`, by one of [`File`]'s two functions. After a second it says what it waits for.
+/// Locks `file`, opened as `path`, with one of [`File`]'s two functions. After a second, tells the user who holds it.
 ///
-/// Anyone who can open a file can lock it, and be stopped by a Ctrl-Z then: we wait at most `seconds` for the same process.
+/// Anyone who can open a file can lock it, and then be stopped with Ctrl-Z: we wait at most `seconds` for one process.
 pub fn wait(
     file: &File,
     path: &Path,
@@ -30,7 +30,7 @@ pub fn wait(
         let (path, waited) = (path.display(), start.elapsed().as_secs());
         if waited >= seconds {
             let holder = holder(file);
-            // A queue moves on.
+            // If the holder has changed, a queue is moving.
             ensure!(
                 told.as_ref() != Some(&holder),
                 "cannot lock {path}: {holder} holds it"
@@ -49,7 +49,7 @@ pub fn wait(
     Ok(())
 }
 
-/// Waits a moment. `run` holds signals back: one that should end it fails here.
+/// Waits a moment. `run` holds signals back, so this fails if one has come that should end it.
 fn pause() -> Result<()> {
     let ends = SigSet::from_iter([
         Signal::SIGHUP,
@@ -59,7 +59,7 @@ fn pause() -> Result<()> {
     ]);
     let held = SignalFd::with_flags(&ends, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
     let _ = poll(&mut [PollFd::new(held.as_fd(), PollFlags::POLLIN)], 2_u8);
-    ensure!(held.read_signal()?.is_none(), "a signal has ended the wait");
+    ensure!(held.read_signal()?.is_none(), "a signal ended the wait");
     Ok(())
 }
 

@@ -28,7 +28,7 @@ pub fn print(id: &str, follow: bool, tail: Lines, state: &Path) -> Result<u8> {
         "{}: it ran in the foreground, and wrote to where it was started",
         cannot()
     );
-    // Only with -t does what it prints pass through its run.
+    // Only with -t does its output pass through its run.
     let lock = open_regular(
         &store::lock_file(state, &container.id),
         File::options().read(true),
@@ -53,7 +53,7 @@ pub fn print(id: &str, follow: bool, tail: Lines, state: &Path) -> Result<u8> {
 }
 // ANCHOR_END: print
 
-/// A container may keep others from opening its log: for 45 seconds, then the kernel ends that. F_SETLEASE, fcntl(2).
+/// A container may keep others from opening its log for 45 seconds. Then the kernel intervenes: F_SETLEASE, fcntl(2).
 fn leased(error: Error) -> Error {
     let kind = error.downcast_ref().map(io::Error::kind);
     match kind == Some(ErrorKind::WouldBlock) {
@@ -105,7 +105,7 @@ fn follow_to_the_end(
 // ANCHOR_END: follow
 
 /// All of the container's processes are gone, so one more look shows its last line. With -t that passes through the
-/// supervisor, which keeps the record locked until it is written. (The log itself, a container could lock for ever.)
+/// supervisor, which keeps the record locked until it is written. (A container could lock the log itself forever.)
 fn copy_to_the_end(log: &mut File, lock: &Option<File>) -> Result<()> {
     lock.iter().for_each(wait::for_its_run);
     copy(log)
@@ -129,8 +129,8 @@ fn copy(log: &mut File) -> Result<()> {
     }
 }
 
-/// Moves to what has been written next, and returns how much that is. What nobody has written reads as zeros: a
-/// container may give its log terabytes of those, and they take no space. lseek(2).
+/// Moves to the next data, and returns how much there is. What nobody has written reads as zeros: a container may give
+/// its log terabytes of those, and they take no space. lseek(2).
 fn next_data(log: &mut File) -> Result<u64> {
     let (here, end) = (log.stream_position()?, log.metadata()?.len());
     let start = match lseek(&*log, here as i64, Whence::SeekData) {

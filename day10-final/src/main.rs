@@ -107,7 +107,7 @@ fn main() -> ExitCode {
     outcome.unwrap_or_else(|failure| failure.report()).into()
 }
 
-/// clap says what is wrong with the command line, except where only Docker would understand it.
+/// clap says what is wrong with the command line, unless it is one that Docker would understand.
 fn parse() -> Result<Cli, Failure> {
     let parsed = Cli::try_parse().or_else(|error| match switches::may_have_value(&error) {
         true => {

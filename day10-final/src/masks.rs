@@ -37,7 +37,7 @@ const READ_ONLY: [&str; 5] = [
 ];
 
 // ANCHOR: new_sys
-/// Devices and drivers, to look at: with its own network devices, and (cgroups v2) its own cgroup as the highest.
+/// Devices and drivers, read-only: with the container's own network devices, and (cgroup v2) its own cgroup at the top.
 pub fn new_sys() -> Result<Vec<Tree>> {
     let flags = DATA | MsFlags::MS_RDONLY;
     let sysfs = match Tree::new("sysfs", flags, "") {
@@ -73,8 +73,8 @@ pub fn mount_sys(sys: &[Tree], rootfs: &Path) -> Result<()> {
 // ANCHOR_END: new_sys
 
 // ANCHOR: cover
-/// Covers what is not to be seen, by the host's `null` or an empty directory, and makes read-only what is not to be
-/// changed. Before any volume is there: nobody else has a hand in this /proc and this /sys.
+/// Covers what must not be seen, with the host's `null` or an empty directory, and makes read-only what must not be
+/// changed. This happens before there are any volumes, so nobody else can touch this /proc and this /sys.
 pub fn cover(null: &Tree) -> Result<()> {
     let cpus = (0..).map(|n| format!("/sys/devices/system/cpu/cpu{n}"));
     let cpus = cpus.take_while(|cpu| Path::new(cpu).exists());

@@ -23,10 +23,10 @@ const CLOEXEC: u32 = 1; // of fsopen(2) and fsmount(2)
 const FROM_AND_TO_DESCRIPTORS: u32 = 0x04 | 0x40;
 
 // ANCHOR: tree
-/// A mount, and those below it, which no path leads to until it is attached to a place in the container.
+/// A mount, and those below it. No path leads to it until it is attached to a place in the container.
 ///
-/// Paths are for others to change: between two looks at one, another container that shares a volume may have put a
-/// link there. So the source is opened once, the place is opened once, and the flags are there before both meet.
+/// Others can change paths: between two looks at one, another container that shares a volume may have put a link
+/// there. So the source is opened once, the place is opened once, and the flags are set before both meet.
 pub struct Tree {
     fd: OwnedFd,
     /// Flags that can only be set once it is attached: before Linux 5.12.
@@ -34,7 +34,7 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// What is open as `source`, to be seen at another place too, with everything that is mounted below it.
+    /// A copy of what is open as `source`, for another place, with everything that is mounted below it.
     pub fn of(source: impl AsFd) -> nix::Result<Self> {
         let fd = open_tree(source.as_fd())?;
         let pending = MsFlags::empty();
@@ -77,7 +77,7 @@ impl Tree {
         Ok(self)
     }
 
-    /// Mounts it at the `place`, which is open, too.
+    /// Mounts it at the `place`, which is also open.
     pub fn attach(&self, place: impl AsFd) -> nix::Result<()> {
         move_mount(self.as_fd(), place.as_fd())?;
         match self.pending.is_empty() {
@@ -100,7 +100,7 @@ impl From<Tree> for OwnedFd {
     }
 }
 
-/// Adds `flags` to those of the mount that is open as `root`, and in use. Those below it stay as they are.
+/// Adds `flags` to those of the mount that is open as `root`, and in use. The mounts below it stay as they are.
 pub fn restrict(root: impl AsFd, flags: MsFlags) -> nix::Result<()> {
     match mount_setattr(root.as_fd(), 0, flags) {
         Err(Errno::ENOSYS) => remount(root.as_fd(), flags),
@@ -108,7 +108,7 @@ pub fn restrict(root: impl AsFd, flags: MsFlags) -> nix::Result<()> {
     }
 }
 
-/// As before Linux 5.12: only for one mount, all of whose flags must be named.
+/// The way before Linux 5.12: only for one mount, and all of its flags must be named.
 fn remount(mounted: BorrowedFd, flags: MsFlags) -> nix::Result<()> {
     let has = MsFlags::from_bits_truncate(fstatvfs(mounted)?.flags().bits());
     let kept = has & (DATA | MsFlags::MS_RDONLY);
@@ -174,7 +174,7 @@ fn fsmount(filesystem: &OwnedFd, flags: MsFlags) -> nix::Result<OwnedFd> {
     descriptor(unsafe { libc::syscall(call, filesystem, CLOEXEC, flags.bits()) })
 }
 
-/// The one that a system call has returned.
+/// The descriptor that a system call has returned.
 fn descriptor(returned: libc::c_long) -> nix::Result<OwnedFd> {
     let fd = Errno::result(returned)?;
     // SAFETY: it is new, and nobody else's.

@@ -56,7 +56,7 @@ pub fn reserve(state: &Path, asked: &str, id: &Id) -> Result<String> {
         let link = link(state, &name);
         match symlink(id.to_string(), &link) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => match find(state, &name) {
-                // Its container is gone, and who should have removed the link was killed.
+                // Its container is gone, and the process that should have removed the link was killed.
                 Some(old) if !store::exists(state, &old) => {
                     fs::remove_file(&link).context("cannot remove the link of an old name")?
                 }
@@ -101,7 +101,7 @@ pub fn release(state: &Path, name: &str, id: &Id) {
     }
 }
 
-/// Removes the links that lead to no container any more. Anything else in there is not ours.
+/// Removes the links that no longer lead to a container. Nothing else in there is ours.
 pub fn remove_abandoned(state: &Path) {
     let names = fs::read_dir(state.join("names"));
     for entry in names.into_iter().flatten().flatten() {

@@ -62,9 +62,9 @@ pub fn spawn_child(socket: UnixStream, lend_terminal: bool, net: Net) -> Result<
 // ANCHOR_END: spawn_child
 
 // ANCHOR: spawn_guest
-/// The same for another command in the container whose PID 1 is `host`. It has no namespace yet but one for its mounts, see
-/// [`binary::protected`]. An ordinary user has the right to that one only where they are root, and root itself must be
-/// nobody but the container's root.
+/// The same for another command in the container whose PID 1 is `host`. So far its only namespace is one for its mounts,
+/// see [`binary::protected`]. An ordinary user may create that one only where they are root, and root itself must be no
+/// more than the container's root.
 pub fn spawn_guest(socket: UnixStream, host: &Process) -> Result<Pid> {
     let [ours, its] = ["self", &host.pid.to_string()].map(|pid| format!("/proc/{pid}/ns/user"));
     spawn(CloneFlags::empty(), || {
@@ -85,7 +85,7 @@ pub fn spawn_guest(socket: UnixStream, host: &Process) -> Result<Pid> {
 /// Joins a user namespace, as its root and nobody else.
 ///
 /// From the next exec on, this process belongs to the owner of that namespace, who may trace it and use whatever it
-/// has: ptrace(2). So nothing of the caller's may be left by then, if the caller is the host's root.
+/// has: ptrace(2). So if the caller is the host's root, none of its power may be left by then.
 fn become_root_of(user_namespace: File) -> Result<()> {
     if geteuid().is_root() {
         // Now, since inside the namespace it may be forbidden: user_namespaces(7).
@@ -94,7 +94,7 @@ fn become_root_of(user_namespace: File) -> Result<()> {
     }
     setns(user_namespace, CloneFlags::CLONE_NEWUSER).context("cannot join its user namespace")?;
     let (uid, gid) = (Uid::from_raw(0), Gid::from_raw(0));
-    setresgid(gid, gid, gid).context("cannot join its group of root")?;
+    setresgid(gid, gid, gid).context("cannot join its root group")?;
     setresuid(uid, uid, uid).context("cannot become its root")?;
     idmap::keep_capabilities()
 }
@@ -208,7 +208,7 @@ const SWITCHES: [(&str, &str, &str); 3] = [
     ("user.max_user_namespaces", "0", "15000"),                 // everywhere
 ];
 
-/// Docker's filter of system calls forbids namespaces to whoever lacks CAP_SYS_ADMIN, and its AppArmor profile mounts.
+/// Without CAP_SYS_ADMIN, Docker's system call filter forbids namespaces, and its AppArmor profile forbids mounts.
 const IN_CONTAINER: &str = "inside another container, start that one with -u 1000 --security-opt seccomp=unconfined \
     --security-opt apparmor=unconfined";
 

@@ -81,7 +81,7 @@ pub fn enter(net: Net) -> Result<()> {
         Net::Host => (),
     }
     if net == Net::Bridge {
-        // Where the files are read-only, the host has been told so already.
+        // If the files are read-only, the user has been told already.
         let _ = without_ipv6("eth0");
     }
     Ok(())
@@ -89,10 +89,10 @@ pub fn enter(net: Net) -> Result<()> {
 // ANCHOR_END: enter
 
 // ANCHOR: without_ipv6
-/// We give no addresses of IPv6. Where it is on, one router advertisement, sent by a container, makes that the way out
-/// for the host and the neighbours (CVE-2020-13401). No firewall is as certain: its rules can be flushed.
+/// We assign no IPv6 addresses. But if IPv6 is on, a container can send a router advertisement, and become the way out
+/// for the host and the neighbours (CVE-2020-13401). A firewall is less reliable: its rules can be flushed.
 pub fn without_ipv6(device: &str) -> io::Result<()> {
-    // In case somebody switches it on again, the other two hold.
+    // If somebody switches IPv6 on again, the other two settings still hold.
     for (name, value) in [
         ("disable_ipv6", "1"),
         ("accept_ra", "0"),

@@ -29,7 +29,7 @@ use crate::subnet::Subnet;
 use crate::terminal::{State, Terminal};
 use crate::{cgroup, etc, idmap, layer, namespaces, pty, signals, store};
 
-/// For everybody who types an image first, as Docker wants it.
+/// For those who type the name of an image first, as in Docker.
 const NO_IMAGE: &str = "\nhint: run takes a command, not an image: tiny-docker run ls /bin lists them, \
     --rootfs DIR provides others";
 
@@ -46,7 +46,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let mut container = Container::new(options, state)?;
     let reserved = container.ports.reserve(container.net)?;
     let signals = signals::hold()?;
-    // Also where it is not lent, the command may have it as its stdin.
+    // Even if it is not lent, the command may have it as its stdin.
     let _as_it_was = State::of_stdin();
     let mut terminal = match container.has_own_stdio() {
         true => None,
@@ -88,7 +88,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     }
 
     cgroup::remove_abandoned(state);
-    // They are in another group than ours. All in it should hear the keyboard; --init tells the command itself.
+    // Its group is not ours. Every process in it should hear the keyboard; --init tells the command itself.
     let at_keyboard = Pid::from_raw(if container.init { 1 } else { -1 } * child.as_raw());
     let code = match relay.filter(|_| failure.is_empty()) {
         Some(relay) => relay.run(child, &signals)?,

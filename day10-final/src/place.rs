@@ -1,4 +1,4 @@
-//! Where in the container a path leads: path_resolution(7), openat(2), with links from whoever made the image.
+//! Where in the container a path leads, if its links may be hostile: path_resolution(7), openat(2).
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -10,15 +10,15 @@ use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat, openat2, readlin
 use nix::sys::stat::{Mode, SFlag, fstat, mkdirat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
-/// More links than any path needs, and as many as the kernel follows.
+/// As many links as the kernel follows, which is more than any path needs.
 const MOST_LINKS: usize = 40;
 
-/// What protects the container is mounted here. A mount on top would undo that, and so would one on /.
+/// The container's protections are mounted here. A mount on top would undo them, and so would one on /.
 const TAKEN: [&str; 2] = ["/proc", "/sys"];
 
 pub const NOT_A_PLACE: &str = "in the container, it has to be an absolute path, and not /";
 
-/// What to do where there is nothing.
+/// What to do if the path does not exist.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Missing {
     Fail,
@@ -27,10 +27,10 @@ pub enum Missing {
 }
 
 // ANCHOR: place
-/// A place that was found once: from then on it is the same, whatever happens to its path.
+/// A place, open: it stays the same one, whatever happens to its path.
 pub struct Place {
     pub fd: OwnedFd,
-    /// Without links.
+    /// The path to it, without links.
     pub path: PathBuf,
 }
 
@@ -106,7 +106,7 @@ pub fn to_mount(path: &Path, missing: Missing) -> Result<Place> {
     }
 }
 
-/// Why nothing can be mounted at `path`, if so.
+/// Why nothing can be mounted at `path`, or None if it can.
 pub fn taken(path: &Path) -> Option<String> {
     if path.parent().is_none() {
         return Some(NOT_A_PLACE.to_owned());
@@ -116,7 +116,7 @@ pub fn taken(path: &Path) -> Option<String> {
 }
 
 // ANCHOR: directory
-/// The directory `name` in the container's /. A link there, by the author of the root filesystem, is refused.
+/// The directory `name` in the container's /. The root filesystem may have a link there, which is refused.
 pub fn directory(name: &str, rootfs: &Path) -> Result<OwnedFd> {
     let found = step(root()?.as_fd(), name.as_ref(), Missing::MakeDirectory)
         .map_err(|errno| anyhow!("cannot create /{name}: {errno}"))?;
@@ -152,7 +152,7 @@ fn root() -> nix::Result<OwnedFd> {
     open("/", OFlag::O_PATH | OFlag::O_DIRECTORY)
 }
 
-/// Those in `path`, the first one last.
+/// The names in `path`, the first one last.
 fn names(path: &Path) -> Vec<OsString> {
     let names = path.components().rev().filter(|part| match part {
         Component::Normal(_) | Component::ParentDir => true,

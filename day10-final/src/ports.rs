@@ -137,7 +137,7 @@ impl Ports {
             }
             Net::Isolated if !self.publish.is_empty() => bail!(
                 "cannot publish ports: only root may change the host's network\n\
-                hint: {}, or --net host: there all ports are the host's",
+                hint: {}, or --net host, where all ports are the host's",
                 sudo_run()
             ),
             _ => (),
@@ -162,8 +162,8 @@ impl Port {
         bound.map_err(|error| anyhow!("cannot publish port {}: {error}{hint}", self.host))
     }
 
-    /// As a server does it: by SO_REUSEADDR, what earlier connections have left (TIME_WAIT) is no hindrance. Whoever
-    /// listens has the port alone.
+    /// Servers do this, too: with SO_REUSEADDR, what is left of earlier connections (TIME_WAIT) is no obstacle. Whoever
+    /// listens has the port to themselves.
     fn bind_tcp(&mut self) -> io::Result<OwnedFd> {
         let socket = TcpListener::bind((self.ip, self.host))?;
         self.host = socket.local_addr()?.port();

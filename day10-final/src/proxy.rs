@@ -1,8 +1,8 @@
 //! Calls to published ports that no rule has led away: those to 127.0.0.1, and all others while the rules are gone.
 //!
-//! A rule could lead them from 127.0.0.1, too, if the kernel let such packets out to the bridge. The switch for that,
-//! route_localnet, lets them in as well: a container would reach what the host offers to itself alone (CVE-2020-8558), as
-//! soon as somebody flushes the rules that forbid it. So the supervisor calls the container itself.
+//! A rule could handle 127.0.0.1, too, if the kernel let such packets out to the bridge. But the switch for that,
+//! route_localnet, lets them in as well: once somebody flushes the rules that forbid it, a container could reach what
+//! the host offers only to itself (CVE-2020-8558). So the supervisor itself calls the container.
 
 use std::collections::HashMap;
 use std::io::{self, PipeReader, PipeWriter};
@@ -17,31 +17,31 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::ports::{Ports, Protocol};
 
-/// So many calls may there be at once, as the supervisor needs files itself. More are hung up on.
+/// The limit on simultaneous calls, since the supervisor needs descriptors, too. It hangs up on any more.
 const CALLS: usize = 256;
 
-/// For so long the container may be silent before a caller by UDP has hung up.
+/// After this much silence from the container, a UDP caller counts as gone.
 const SILENCE: Duration = Duration::from_secs(90);
 
-/// How long to wait where the host has no more memory, or no more files, for another call.
+/// How long to wait if the host has no memory or no descriptors left for another call.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// For a thread. It needs less.
+/// The stack of a thread, which needs less than this.
 const STACK: usize = 1 << 17;
 
-/// More than any datagram has.
+/// More than the size of any datagram.
 const DATAGRAM: usize = 1 << 16;
 
 // ANCHOR: start
-/// Serves the ports of a container. When dropped, they are free again.
+/// Serves the ports of a container. When it is dropped, they are free again.
 pub struct Proxy {
     threads: Vec<JoinHandle<()>>,
-    /// Its other end is in the threads, and tells them when this one is gone.
+    /// The threads have the other end, which tells them when this one is closed.
     life: Option<PipeWriter>,
 }
 
 impl Proxy {
-    /// Serves the sockets that have been [reserved](Ports::reserve) for `ports`, and leads to the container's `address`.
+    /// Connects the sockets that have been [reserved](Ports::reserve) for `ports` with the container's `address`.
     pub fn start(reserved: Vec<OwnedFd>, ports: &Ports, address: Ipv4Addr) -> Result<Self> {
         let (end, life) = io::pipe().context("cannot create a pipe")?;
         let mut proxy = Self {
@@ -83,7 +83,7 @@ fn in_background(work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<
     thread::Builder::new().stack_size(STACK).spawn(work)
 }
 
-/// Waits until there is something to read from `socket`. False means that it is the end.
+/// Waits until there is something to read from `socket`. Returns false if the proxy should end.
 fn wait(socket: impl AsFd, end: &PipeReader) -> bool {
     let mut files = [
         PollFd::new(socket.as_fd(), PollFlags::POLLIN),
@@ -96,7 +96,7 @@ fn wait(socket: impl AsFd, end: &PipeReader) -> bool {
 
 // ANCHOR: tcp
 fn connect_callers(listener: &TcpListener, to: SocketAddrV4, end: &PipeReader, calls: &Arc<()>) {
-    // Whoever has hung up meanwhile is not waited for.
+    // If a caller has hung up meanwhile, accept must not wait for the next one.
     let _ = listener.set_nonblocking(true);
     while wait(listener, end) {
         let Ok((caller, _)) = listener.accept() else {
@@ -113,7 +113,7 @@ fn connect_callers(listener: &TcpListener, to: SocketAddrV4, end: &PipeReader, c
     }
 }
 
-/// Hands on what either of them says, until both have said all. What goes wrong, both see as the end.
+/// Hands on what either side says, until both are finished. If anything fails, both see the end of the connection.
 fn connect(caller: &TcpStream, to: SocketAddrV4) -> io::Result<()> {
     let container = &TcpStream::connect(to)?;
     thread::scope(|scope| {
@@ -132,7 +132,7 @@ fn hand_on(mut from: &TcpStream, mut to: &TcpStream) {
 // ANCHOR_END: tcp
 
 // ANCHOR: udp
-/// Each caller has a socket of their own towards the container: what it answers there is for them.
+/// Each caller gets a socket of their own towards the container. Whatever the container answers there is for them.
 fn pass_on_datagrams(socket: UdpSocket, to: SocketAddrV4, end: &PipeReader, calls: &Arc<()>) {
     let _ = socket.set_nonblocking(true);
     let socket = Arc::new(socket);
@@ -167,7 +167,7 @@ fn pass_on_answers(
     let (answers, socket) = (Arc::clone(&line), Arc::downgrade(socket));
     in_background(move || {
         let mut answer = vec![0; DATAGRAM];
-        // That nobody listens there is an error, too. The next datagram opens another line.
+        // It is also an error if nobody listens there. The next datagram opens another line.
         while let Ok(length) = answers.recv(&mut answer) {
             let Some(socket) = socket.upgrade() else {
                 break;

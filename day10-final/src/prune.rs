@@ -61,8 +61,8 @@ pub fn prune(force: bool, state: &Path) -> Result<u8> {
 }
 // ANCHOR_END: prune
 
-/// How much is in `directory`, in bytes: of a container its layer, its log and its record. Some of it may be only for the
-/// container's users to see.
+/// How much is in `directory`, in bytes: a container's layer, log and record. Some of it may be visible only to the
+/// container's users.
 fn size(directory: &Path, linked: &mut HashSet<(u64, u64)>) -> u64 {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let size = |entry: DirEntry| match entry.metadata() {
@@ -76,7 +76,7 @@ fn size(directory: &Path, linked: &mut HashSet<(u64, u64)>) -> u64 {
     entries.map(size).sum()
 }
 
-/// The caches, and the directories that are empty then. Returns how much that was.
+/// Removes the caches, and the directories that are empty then. Returns how much that was.
 fn remove_the_rest(state: &Path) -> Result<u64> {
     let removed = fs::remove_dir(state.join("containers"));
     if removed.is_err_and(|error| error.kind() == ErrorKind::DirectoryNotEmpty) {

@@ -20,7 +20,7 @@ use crate::failure::{FAILED, Failure};
 use crate::mounts::Tree;
 use crate::place::{self, Missing};
 
-/// Far more than an error has, in bytes.
+/// Far more than the length of an error, in bytes.
 const MOST: usize = 16 * 1024;
 
 /// What a pipe cannot do, for who is `typed` to. In the background nobody types, so there it may be one.
@@ -105,9 +105,9 @@ pub fn send(socket: &UnixStream, terminal: &impl AsRawFd) -> nix::Result<()> {
     sendmsg::<()>(socket.as_raw_fd(), &byte, &rights, MsgFlags::empty(), None).map(drop)
 }
 
-/// In the parent: what the child says until its end of `socket` closes, and the terminal, if it has sent one.
+/// In the parent: receives what the child says until its end of `socket` closes, and the terminal, if it has sent one.
 ///
-/// With `exec`, a container may get hold of that end, and say anything: no more than that, and nothing but a terminal.
+/// With `exec`, a container may get hold of that end, and send anything: we take only so much, and only a terminal.
 pub fn receive(socket: &UnixStream) -> (Vec<u8>, Option<OwnedFd>) {
     let (mut said, mut terminal) = (Vec::new(), None);
     while said.len() < MOST {

@@ -16,7 +16,7 @@ use crate::subnet::Subnet;
 /// Each of the rules says so whose it is: the kernel's number of the cable follows.
 const MARK: &str = "tiny-docker-";
 
-/// What leads to the rules, for iptables.
+/// The jumps to our rules, for iptables.
 const JUMPS: [&str; 2] = [
     "PREROUTING ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j TINY-DOCKER-PORTS",
     "OUTPUT ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j TINY-DOCKER-PORTS",
@@ -26,7 +26,7 @@ const JUMPS: [&str; 2] = [
 pub struct Published {
     pub tool: &'static str,
     rules: Vec<String>,
-    /// What the tool has shown of it all, before we change anything.
+    /// The rules that the tool has listed, before we change anything.
     list: String,
 }
 
@@ -40,16 +40,16 @@ impl Published {
     // ANCHOR: publish
     /// Lets `ports` lead to the container with this `address` and the cable `index`.
     ///
-    /// In front of others: whoever's `run` was killed has their ports no longer, and may be on their way out.
+    /// They go in front of the others: a container whose `run` was killed has lost its ports, and may be about to end.
     pub fn add(&mut self, ports: &Ports, address: Ipv4Addr, index: u32) {
         let new = ports.publish.iter();
         let new: Vec<_> = new.map(|port| self.rule(port, address, index)).collect();
         self.rules.splice(0..0, new);
     }
 
-    /// Keeps the rules of the `cables` that there are. Others might lead to another container one day.
+    /// Keeps only the rules of these `cables`. Any others might one day lead to the wrong container.
     ///
-    /// Where somebody has flushed the rules, those of the containers in `state` are made again.
+    /// If somebody has flushed the rules, those of the containers in `state` are made again.
     pub fn keep(&mut self, cables: &[(u32, String)], subnet: Subnet, state: &Path) {
         let exists = |index| cables.iter().any(|(number, _)| *number == index);
         self.rules.retain(|rule| cable(rule).is_some_and(exists));
@@ -120,7 +120,7 @@ impl Published {
         Ok(())
     }
 
-    /// Whether packets come by the rules.
+    /// Whether packets get to the rules.
     fn is_led_to(&self) -> bool {
         match self.tool {
             "nft" => is_there(&self.list, &table(&[])),
@@ -131,7 +131,7 @@ impl Published {
 }
 
 // ANCHOR: table
-/// Before the kernel chooses a route, a packet still has the port of the host's.
+/// Before the kernel chooses a route, a packet still has the host's port.
 fn table(rules: &[String]) -> String {
     let rules = rules.join("\n");
     format!(
@@ -156,7 +156,7 @@ fn table(rules: &[String]) -> String {
 }
 // ANCHOR_END: table
 
-/// Whoever has sent UDP to a port goes on being led where they were before, until they pause for half a minute:
+/// Otherwise the UDP packets of earlier callers would go to the old destination, until they pause for half a minute:
 /// conntrack(8), if the host has it.
 fn forget_calls(rule: &str) {
     let port = rule
@@ -168,7 +168,7 @@ fn forget_calls(rule: &str) {
     }
 }
 
-/// Those of our rules that are in a list by either tool.
+/// Our rules, from the list of either tool.
 fn marked(list: &str) -> Vec<String> {
     let lines = list.lines().map(str::trim);
     let lines = lines.filter(|line| cable(line).is_some());

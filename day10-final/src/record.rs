@@ -16,7 +16,7 @@ use crate::store::{
 };
 use crate::{idmap, lock, name};
 
-/// As long as an exit code: its place in the lock is there from the beginning.
+/// As long as an exit code, to reserve its place in the lock from the beginning.
 const ROOM: &str = "   ";
 
 /// The directory of one container, in the hands of the process that waits for it: nobody else writes there.
@@ -61,7 +61,7 @@ impl Record {
         Ok(record)
     }
 
-    /// That of the container `id`, not locked yet.
+    /// The record of the container `id`, not locked yet.
     fn of(state: &Path, id: &Id, name: &str) -> Self {
         Self {
             directory: directory(state, id),
@@ -156,7 +156,7 @@ impl Record {
         idmap::remove(&gone)
     }
 
-    /// Removes what is left of the container `id`, where its record cannot be read.
+    /// Removes what is left of the container `id` if its record cannot be read.
     pub fn remove_damaged(state: &Path, id: &Id) -> Result<()> {
         let mut record = Self::of(state, id, "");
         let directory = &record.directory;
@@ -165,7 +165,7 @@ impl Record {
         }
         let _ = fs::set_permissions(directory, Permissions::from_mode(0o700));
         let path = directory.join("lock");
-        // Where there is still a run, it has this locked.
+        // If its run still exists, it has this locked.
         if let Ok(lock) = open_regular(&path, File::options().read(true)) {
             lock::wait(&lock, &path, File::try_lock, LOCK_SECONDS)?;
             record.lock = Some(lock);

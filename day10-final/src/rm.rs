@@ -29,7 +29,7 @@ pub fn remove(ids: &[String], force: bool, state: &Path) -> Result<u8> {
             }
         }
     }
-    // Where a run was killed, nobody else does it now.
+    // If a run was killed, nobody else does it.
     cgroup::remove_abandoned(state);
     store::remove_abandoned(state);
     Ok(code)
@@ -62,7 +62,7 @@ fn one(id: &str, force: bool, state: &Path) -> Result<()> {
             return Ok(());
         }
     }
-    // It would keep us waiting ourselves.
+    // Otherwise, we would wait for ourselves.
     drop(lock);
     let mut record = Record::open(state, &container)?;
     cgroup::remove_of(&container.id);

@@ -21,8 +21,8 @@ const COVERED_HINT: &str = "hint: inside another container, start that one with 
 /// Makes the container's rootfs, with a layer for what it writes, the root of this process's mounts.
 pub fn enter(container: &Container) -> Result<()> {
     let (rootfs, layer, rootless) = (&container.rootfs, &container.layer, is_rootless());
-    // What comes from the host, and what the kernel creates only while the host's is in sight. All of it is open and
-    // has its flags, but no place yet. The volumes come first: if one is the host's /, the layer is not part of it.
+    // What comes from the host, and what the kernel creates only while the host's own is visible. All of it is open
+    // and has its flags, but no place yet. The volumes come first: one of the host's / must not contain the layer.
     let volumes = container.volumes.open()?;
     layer::mount(rootfs, layer, rootless)?;
     let proc = new_proc().context("cannot mount /proc")?;
@@ -48,8 +48,8 @@ pub fn enter(container: &Container) -> Result<()> {
     Ok(())
 }
 
-/// chroot(2) is no wall. Here the mounts themselves get another root, and none of the host's is left among them for a
-/// path or a descriptor to lead to.
+/// chroot(2) is no wall. Here the mounts themselves get another root, and no mount of the host is left that a path or a
+/// descriptor could lead to.
 fn change_root(new: &Path) -> Result<()> {
     chdir(new).context("cannot enter the new root directory")?;
     pivot_root(".", ".").context("cannot change the root of the mounts")?;

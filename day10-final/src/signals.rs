@@ -12,7 +12,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::termios::tcgetattr;
 use nix::unistd::{Pid, getpid};
 
-/// What is not passed on: the kernel's answers to mistakes of the runtime's own, and what stops a job in the background.
+/// What is not passed on: the kernel's answers to the runtime's own mistakes, and what stops a background job.
 const LEFT_ALONE: [Signal; 11] = [
     Signal::SIGABRT,
     Signal::SIGBUS,
@@ -37,7 +37,7 @@ const FROM_TERMINAL: [i32; 6] = [
     libc::SIGWINCH,
 ];
 
-/// A caller that ignores SIGCHLD hands that on to us. Then the kernel would not keep a child's end for us to ask about.
+/// We inherit an ignored SIGCHLD from the caller. With it, the kernel would not keep an exit status for us to ask about.
 pub fn expect_children() {
     // SAFETY: no handler is installed.
     let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
@@ -77,7 +77,7 @@ pub fn pass_on(signals: &SignalFd, child: Pid, at_keyboard: Option<Pid>) -> Resu
 pub fn next(signals: &SignalFd) -> Result<(i32, bool)> {
     let info = signals.read_signal().context("cannot read a signal")?;
     let info = info.context("cannot read a signal")?;
-    // To a PID 1, whoever sends from outside is 0. The command of that one has not had it.
+    // A PID 1 sees a sender from outside as 0. In that case its command has not received the signal yet.
     let queued = info.ssi_code == libc::SI_QUEUE && info.ssi_pid != 0;
     let from_kernel = info.ssi_code == libc::SI_KERNEL || queued;
     Ok((info.ssi_signo as i32, from_kernel))
@@ -85,8 +85,8 @@ pub fn next(signals: &SignalFd) -> Result<(i32, bool)> {
 
 /// Passes `signal` on to `child` unless it is about the child.
 ///
-/// Ctrl-C comes from the kernel, to every process in the terminal's foreground. `at_keyboard` are those who have to be
-/// told of it, since they are not there.
+/// Ctrl-C comes from the kernel, to every process in the terminal's foreground. `at_keyboard` are not in it, so we have
+/// to tell them.
 pub fn heed(signal: i32, from_kernel: bool, child: Pid, at_keyboard: Option<Pid>) -> Result<()> {
     match signal {
         libc::SIGCHLD => Ok(()),
@@ -94,14 +94,14 @@ pub fn heed(signal: i32, from_kernel: bool, child: Pid, at_keyboard: Option<Pid>
         libc::SIGHUP if from_kernel || tcgetattr(io::stdin()) == Err(Errno::EIO) => hang_up(child),
         libc::SIGTSTP if at_keyboard.is_some() => {
             let group = Pid::from_raw(-child.as_raw());
-            // Not the process that waits for the command of an `exec`, which is told all that a keyboard says.
+            // Except the process that waits for an `exec` command: it is told whatever comes from the keyboard.
             if at_keyboard != Some(child) {
                 send(libc::SIGSTOP, group)?;
             }
             stop(getpid())?;
             send(libc::SIGCONT, group)
         }
-        // That process has to know where it comes from.
+        // That process has to know where the signal comes from.
         _ if from_kernel && at_keyboard == Some(child) => queue(signal, child),
         _ if from_kernel && FROM_TERMINAL.contains(&signal) => {
             at_keyboard.map_or(Ok(()), |whom| send(signal, whom))
@@ -121,7 +121,7 @@ pub fn stop(whom: Pid) -> Result<()> {
 }
 
 // ANCHOR: hang_up
-/// The terminal has been closed. Who has not asked for SIGHUP ends of it, and a PID 1 as well: it would run on for ever.
+/// The terminal has been closed. SIGHUP ends a process that has not asked for it. A PID 1 must end, too, or it never would.
 pub fn hang_up(child: Pid) -> Result<()> {
     send(libc::SIGHUP, child)?;
     if !has_asked(child, Signal::SIGHUP, &["SigBlk", "SigCgt", "SigIgn"]) {
@@ -130,7 +130,7 @@ pub fn hang_up(child: Pid) -> Result<()> {
     Ok(())
 }
 
-/// Whether `child` blocks, handles or ignores `signal`, by its masks of these names: proc_pid_status(5). A PID 1 gets no other.
+/// Whether `child` blocks, handles or ignores `signal`, by these masks. A PID 1 gets no others: proc_pid_status(5).
 pub fn has_asked(child: Pid, signal: Signal, masks: &[&str]) -> bool {
     let status = fs::read_to_string(format!("/proc/{child}/status")).unwrap_or_default();
     let is_in =
@@ -140,7 +140,7 @@ pub fn has_asked(child: Pid, signal: Signal, masks: &[&str]) -> bool {
 }
 // ANCHOR_END: hang_up
 
-/// Waits until `socket` can be read, and returns the signal that has come before, if it is one that should end this program.
+/// Waits until `socket` can be read. If a signal that should end this program comes first, returns that.
 pub fn before(socket: impl AsFd, signals: &SignalFd) -> Result<Option<i32>> {
     let ends = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
     let wait_for = |fd| PollFd::new(fd, PollFlags::POLLIN);
@@ -160,7 +160,7 @@ pub fn before(socket: impl AsFd, signals: &SignalFd) -> Result<Option<i32>> {
     }
 }
 
-/// Hands a signal from the kernel on to the process that waits for the command of an `exec`: sigqueue(3).
+/// Hands a signal from the kernel on to the process that waits for an `exec` command: sigqueue(3).
 fn queue(signal: i32, waiter: Pid) -> Result<()> {
     let nothing = libc::sigval {
         sival_ptr: std::ptr::null_mut(),
@@ -168,7 +168,7 @@ fn queue(signal: i32, waiter: Pid) -> Result<()> {
     // SAFETY: sigqueue(3) takes two numbers, and a pointer that nobody follows.
     let sent = Errno::result(unsafe { libc::sigqueue(waiter.as_raw(), signal, nothing) });
     sent.map(drop)
-        .with_context(|| format!("cannot pass signal {signal} on"))
+        .with_context(|| format!("cannot pass on signal {signal}"))
 }
 
 /// kill(2). (nix's does not know the real-time signals.)
@@ -176,5 +176,5 @@ pub fn send(signal: i32, child: Pid) -> Result<()> {
     // SAFETY: kill(2) takes two numbers.
     let sent = Errno::result(unsafe { libc::kill(child.as_raw(), signal) });
     sent.map(drop)
-        .with_context(|| format!("cannot pass signal {signal} on"))
+        .with_context(|| format!("cannot pass on signal {signal}"))
 }

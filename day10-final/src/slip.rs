@@ -24,7 +24,7 @@ pub fn code(error: &Error) -> u8 {
 
 /// Tells the user what was wrong, or the help that they have asked for, and ends.
 pub fn end(mut error: Error) -> ! {
-    // Where run does not know an option, clap's tip is to type `-- --option`: that would make a command of it.
+    // For an option that run does not know, clap suggests `-- --option`, which would turn it into a command.
     if instead::command(&error).is_some() {
         error.remove(ContextKind::Suggested);
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use nix::unistd::geteuid;
 
-/// An empty file that shows that tiny-docker uses a directory, and may change and remove files of its own in it.
+/// An empty file: tiny-docker uses this directory, and may change and remove its own files there.
 const MARK: &str = ".tiny-docker";
 
 /// Whoever can change these decides what the runtime reads, writes, and removes.
@@ -40,7 +40,7 @@ fn check(state: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Fails if `directory` exists and another user could change it, or if it is a link to another one.
+/// Fails if `directory` exists and another user could change it, or if it is a link.
 pub fn check_private(directory: &Path) -> Result<()> {
     let found = match fs::symlink_metadata(directory) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -114,7 +114,7 @@ pub fn open_directory(path: &Path) -> Result<File> {
     Ok(options.read(true).open(path)?)
 }
 
-/// Removes the directory `state`, unless there is something in it beside its mark.
+/// Removes the directory `state`, unless it contains anything besides its mark.
 pub fn remove(state: &Path) {
     let mark = state.join(MARK);
     let entries = fs::read_dir(state).into_iter().flatten().flatten();

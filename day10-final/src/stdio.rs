@@ -1,7 +1,7 @@
-//! Without -t, a terminal of the caller's stays outside of the container, unless `run` lends it. pipe(7), poll(2).
+//! Without -t, the caller's terminal stays outside the container, unless `run` lends it. pipe(7), poll(2).
 //!
-//! Whoever has a terminal open can read it, even as stderr, and for as long as they live: what the caller types at their
-//! shell later, too. So the command has a pipe in its place, and we carry what goes through that.
+//! Whoever has a terminal open, even as stderr, can read from it for as long as they live, including what the caller
+//! types at their shell later. So the command gets a pipe in its place, and we carry what goes through it.
 
 use std::fs::{File, Permissions};
 use std::io::{self, IsTerminal, PipeReader, PipeWriter};
@@ -21,7 +21,7 @@ use crate::parent::{ended, exit_code};
 use crate::relay::copy;
 use crate::{detach, signals};
 
-/// Our side of the pipes. None of them is there where the caller has no terminal.
+/// Our side of the pipes: none, if the caller has no terminal.
 #[derive(Default)]
 pub struct Pipes {
     typed: Vec<Lane>,
@@ -47,7 +47,7 @@ pub fn divide(guest: &Container) -> Result<([OwnedFd; 3], Pipes)> {
 // ANCHOR_END: divide
 
 // ANCHOR: divide_for_run
-/// The same for a `run` that lends no terminal. A command in the background is not to read what its caller types meanwhile.
+/// The same for a `run` that lends no terminal. A background command must not read what its caller types meanwhile.
 pub fn divide_for_run() -> Result<([OwnedFd; 3], Pipes)> {
     let mut pipes = Pipes::default();
     let in_background = tcgetpgrp(io::stdin()).is_ok_and(|group| group != getpgrp());
@@ -59,7 +59,7 @@ pub fn divide_for_run() -> Result<([OwnedFd; 3], Pipes)> {
     Ok(([stdin.into(), stdout, stderr], pipes))
 }
 
-/// Does `work`, which starts a process, while these three are this process's stdin, stdout and stderr.
+/// Does `work`, which starts a process, with these three as this process's stdin, stdout and stderr.
 pub fn with<T>(stdio: [OwnedFd; 3], work: impl FnOnce() -> Result<T>) -> Result<T> {
     let ours = [
         copy(io::stdin())?.into(),
@@ -104,7 +104,7 @@ impl Pipes {
         Ok([stdout, stderr])
     }
 
-    /// What the command gets in place of `to`: the same, if that is no terminal.
+    /// What the command gets in place of `to`: `to` itself, unless it is a terminal.
     fn printed(&mut self, to: impl AsFd + IsTerminal) -> Result<OwnedFd> {
         if !to.is_terminal() {
             return Ok(copy(to)?.into());
@@ -117,7 +117,7 @@ impl Pipes {
     }
 
     // ANCHOR: run
-    /// Carries what goes through them until `child` has ended, and returns the exit code to pass on.
+    /// Carries what goes through the pipes until `child` has ended, and returns the exit code to pass on.
     pub fn run(mut self, child: Pid, signals: &SignalFd, at_keyboard: Pid) -> Result<u8> {
         loop {
             if !self.carry(signals)? {
@@ -143,7 +143,7 @@ impl Pipes {
         let ready: Vec<_> = all.iter().map(|fd| fd.any().unwrap_or(true)).collect();
         let mut ready = ready.into_iter();
         let signal = ready.next() == Some(true);
-        // One that has come to its end, or whose other end is closed, closes its own.
+        // A lane that has come to its end, or whose other end is closed, is dropped, and closes its own ends.
         let mut goes_on = |lane: &mut Lane| ready.next() != Some(true) || lane.step().is_ok();
         self.typed.retain_mut(&mut goes_on);
         self.printed.retain_mut(&mut goes_on);
@@ -151,7 +151,7 @@ impl Pipes {
     }
     // ANCHOR_END: run
 
-    /// What the command has printed last is in the pipes. For whom it has left behind, and who may print for ever, we do not wait.
+    /// The command's last output is in the pipes. We do not wait for what it has left behind, which may print forever.
     fn finish(self) {
         for mut lane in self.printed {
             let size = fcntl(&lane.from, FcntlArg::F_GETPIPE_SZ).unwrap_or(0);
@@ -165,11 +165,11 @@ impl Pipes {
     }
 }
 
-/// One that a command can open anew, as /dev/stdout, whoever it runs as.
+/// A pipe that a command can open again (as /dev/stdout), whichever user it runs as.
 fn pipe() -> Result<(PipeReader, PipeWriter)> {
     let (reader, writer) = io::pipe().context("cannot create a pipe")?;
     let everybody = Permissions::from_mode(0o666);
     let opened = copy(&writer)?.set_permissions(everybody);
-    opened.context("cannot open a pipe to all")?;
+    opened.context("cannot make a pipe accessible")?;
     Ok((reader, writer))
 }

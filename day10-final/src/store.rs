@@ -17,7 +17,7 @@ use crate::{cgroup, idmap, lock, name};
 /// No record is as long as this: the kernel limits the length of a command, execve(2).
 const LIMIT: u64 = 16 << 20;
 
-/// The end of a `run` takes less: what it has to write down and to remove is little.
+/// A `run` needs less time at its end, since it has little to write and to remove.
 pub const LOCK_SECONDS: u64 = 10;
 
 /// There is no such container.
@@ -117,14 +117,14 @@ pub fn layer(state: &Path, id: &Id) -> PathBuf {
 pub fn find(state: &Path, text: &str) -> Result<Container> {
     let id = resolve(state, text)?;
     let directory = directory(state, &id);
-    // One that is starting, or half removed, is not there.
+    // A container that is starting, or half removed, does not count.
     load(&directory, &id).or_else(|error| match directory.exists() {
         true => Err(error),
         false => bail!(NoSuch),
     })
 }
 
-/// The id that `text` means, whether there is a record that can be read or not.
+/// The id that `text` means, whether or not its record can be read.
 pub fn resolve(state: &Path, text: &str) -> Result<Id> {
     ensure!(!text.is_empty(), "the id is empty");
     let whole = Id::parse(text).filter(|id| exists(state, id));
@@ -195,7 +195,7 @@ fn abandoned_halves(state: &Path) -> Option<Vec<(PathBuf, File)>> {
     let _all = try_lock_all(state)?;
     let entries = fs::read_dir(state.join("containers")).ok()?.flatten();
     let half = |entry: fs::DirEntry| {
-        // Nothing but what has the form of ours: `.git` stays.
+        // Only names that look like ours: `.git` stays.
         let name = entry.file_name();
         name.to_str()?.strip_prefix('.').and_then(Id::parse)?;
         let lock = open_directory(&entry.path()).ok()?;
@@ -204,7 +204,7 @@ fn abandoned_halves(state: &Path) -> Option<Vec<(PathBuf, File)>> {
     Some(entries.filter_map(half).collect())
 }
 
-/// Keeps everybody from beginning a record. Where somebody is just doing that, it can wait for another time.
+/// Keeps others from beginning a record. If somebody is doing that right now, this can wait for another time.
 pub fn try_lock_all(state: &Path) -> Option<File> {
     let all = open_directory(&state.join("containers")).ok()?;
     all.try_lock().is_ok().then_some(all)

@@ -1,16 +1,16 @@
-//! Switches with a value, which Docker has: --rm=false, -it=true.
+//! Switches with a value, as in Docker: --rm=false, -it=true.
 
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, ArgAction, Command, Error};
 
-/// Whether the `error` may be that a switch has a value.
+/// Whether a switch with a value may be the cause of the `error`.
 pub fn may_have_value(error: &Error) -> bool {
     let after_a_letter = error.get(ContextKind::InvalidArg).map(ToString::to_string);
     error.kind() == ErrorKind::TooManyValues || after_a_letter.as_deref() == Some("-=")
 }
 
 // ANCHOR: with_values
-/// The same `command`, in which each switch takes one. Not for the help, which is easier to read without.
+/// The same `command`, with switches that take a value. It is not used for the help, which is easier to read without.
 pub fn with_values(command: Command) -> Command {
     let switch = |arg: Arg| match arg.get_action() {
         ArgAction::SetTrue => arg
@@ -27,7 +27,7 @@ pub fn with_values(command: Command) -> Command {
 }
 // ANCHOR_END: with_values
 
-/// As Go reads it, and so Docker: strconv.ParseBool.
+/// What Go accepts, and therefore Docker: strconv.ParseBool.
 fn boolean(text: &str) -> Result<bool, String> {
     match text {
         "1" | "t" | "T" | "true" | "True" | "TRUE" => Ok(true),

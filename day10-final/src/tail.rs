@@ -78,7 +78,7 @@ fn start(file: &File, mut lines: u64, end: u64) -> io::Result<u64> {
 }
 // ANCHOR_END: start
 
-/// Where the data before `end` ends, at most a block later. A hole before that may be terabytes: they are halved, not read.
+/// The end of the last data before `end`, or at most a block later. A hole may have terabytes: we bisect it, unread.
 fn end_of_data(file: &File, end: u64) -> u64 {
     let (mut low, mut high) = (0, end);
     while high - low > BLOCK {

@@ -14,7 +14,7 @@ use crate::signals::{hang_up, has_asked, stop};
 
 /// The terminal of an interactive run. Given back, as it was, when this is dropped.
 pub struct Terminal {
-    /// How it was, while it is lent.
+    /// The settings before it was lent.
     before: Option<State>,
     lookout: Pid,
     _ends_the_lookout: PipeWriter,
@@ -41,7 +41,7 @@ impl Terminal {
     /// Ours is in another PID namespace: a shell in the container would find that the terminal belongs to
     /// a group that it cannot see, and could never give it back.
     pub fn lend(&mut self, leader: Pid) -> Result<()> {
-        // From the second time on, it is there.
+        // From the second time on, it exists.
         let _ = setpgid(self.lookout, leader);
         if !is_ours() {
             return Ok(());
@@ -61,7 +61,7 @@ impl Terminal {
     }
 
     // ANCHOR: look_after
-    /// Where Ctrl-Z has stopped who is in the foreground with the lookout, stops all of the job: the container, and us.
+    /// If Ctrl-Z has stopped the lookout, and the foreground with it, stops the entire job: the container and us.
     pub fn look_after(&mut self, child: Pid) -> Result<()> {
         let flags = WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED;
         match waitpid(self.lookout, Some(flags)) {
@@ -73,10 +73,10 @@ impl Terminal {
             }
             Ok(WaitStatus::Stopped(..)) => {
                 let _ = killpg(child, Signal::SIGSTOP);
-                // What stops in the background, since it reads, may go on if we are in the foreground by now.
+                // A process that was stopped for reading in the background may go on if we are in the foreground by now.
                 if !is_ours() {
                     self.take_back();
-                    // With all that our caller's shell takes for the same job. It goes on here after `fg` or `bg`.
+                    // We stop everything that our caller's shell sees as one job. After `fg` or `bg`, we go on here.
                     stop(Pid::from_raw(0))?;
                 }
                 self.lend(child)?;
@@ -97,9 +97,9 @@ impl Drop for Terminal {
 }
 
 // ANCHOR: lookout
-/// Starts a process to be in the container's foreground, which ends with this one, or with what is returned.
+/// Starts a process for the container's foreground. It ends with this one, or when what is returned is dropped.
 ///
-/// The kernel tells nobody but the parent of a stopped process. Those in the container have another one. This is ours.
+/// The kernel tells only the parent that a process has stopped. We are not the parent of those in the container.
 fn start_lookout() -> Result<(Pid, PipeWriter)> {
     let (mut end, writer) = io::pipe().context("cannot create a pipe")?;
     // SAFETY: this process has one thread.
@@ -121,7 +121,7 @@ fn is_ours() -> bool {
 }
 
 // ANCHOR: state
-/// What a command can change about a terminal for all that use it later, except the size, which is the window's.
+/// What a command can change about a terminal for whoever uses it later, except the size, which belongs to the window.
 /// When this is dropped, the terminal is as it was.
 pub struct State {
     settings: Termios,
@@ -131,7 +131,7 @@ pub struct State {
 }
 
 impl State {
-    /// None where stdin is no terminal in whose foreground we are.
+    /// None unless stdin is a terminal, and we are in its foreground.
     pub fn of_stdin() -> Option<Self> {
         let settings = tcgetattr(io::stdin()).ok().filter(|_| is_ours())?;
         let flags = fcntl(io::stdin(), FcntlArg::F_GETFL).ok()?;
@@ -166,7 +166,7 @@ impl Drop for State {
             libc::ioctl(libc::STDIN_FILENO, libc::TIOCSETD, &self.discipline);
         }
         let _ = fcntl(io::stdin(), FcntlArg::F_SETFL(self.flags));
-        // Output that tcflow(3) has stopped would keep the next line waiting.
+        // If tcflow(3) has stopped the output, the next line would wait.
         let _ = tcflow(io::stdin(), FlowArg::TCOON);
         let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &self.settings);
     }

@@ -16,7 +16,7 @@ use crate::volume::inside;
 #[serde(try_from = "String", into = "String")]
 pub struct Tmpfs {
     pub path: PathBuf,
-    /// Such as "size=64k,mode=755".
+    /// For example "size=64k,mode=755".
     pub options: String,
 }
 
@@ -40,7 +40,7 @@ impl Tmpfs {
     }
 }
 
-/// Whether `option` is one, and has a value that it can have.
+/// Whether `option` is a known one with a valid value.
 fn check(option: &str) -> Result<(), String> {
     let (key, value) = option.split_once('=').unwrap_or((option, ""));
     let number = |text: &str| text.parse::<u32>().is_ok();
@@ -58,7 +58,7 @@ fn check(option: &str) -> Result<(), String> {
         ),
         "mode" => u32::from_str_radix(value, 8).is_ok_and(|mode| mode <= 0o7777),
         "uid" | "gid" => number(value),
-        // A device in it would be open to whoever can make one: see crate::dev.
+        // Whoever can create a device could use it here: see crate::dev.
         "dev" => return Err("devices cannot be used in a tmpfs".to_owned()),
         _ => return Err(format!("unknown option {option:?}")),
     };

@@ -42,8 +42,8 @@ impl User {
     // ANCHOR: find
     /// The one that `text` means, as USER or USER:GROUP, each a name or a number.
     ///
-    /// As in Docker: a number may be in no file, and then the group is root's. Whoever names a group is in no other. What is
-    /// left out is root, or the user's own groups.
+    /// As in Docker: a number need not be in the file, and then its group is root's. With an explicit group, the user is
+    /// in no other. The default user is root, and the default groups are the user's own.
     pub fn find(text: &str) -> Result<Self> {
         let (user, group) = text.split_once(':').unwrap_or((text, ""));
         let wanted = Wanted::parse(if user.is_empty() { "0" } else { user })
@@ -80,7 +80,7 @@ enum Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    /// What begins as numbers do is one, or a mistake: 4294967296, +5, 0x10, -1.
+    /// Whatever begins like a number is one, or a mistake: 4294967296, +5, 0x10, -1.
     fn parse(text: &'a str) -> Result<Self> {
         let numeric = |c: char| c.is_numeric() || c.is_whitespace() || "+-".contains(c);
         match text.starts_with(numeric) {
@@ -115,7 +115,7 @@ fn named_group(text: &str) -> Result<u32> {
         .with_context(|| format!("there is no group {text} in its /etc/group"))
 }
 
-/// Where that cannot be read, it is not root's.
+/// If that cannot be read, it is not root's.
 fn own_group(user: &Entry) -> Result<u32> {
     let gid = user.rest.first().and_then(|gid| number(gid));
     gid.with_context(|| {
@@ -124,7 +124,7 @@ fn own_group(user: &Entry) -> Result<u32> {
     })
 }
 
-/// The groups that have a member of this `name`. An entry without a name is a member of none.
+/// The groups with a member of this `name`. An entry without a name is not a member of any.
 fn joined(name: &str) -> Vec<Gid> {
     let is_member = |group: &Entry| {
         let mut members = group.rest.iter().flat_map(|members| members.split(','));
@@ -136,7 +136,7 @@ fn joined(name: &str) -> Vec<Gid> {
 
 /// A user or group id. Docker knows no more of them, and the last one, -1, would mean to setresuid(2): stay root.
 fn number(text: &str) -> Option<u32> {
-    // Not "+5", which parse would take.
+    // Not "+5", which parse would accept.
     let digits = text.chars().all(|c| c.is_ascii_digit());
     let id = text.parse().ok().filter(|_| digits)?;
     (id <= i32::MAX as u32).then_some(id)

@@ -75,7 +75,7 @@ pub fn inside(path: &str) -> Result<PathBuf, String> {
 impl Volumes {
     /// As Docker does it: what the host does not have yet is an empty directory.
     ///
-    /// The host's links are followed here, and never again: see [`open`](Self::open).
+    /// Links on the host are followed here, and never again: see [`open`](Self::open).
     pub fn prepare(&mut self) -> Result<()> {
         let volumes = self.volumes.iter().map(|volume| &volume.container);
         let mut places: Vec<_> = volumes
@@ -84,7 +84,7 @@ impl Volumes {
         places.sort();
         if let Some(pair) = places.windows(2).find(|pair| pair[0] == pair[1]) {
             bail!(
-                "cannot mount {}: two volumes are for this place",
+                "cannot mount {}: two volumes have the same path",
                 pair[0].display()
             );
         }
@@ -127,7 +127,7 @@ impl Volumes {
 pub struct Opened(Vec<(PathBuf, Tree)>);
 
 impl Opened {
-    /// Mounts all, and returns where links have led them.
+    /// Mounts all of them, and returns where links have led.
     pub fn mount(self) -> Result<Vec<PathBuf>> {
         let mount_one = |(path, tree): (PathBuf, Tree)| {
             let missing = match place::kind(&tree)? {
@@ -145,7 +145,7 @@ impl Opened {
 
 /// A directory or file of the `host`, with everything that is mounted below it.
 fn bind(host: &Path, read_only: bool) -> Result<Tree> {
-    // Where there was no link when the user asked for it, there may be one by now.
+    // There may be a link now where there was none when the user asked for it.
     let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC);
     let source = openat2(
         AT_FDCWD,

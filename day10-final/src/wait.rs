@@ -43,11 +43,11 @@ fn one(id: &str, state: &Path) -> Result<u8> {
         .context("cannot read its exit code")?;
     let told = told.trim().parse().ok();
     let code = told.or_else(|| store::find(state, id).ok()?.exit_code);
-    code.context("its exit code is not known: its run was killed, or could not write it down")
+    code.context("its exit code is unknown: its run was killed, or could not record it")
 }
 // ANCHOR_END: wait
 
-/// Waits until the run of a container that has ended lets go of its `lock`. For one that has been stopped, not for ever.
+/// Waits until the run of a container that has ended releases its `lock`, but not forever if that run is suspended.
 pub fn for_its_run(lock: &File) {
     let path = fs::read_link(format!("/proc/self/fd/{}", lock.as_raw_fd())).unwrap_or_default();
     if let Err(error) = lock::wait(lock, &path, File::try_lock_shared, LOCK_SECONDS) {

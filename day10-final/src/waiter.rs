@@ -1,7 +1,7 @@
-//! Between `exec` and its command: the process that waits for the command, and that no key can stop. pid_namespaces(7).
+//! The process between `exec` and its command: it waits for the command, and no key can stop it. pid_namespaces(7).
 //!
-//! A container has ended when each of its processes has been waited for. The parent of the command is on the host. Were it
-//! `exec` itself, a Ctrl-Z at its terminal would keep the container from ending, and `stop` waiting.
+//! A container has not ended until each of its processes has been waited for. The parent of the command is on the host.
+//! If that were `exec` itself, a Ctrl-Z at its terminal would keep the container from ending, and `stop` would wait.
 
 use std::io::Write;
 use std::net::Shutdown;
@@ -23,7 +23,7 @@ use crate::{detach, guest, namespaces, pty};
 // ANCHOR: main
 /// Starts the command with these three as its stdin, stdout and stderr, and waits for its end. Returns its exit code.
 ///
-/// What comes of it, `exec` hears from the `socket`: an error, or nothing and perhaps its side of the terminal.
+/// `exec` hears the result from the `socket`: an error, or nothing and perhaps the runtime's side of the terminal.
 pub fn main(
     guest: &Container,
     stdio: [OwnedFd; 3],
@@ -35,7 +35,7 @@ pub fn main(
         Ok(started) => started,
         Err(failure) => return guest::tell(&failure, &socket),
     };
-    // Where it has failed, it would hear a SIGHUP without its terminal, and that would be its end.
+    // If this has failed, we keep the terminal: closing it would end the command with a SIGHUP.
     let _held = match terminal {
         Some(terminal) if failure.is_empty() => {
             pty::send(&socket, &terminal).err().map(|_| terminal)
@@ -44,12 +44,12 @@ pub fn main(
     };
     let _ = socket.write_all(&failure);
     drop(socket);
-    // A key at the caller's terminal is for all that the command has started.
+    // A key at the caller's terminal is for everything that the command has started.
     let group = Pid::from_raw(-child.as_raw());
     wait(child, signals, Some(group), None).unwrap_or(RUNTIME_FAILED)
 }
 
-/// In a session of its own, it is none of the caller's jobs. It ends with `exec` all the same.
+/// In a session of its own, it is not one of the caller's jobs. It still ends with `exec`.
 fn be_no_job(socket: &UnixStream) -> Result<()> {
     setsid().context("cannot create a session")?;
     namespaces::tie_to_runtime(socket)
@@ -57,10 +57,10 @@ fn be_no_job(socket: &UnixStream) -> Result<()> {
 // ANCHOR_END: main
 
 // ANCHOR: start
-/// The command's process, what it says in place of starting, and the runtime's side of its terminal.
+/// The command's process, what it says if it cannot start, and the runtime's side of its terminal.
 type Started = (Pid, Vec<u8>, Option<OwnedFd>);
 
-/// Has the command started, as a child of this process, by another one that joins the container first.
+/// Starts another process, which joins the container and starts the command there, as a child of this one.
 fn start(guest: &Container, stdio: [OwnedFd; 3]) -> Result<Started, Failure> {
     let (mut socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;
     let host = guest.process.as_ref().context("it has no process")?;
@@ -68,13 +68,13 @@ fn start(guest: &Container, stdio: [OwnedFd; 3]) -> Result<Started, Failure> {
     let joiner = namespaces::spawn_guest(childs_end, host);
     let joiner = joiner.map_err(|error| match host.is_alive() {
         true => error.into(),
-        // It has ended since it was found.
+        // The container has ended since it was found.
         false => guest::not_running(),
     })?;
     let null = || detach::null().map(OwnedFd::from);
     be([null()?, null()?, null()?])?;
     let description = serde_json::to_vec(guest).context("cannot describe the command")?;
-    // Where the joiner is dead already, what it has said, or how it ended, tells more than this error.
+    // If the joiner is dead already, what it has said, or how it ended, tells us more than this error.
     let _ = socket.write_all(&description);
     let ended = waitpid(joiner, None).context("cannot wait for the process that joins it")?;
     // The command's process has waited for this: now the joiner no longer counts in the container's group.
@@ -87,24 +87,22 @@ fn start(guest: &Container, stdio: [OwnedFd; 3]) -> Result<Started, Failure> {
             let child = Pid::from_raw(i32::from_ne_bytes(*pid));
             match is_ours(child) {
                 true => Ok((child, failure.to_owned(), terminals_end)),
-                false => {
-                    Err(anyhow!("a process in it has spoken for the one that joins it").into())
-                }
+                false => Err(anyhow!("a process in the container answered instead").into()),
             }
         }
         (WaitStatus::Exited(_, code), _) => Err(Failure {
             code: code as u8,
             reason: anyhow!("{}", String::from_utf8_lossy(&said)),
         }),
-        // By the kernel, where the container's memory is used up.
+        // The kernel does that if the container's memory is used up.
         _ => Err(anyhow!("the process that joins it was killed").into()),
     }
 }
 
-/// Whether this process has such a child, dead or alive.
+/// Whether `child` is a child of this process, dead or alive.
 ///
-/// The command's process has the socket, too. A container with CAP_SYS_PTRACE can take it out of there, and name any
-/// pid before the joiner does: -1, say, and the next signal that we pass on goes to all processes on the host.
+/// The command's process has the socket, too. A container with CAP_SYS_PTRACE can take it from there, and send any pid
+/// before the joiner does: with -1, the next signal that we pass on would go to every process on the host.
 fn is_ours(child: Pid) -> bool {
     let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
     child.as_raw() > 0 && waitid(Id::Pid(child), look) != Err(Errno::ECHILD)

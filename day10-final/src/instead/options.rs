@@ -1,4 +1,4 @@
-//! The options of Docker's other commands that ours do not have.
+//! Options of Docker's other commands that our commands do not have.
 
 use super::{Lack, run};
 
@@ -39,7 +39,7 @@ const EXEC: [Lack; 2] = [
     ),
     (
         &["--privileged"],
-        "a command has the power of its container",
+        "a command has the privileges of its container",
         "tiny-docker run --cap-add CAPABILITY",
     ),
 ];
@@ -74,7 +74,7 @@ const DU: &str = "du -sh $(tiny-docker inspect ID | jq -r '.[].Layer')/upper";
 const LOGS: [Lack; 2] = [
     (
         &["--since", "--until", "--timestamps", "-t"],
-        "a log contains only the output, and no times",
+        "a log contains only the output, without timestamps",
         "tiny-docker logs -f ID | while read -r line; do echo \"$(date +%T) $line\"; done",
     ),
     (
@@ -111,7 +111,7 @@ const PRUNE: [Lack; 3] = [
     ),
     (
         &["--volumes"],
-        "volumes are your own directories, and stay",
+        "volumes are your own directories, and are kept",
         "tiny-docker prune",
     ),
 ];
@@ -122,7 +122,7 @@ const INFO: [Lack; 1] = [(
     "tiny-docker info | grep …",
 )];
 
-/// Those of a `command`, or of Docker itself.
+/// The options of a `command`, or of Docker itself.
 pub fn of(command: Option<&str>) -> &'static [Lack] {
     match command {
         None => &GLOBAL,

@@ -1,4 +1,4 @@
-//! The options of Docker's `run` that ours does not have.
+//! Options of Docker's `run` that our `run` does not have.
 
 use super::{EXPORT, IMAGES, Lack};
 
@@ -17,7 +17,7 @@ pub const OPTIONS: [Lack; 33] = [
     ),
     (
         &["--cgroup-parent"],
-        "the group of a container is below your own",
+        "a container's cgroup is below your own",
         "systemd-run --user --scope -p Delegate=yes tiny-docker run …",
     ),
     (

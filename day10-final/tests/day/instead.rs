@@ -52,7 +52,7 @@ fn dockers_commands_that_are_not_here() {
     $ tiny-docker checkpoint ls
     tiny-docker: there is no checkpoint: there is no daemon that could do it
     $ tiny-docker compose up
-    tiny-docker: there is no compose: each container is started by itself
+    tiny-docker: there is no compose: each container is started separately
     $ tiny-docker container ls
     tiny-docker: there is no container: leave the word out
     hint: tiny-docker ps, rm, prune, …
@@ -169,7 +169,7 @@ fn each_option_that_docker_has_is_answered() {
     there are three limits
     hint: --memory, --cpus, --pids-limit
     run --cgroup-parent
-    the group of a container is below your own
+    a container's cgroup is below your own
     hint: systemd-run --user --scope -p Delegate=yes tiny-docker run …
     run --cgroupns --ipc --pid --userns --uts
     each container has its own namespaces; only the network can be shared
@@ -258,7 +258,7 @@ fn each_option_that_docker_has_is_answered() {
     a terminal is kept until the command ends
     hint: tiny-docker exec -d ID COMMAND
     exec --privileged
-    a command has the power of its container
+    a command has the privileges of its container
     hint: tiny-docker run --cap-add CAPABILITY
     ps -f --filter
     there are no filters
@@ -276,7 +276,7 @@ fn each_option_that_docker_has_is_answered() {
     a log contains only the output
     hint: leave it out
     logs --since -t --timestamps --until
-    a log contains only the output, and no times
+    a log contains only the output, without timestamps
     hint: tiny-docker logs -f ID | while read -r line; do echo "$(date +%T) $line"; done
     rm -l --link
     containers are not linked
@@ -291,7 +291,7 @@ fn each_option_that_docker_has_is_answered() {
     there are no filters
     hint: tiny-docker ps -a, then rm ID
     prune --volumes
-    volumes are your own directories, and stay
+    volumes are your own directories, and are kept
     hint: tiny-docker prune
     info -f --format
     there are no templates

@@ -567,7 +567,7 @@ fn an_ordinary_user_publishes_nothing() {
     let program = program.get_program().to_str().unwrap();
     assert_snapshot!(lines.join("\n").replace(program, "PROGRAM"), @"
     tiny-docker: cannot publish ports: only root may change the host's network
-    hint: sudo PROGRAM run …, or --net host: there all ports are the host's
+    hint: sudo PROGRAM run …, or --net host, where all ports are the host's
     ");
 }
 

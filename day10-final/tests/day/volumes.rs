@@ -334,7 +334,7 @@ fn two_volumes_for_one_place_are_an_error() {
         (["--tmpfs", "/data/", "--tmpfs", "/data:size=1m"], "/data/"),
     ] {
         let seen = run(&[&options[..], &["true"]].concat());
-        let reason = format!("tiny-docker: cannot mount {place}: two volumes are for this place\n");
+        let reason = format!("tiny-docker: cannot mount {place}: two volumes have the same path\n");
         assert_eq!((seen.code, seen.stderr), (Some(125), reason));
     }
     assert_eq!(fs::read_dir(host.path()).unwrap().count(), 0);
