@@ -160,10 +160,15 @@ impl Drop for State {
             0 => libc::TIOCNXCL,
             _ => libc::TIOCEXCL,
         };
-        // SAFETY: the first takes nothing, and the second reads a number.
+        let mut discipline = self.discipline;
+        // SAFETY: the first takes nothing, the second writes a number, and the third reads one.
         unsafe {
             libc::ioctl(libc::STDIN_FILENO, exclusive);
-            libc::ioctl(libc::STDIN_FILENO, libc::TIOCSETD, &self.discipline);
+            libc::ioctl(libc::STDIN_FILENO, libc::TIOCGETD, &mut discipline);
+            // Even if nothing changes by it, a read(2) that is under way fails with EAGAIN.
+            if discipline != self.discipline {
+                libc::ioctl(libc::STDIN_FILENO, libc::TIOCSETD, &self.discipline);
+            }
         }
         let _ = fcntl(io::stdin(), FcntlArg::F_SETFL(self.flags));
         // If tcflow(3) has stopped the output, the next line would wait.

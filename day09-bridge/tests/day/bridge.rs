@@ -653,6 +653,8 @@ fn a_device_with_the_bridges_name_is_left_alone() {
 #[test]
 fn where_forwarding_cannot_be_switched_on_there_is_no_way_out() {
     need_bridge!();
+    // A new namespace has what the machine's own has.
+    host("echo 0 >/proc/sys/net/ipv4/ip_forward");
     unshare(CloneFlags::CLONE_NEWNS).unwrap();
     let (flags, nothing) = (MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>);
     mount(nothing, "/", nothing, flags, nothing).unwrap();

@@ -90,11 +90,20 @@ fn logs(container: &Detached) -> String {
 
 /// Asks the container at port 8080 of this host, as soon as it answers.
 fn ask_for(page: &str) -> TcpStream {
-    let connect = || TcpStream::connect("127.0.0.1:8080");
-    wait_until("nginx at its port", || connect().is_ok());
-    let mut connection = connect().unwrap();
-    write!(connection, "GET {page} HTTP/1.0\r\n\r\n").unwrap();
-    connection
+    let mut connection = None;
+    wait_until("nginx at its port", || {
+        connection = answer(page);
+        connection.is_some()
+    });
+    connection.unwrap()
+}
+
+/// None if nobody answers. The supervisor takes each call, and hangs up if nginx does not listen.
+fn answer(page: &str) -> Option<TcpStream> {
+    let mut connection = TcpStream::connect("127.0.0.1:8080").ok()?;
+    write!(connection, "GET {page} HTTP/1.0\r\n\r\n").ok()?;
+    let begun = connection.peek(&mut [0]).is_ok_and(|length| length > 0);
+    begun.then_some(connection)
 }
 
 /// Stops it, and expects that it has come to its end in order.
@@ -159,9 +168,7 @@ fn nginx_finishes_a_slow_download_before_it_quits() {
     slow.read_exact(&mut [0; 1000]).unwrap();
     let seen = see(&["kill", "-s", "QUIT", "web"]);
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(0), "web\n"));
-    wait_until("nobody served any more", || {
-        TcpStream::connect("127.0.0.1:8080").is_err()
-    });
+    wait_until("nobody served any more", || answer("/").is_none());
     assert!(web.is_running());
     let mut rest = Vec::new();
     slow.read_to_end(&mut rest).unwrap();
