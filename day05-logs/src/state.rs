@@ -1,5 +1,6 @@
 //! Where tiny-docker keeps its files.
 
+// ANCHOR: state
 use std::env;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::ErrorKind;
@@ -91,12 +92,17 @@ pub fn create_private(state: &Path, name: &str) -> Result<PathBuf> {
     };
     let mut mark = OpenOptions::new();
     mark.create(true).append(true).mode(0o600);
-    create(state)
-        .and_then(|()| mark.custom_flags(libc::O_NOFOLLOW).open(state.join(MARK)))
+    let cannot = || format!("cannot create {}", directory.display());
+    create(state).with_context(cannot)?;
+    // In /tmp, say, somebody else may have created it since it was looked for.
+    check_private(state).with_context(cannot)?;
+    mark.custom_flags(libc::O_NOFOLLOW)
+        .open(state.join(MARK))
         .and_then(|_| create(&directory))
-        .with_context(|| format!("cannot create {}", directory.display()))?;
+        .with_context(cannot)?;
     Ok(directory)
 }
+// ANCHOR_END: state
 
 /// Opens a file in the state directory. Something else in its place, such as a link or a FIFO, is an error.
 pub fn open_regular(path: &Path, options: &mut OpenOptions) -> Result<File> {
@@ -105,4 +111,26 @@ pub fn open_regular(path: &Path, options: &mut OpenOptions) -> Result<File> {
     let file = options.custom_flags(flags).open(path)?;
     ensure!(file.metadata()?.is_file(), "it is not a regular file");
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn what_somebody_else_has_just_created_is_not_used() {
+        let state = TempDir::new().unwrap();
+        fs::set_permissions(&state, Permissions::from_mode(0o777)).unwrap();
+        let refused = create_private(state.path(), "rootfs").unwrap_err();
+        assert!(
+            format!("{refused:#}").ends_with(": other users can write to it"),
+            "{refused:#}"
+        );
+        assert_eq!(fs::read_dir(&state).unwrap().count(), 0);
+    }
 }
