@@ -30,6 +30,8 @@ pub struct Record {
     starting: Option<File>,
     /// Locked while this process may write.
     lock: Option<File>,
+    /// What this process has saved last.
+    saved: Option<File>,
 }
 
 impl Record {
@@ -71,6 +73,7 @@ impl Record {
             kept: true,
             starting: None,
             lock: None,
+            saved: None,
         }
     }
     // ANCHOR_END: create
@@ -84,13 +87,16 @@ impl Record {
         let new = config.with_extension(format!("json.{}", process::id()));
         // A killed process may have left a file of this name. We never write to an existing one: it could be a link.
         let _ = fs::remove_file(&new);
-        let saved = File::create_new(&new)
-            .and_then(|mut file| file.write_all((text + "\n").as_bytes()))
-            .and_then(|()| fs::rename(&new, &config));
+        let saved = File::create_new(&new).and_then(|mut file| {
+            file.write_all((text + "\n").as_bytes())?;
+            fs::rename(&new, &config)?;
+            Ok(file)
+        });
         if saved.is_err() {
             let _ = fs::remove_file(&new);
         }
-        saved.with_context(|| format!("cannot save {}", config.display()))?;
+        // It stays open: then no container that sees it gets a lease on it, and keeps others from reading it. fcntl(2).
+        self.saved = Some(saved.with_context(|| format!("cannot save {}", config.display()))?);
         // Under its own name it is complete from the first moment: others may be reading.
         let directory = directory(&self.state, &self.id);
         fs::rename(&self.directory, &directory).context("cannot name the record")?;

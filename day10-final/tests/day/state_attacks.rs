@@ -225,3 +225,26 @@ fn a_container_that_locks_all_it_sees_keeps_nobody_waiting() {
     assert_eq!(see(&["stop", "-t", "0", &locker.id]).code, Some(0));
     assert_eq!(see(&["rm", "-f", "other"]).code, Some(0));
 }
+
+/// Takes a lease on its own record: F_SETLEASE and F_WRLCK, fcntl(2).
+const LEASER: &str = r#"$SIG{IO} = "IGNORE";
+    open(my $record, "<", "/w/containers/" . readlink("/w/names/leaser") . "/config.json") or die;
+    fcntl($record, 1024, 1); $| = 1; print "ready\n"; sleep 60"#;
+
+#[test]
+fn a_container_with_a_lease_on_its_record_can_be_stopped() {
+    need_namespaces!();
+    if !state().join("rootfs/default/bin/perl").exists() {
+        return skip("perl");
+    }
+    let volume = format!("{}:/w:ro", state().display());
+    let options = ["--net", "isolated", "--name", "leaser", "-v", &volume];
+    let leaser = Detached::start(&[&options[..], &["perl", "-e", LEASER]].concat());
+    wait_until("the attack", || {
+        fs::read(leaser.log()).unwrap() == b"ready\n"
+    });
+    for command in [&["inspect"][..], &["logs"], &["stop", "-t", "0"]] {
+        let seen = run_in(&state(), &[command, &[&leaser.id]].concat());
+        assert_eq!(seen.code, Some(0), "{command:?}: {}", seen.stderr);
+    }
+}
