@@ -6,7 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use crate::container::{Container, Status};
 use crate::id::Id;
@@ -205,13 +205,11 @@ fn load(directory: &Path, id: &Id) -> Result<Container> {
     file.take(LIMIT)
         .read_to_end(&mut text)
         .with_context(damaged)?;
-    let mut container: Container = serde_json::from_slice(&text).with_context(damaged)?;
-    ensure!(
-        container.id == *id,
-        "{}: it is about the container {}",
-        damaged(),
-        container.id
-    );
+    let parsed = serde_json::from_slice(&text);
+    // The error may quote the record, which is not to print a line of its own, such as a hint.
+    let parsed = parsed.map_err(|error| anyhow!(error.to_string().replace('\n', "\\n")));
+    let mut container: Container = parsed.with_context(damaged)?;
+    ensure!(container.id == *id, "{}: it has the wrong id", damaged());
     container.notice_its_end();
     Ok(container)
 }

@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use crate::container::{Container, Status};
 use crate::id::Id;
@@ -227,13 +227,11 @@ pub fn load(directory: &Path, id: &Id) -> Result<Container> {
     file.take(LIMIT)
         .read_to_end(&mut text)
         .with_context(damaged)?;
-    let mut container: Container = serde_json::from_slice(&text).with_context(damaged)?;
-    ensure!(
-        container.id == *id,
-        "{}: it is about the container {}",
-        damaged(),
-        container.id
-    );
+    let parsed = serde_json::from_slice(&text);
+    // The error may quote the record, which is not to print a line of its own, such as a hint.
+    let parsed = parsed.map_err(|error| anyhow!(error.to_string().replace('\n', "\\n")));
+    let mut container: Container = parsed.with_context(damaged)?;
+    ensure!(container.id == *id, "{}: it has the wrong id", damaged());
     ensure!(
         container.name.is_empty() || name::check(&container.name).is_ok(),
         "{}: it has a name that no container can have",
