@@ -79,7 +79,11 @@ impl Tree {
 
     /// Mounts it at the `place`, which is also open.
     pub fn attach(&self, place: impl AsFd) -> nix::Result<()> {
-        move_mount(self.as_fd(), place.as_fd())?;
+        move_mount(self.as_fd(), place.as_fd()).map_err(|errno| match errno {
+            // As mount(2) says it: a file was to hide a directory, or the other way round.
+            Errno::EINVAL => Errno::ENOTDIR,
+            _ => errno,
+        })?;
         match self.pending.is_empty() {
             true => Ok(()),
             false => remount(self.as_fd(), self.pending),

@@ -72,3 +72,25 @@ fn the_files_are_behind_links_that_lead_nowhere_yet() {
     let servers = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     assert_eq!(seen.stdout, format!("web\n{servers}"), "{}", seen.stderr);
 }
+
+#[test]
+fn a_root_filesystem_with_a_directory_in_the_place_of_one_goes_without() {
+    need_namespaces!();
+    let rootfs = rootfs();
+    let hosts = rootfs.path().join("etc/hosts");
+    let option = format!("--rootfs={}", rootfs.path().display());
+    for is_link in [false, true] {
+        let _ = fs::remove_file(&hosts);
+        match is_link {
+            false => fs::create_dir(&hosts).unwrap(),
+            true => {
+                fs::remove_dir(&hosts).unwrap();
+                symlink("/usr", &hosts).unwrap();
+            }
+        }
+        let script = "test -d /etc/hosts && cat /etc/hostname";
+        let run = ["run", "--net=isolated", &option, "--hostname=web"];
+        let seen = see(&[&run[..], &["sh", "-c", script]].concat());
+        assert_eq!((seen.stdout.as_str(), seen.stderr.as_str()), ("web\n", ""));
+    }
+}
