@@ -57,6 +57,12 @@ const NAMES: &str =
     r#"awk 'NR > 1 { print $1; print $NF }' | env LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9_.-]*'"#;
 // ANCHOR_END: containers
 
+/// What clap's script says for a path, and what we say: bash quotes what it is told are paths, and marks directories.
+const PATHS_IN_BASH: [&str; 2] = [
+    r#"COMPREPLY=($(compgen -f "${cur}"))"#,
+    r#"compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "${cur}")"#,
+];
+
 // ANCHOR: print
 /// Prints the script for `shell`.
 pub fn print(shell: Shell) -> Result<u8> {
@@ -70,7 +76,7 @@ pub fn print(shell: Shell) -> Result<u8> {
     generate(shell, &mut command.clone(), name, &mut script);
     let script = String::from_utf8(script).context("cannot print")?;
     let script = match shell {
-        Shell::Bash => script + IN_BASH,
+        Shell::Bash => script.replace(PATHS_IN_BASH[0], PATHS_IN_BASH[1]) + IN_BASH,
         Shell::Fish => script + IN_FISH,
         Shell::Zsh => for_zsh(script, &command),
         _ => script,

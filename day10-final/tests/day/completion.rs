@@ -191,6 +191,25 @@ fn each_shell_completes_containers_by_name() {
 }
 
 #[test]
+fn each_shell_completes_paths_and_quotes_them() {
+    let home = Home::new("exec $TD \"$@\"");
+    for path in ["a folder/inside", "x;>ran-by-file"] {
+        fs::create_dir_all(home.0.path().join(path)).unwrap();
+    }
+    home.each_shell(|shell, user| {
+        for (typed, completed) in [
+            ("run --rootfs x", "<run><--rootfs><x;>ran-by-file>"),
+            ("run -w a", "<run><-w><a folder>"),
+            ("run -v a\\ folder/in", "<run><-v><a folder/inside>"),
+        ] {
+            let (words, _) = home.complete(user, &format!("tiny-docker {typed}"));
+            assert_eq!(words.replace("/>", ">"), completed, "{shell}: {typed}");
+        }
+    });
+    assert!(!home.0.path().join("ran-by-file").exists());
+}
+
+#[test]
 fn no_shell_executes_a_name() {
     let names = [
         "$(>ran-by-name)",
