@@ -8,6 +8,7 @@
 use std::convert::Infallible;
 use std::fs::{self, File};
 use std::io::{BufReader, ErrorKind, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 
@@ -15,6 +16,7 @@ use anyhow::{Context, Result, anyhow};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, clone, setns};
 use nix::sys::prctl::set_dumpable;
+use nix::sys::socket::{MsgFlags, send};
 use nix::unistd::{Pid, setsid};
 use serde::Deserialize;
 use serde_json::Deserializer;
@@ -33,11 +35,13 @@ const STACK: usize = 256 * 1024;
 // ANCHOR: main
 /// Tells the parent the command's pid, or why there is none.
 pub fn main() -> Result<u8, Failure> {
-    let mut socket = namespaces::childs_socket()?;
+    let socket = namespaces::childs_socket()?;
     match join(&socket) {
         Ok(command) => {
             let pid = command.as_raw().to_ne_bytes();
-            socket.write_all(&pid).context("cannot tell its pid")?;
+            // The command's process has the socket, too, and whoever traces it may have filled it by now.
+            let (fd, now) = (socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
+            send(fd, &pid, now).context("cannot tell its pid")?;
             Ok(0)
         }
         Err(failure) => Ok(tell(&failure, &socket)),
