@@ -11,52 +11,60 @@ use anyhow::{Context, Result, ensure};
 
 /// Locks `file`, opened as `path`, with one of [`File`]'s two functions. After a second, tells the user who holds it.
 ///
-/// Anyone who can open a file can lock it, and then be stopped with Ctrl-Z: we wait at most `seconds` for one process.
+/// Anyone who can open a file can lock it, and be stopped by a Ctrl-Z then: we wait at most `seconds` for the same process,
+/// and ten times as long for a queue.
 pub fn wait(
     file: &File,
     path: &Path,
     try_lock: fn(&File) -> Result<(), TryLockError>,
     seconds: u64,
 ) -> Result<()> {
-    let mut start = Instant::now();
-    let mut told = None;
+    let start = Instant::now();
+    let (mut since, mut first, mut told) = (start, None, false);
+    let mut pause = Duration::from_millis(1);
     while let Err(error) = try_lock(file) {
         if let TryLockError::Error(error) = error {
             return Err(error).with_context(|| format!("cannot lock {}", path.display()));
         }
-        let (path, waited) = (path.display(), start.elapsed().as_secs());
-        if waited >= seconds {
-            let holder = holder(file);
-            // If the holder has changed, a queue is moving.
-            ensure!(
-                told.as_ref() != Some(&holder),
-                "cannot lock {path}: {holder} holds it"
-            );
-            (start, told) = (Instant::now(), Some(holder));
-        } else if waited >= 1 && told.is_none() {
-            let holder = holder(file);
+        let (path, waited) = (path.display(), since.elapsed().as_secs());
+        if waited >= 1 && !told {
+            (first, told) = (holder(file), true);
             let _ = writeln!(
                 io::stderr(),
-                "tiny-docker: waiting for {path}: {holder} has locked it"
+                "tiny-docker: waiting for {path}: {} has locked it",
+                shown(&first)
             );
-            told = Some(holder);
+        } else if waited >= seconds {
+            let now = holder(file);
+            let is_moving = now.is_none() || now != first;
+            ensure!(
+                is_moving && start.elapsed().as_secs() < 10 * seconds,
+                "cannot lock {path}: {} holds it",
+                shown(&now)
+            );
+            (since, first) = (Instant::now(), now);
         }
-        sleep(Duration::from_millis(2));
+        sleep(pause);
+        // Hundreds may be waiting, and should leave the CPU to the process that they wait for.
+        pause = Duration::from_millis(100).min(pause * 2);
     }
     Ok(())
 }
 
-/// Who has locked `file`: in "1: FLOCK ADVISORY WRITE 123 fe:00:456 0 EOF", process 123. proc_locks(5).
-fn holder(file: &File) -> String {
-    let inode = file.metadata().map_or(0, |file| file.ino());
-    let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+/// The process that has locked `file`: in "1: FLOCK ADVISORY WRITE 123 fe:00:456 0 EOF", that is 123. proc_locks(5).
+fn holder(file: &File) -> Option<String> {
+    let inode = file.metadata().ok()?.ino();
+    let locks = fs::read_to_string("/proc/locks").ok()?;
     let mut locks = locks
         .lines()
         .map(|lock| lock.split_whitespace().collect::<Vec<_>>());
     let is_it = |lock: &Vec<&str>| lock[1] == "FLOCK" && lock[5].ends_with(&format!(":{inode}"));
-    locks
-        .find(is_it)
-        .map_or("another process".to_owned(), |lock| {
-            format!("process {}", lock[4])
-        })
+    locks.find(is_it).map(|lock| lock[4].to_owned())
+}
+
+fn shown(holder: &Option<String>) -> String {
+    match holder {
+        Some(pid) => format!("process {pid}"),
+        None => "another process".to_owned(),
+    }
 }

@@ -82,9 +82,16 @@ fn cut_the_power() {
             let _ = kill(Pid::from_raw(pid), Signal::SIGSTOP);
             stopped.insert(pid);
         }
-        // One that is still running may be in the middle of a fork.
-        let runs = |pid: &i32| state_and_parent(*pid).is_some_and(|(state, _)| state == "R");
-        wait_until("them stop", || !stopped.iter().any(runs));
+        // One that is still running, or waits in the kernel, may be in the middle of a fork. (vfork(2) waits for the child.)
+        let is_parent = |pid: &i32| {
+            let mut others = ours(&state).into_iter().filter_map(state_and_parent);
+            others.any(|(_, parent)| parent == *pid)
+        };
+        let moves = |pid: &i32| match state_and_parent(*pid) {
+            Some((state, _)) => state == "R" || state == "D" && !is_parent(pid),
+            None => false,
+        };
+        wait_until("them stop", || !stopped.iter().any(moves));
     }
     // The youngest first: nobody is to be told that a child has ended, and then go on.
     for pid in stopped.iter().rev() {
@@ -349,6 +356,8 @@ fn at_whatever_moment_the_power_goes() {
             "-c",
             "exec sleep 1000",
         ]));
+        // Right after an exec, a process has no environment yet by which to know it.
+        wait_until("it begin", || !ours(&state()).is_empty());
         std::thread::sleep(std::time::Duration::from_micros(700 * pause));
         cut_the_power();
         run.0.wait().unwrap();

@@ -56,6 +56,8 @@ fn transcript(text: &str) -> Vec<Typed> {
                 command: command.to_owned(),
                 lines: Vec::new(),
             }),
+            // Where the machine is busy, commands wait for each other, and say so.
+            (None, Some(_)) if line.starts_with("! tiny-docker: waiting for ") => (),
             (None, Some(typed)) => typed.lines.push(without_chance(line)),
             (None, None) => assert!(line.starts_with('#'), "{line}"),
         }
