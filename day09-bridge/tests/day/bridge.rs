@@ -75,9 +75,12 @@ fn wait_until_none_is_connected() {
     wait_until("no cable on the host", || !host("ip link").contains("td0-"));
 }
 
-/// All rules, in whatever order their tables are, and whichever addresses containers have.
+/// All rules, in whatever order their tables are, whichever addresses containers have, and however much they were used.
 fn ruleset() -> String {
-    host("nft list ruleset | grep -v 'td0-[0-9]' | sort")
+    let uncounted = "s/packets [0-9]* bytes [0-9]*//";
+    host(&format!(
+        "nft list ruleset | grep -v 'td0-[0-9]' | sed '{uncounted}' | sort"
+    ))
 }
 
 /// Until no process of ours is left on this test's host.
