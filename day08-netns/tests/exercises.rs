@@ -54,7 +54,12 @@ impl Seen {
             self.stderr
         );
         // Below it, there may be a hint: ours, or clap's.
-        let hints = ["hint: ", "  tip: ", "For more information"];
+        let hints = [
+            "hint: ",
+            "  tip: ",
+            "For more information",
+            "tiny-docker: waiting for",
+        ];
         let mut lines: Vec<_> = self.stderr.lines().collect();
         lines.retain(|line| !line.is_empty() && !hints.iter().any(|hint| line.starts_with(hint)));
         assert!(

@@ -60,6 +60,7 @@ impl Seen {
             "  tip: ",
             "For more information",
             "tiny-docker: no DNS server",
+            "tiny-docker: waiting for",
         ];
         let mut lines: Vec<_> = self.stderr.lines().collect();
         lines.retain(|line| !line.is_empty() && !hints.iter().any(|hint| line.starts_with(hint)));
