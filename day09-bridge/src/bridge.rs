@@ -141,7 +141,7 @@ fn bridge(subnet: Subnet) -> Result<String> {
     let is_ours = |link: String| link.contains(&format!("link/ether {VENDOR}"));
     ensure!(
         !exists || is_ours(type_into(&format!("ip link show {BRIDGE}"), "")?),
-        "{BRIDGE} is not one of ours"
+        "{BRIDGE} is not tiny-docker's"
     );
     ensure!(
         network.is_none() || soon(|| cables().is_ok_and(|cables| cables.is_empty())),

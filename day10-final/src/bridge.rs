@@ -180,7 +180,7 @@ fn bridge(subnet: Subnet) -> Result<String> {
     if network == Some(subnet) {
         return Ok(String::new());
     }
-    ensure!(!exists || is_ours()?, "{BRIDGE} is not one of ours");
+    ensure!(!exists || is_ours()?, "{BRIDGE} is not tiny-docker's");
     ensure!(
         network.is_none() || soon(|| cables().is_ok_and(|cables| cables.is_empty())),
         "{BRIDGE} is in use, and not for {subnet}\nhint: ip route show dev {BRIDGE}"

@@ -643,7 +643,7 @@ fn a_device_with_the_bridges_name_is_left_alone() {
     host("ip link add td0 type bridge");
     let seen = see(&["run", "true"]);
     assert_eq!(seen.code, Some(125));
-    assert_snapshot!(seen.stderr, @"tiny-docker: cannot use --net bridge: td0 is not one of ours");
+    assert_snapshot!(seen.stderr, @"tiny-docker: cannot use --net bridge: td0 is not tiny-docker's");
     host("ip link show td0");
 }
 
