@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::RunOptions;
-use crate::default_rootfs;
+use crate::rootfs;
 
 // ANCHOR: container
 #[derive(Serialize, Deserialize)]
@@ -24,7 +24,7 @@ impl Container {
     pub fn new(options: RunOptions, state: &Path) -> Result<Self> {
         let rootfs = match options.rootfs {
             Some(directory) => path::absolute(directory).context("cannot use that --rootfs")?,
-            None => default_rootfs::find(state)?,
+            None => rootfs::default::find(state)?,
         };
         Ok(Self {
             rootfs,

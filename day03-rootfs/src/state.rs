@@ -1,5 +1,7 @@
 //! Where tiny-docker keeps its files.
 
+pub mod lock;
+
 // ANCHOR: state
 use std::env;
 use std::fs::{self, DirBuilder, OpenOptions};

@@ -8,9 +8,9 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::RunOptions;
-use crate::default_rootfs;
-use crate::id::Id;
-use crate::process::Process;
+use crate::rootfs;
+use crate::state::id::Id;
+use crate::state::process::Process;
 
 // ANCHOR: container
 #[derive(Serialize, Deserialize)]
@@ -59,7 +59,7 @@ impl Container {
     pub fn new(options: RunOptions, state: &Path) -> Result<Self> {
         let rootfs = match options.rootfs {
             Some(directory) => path::absolute(directory).context("cannot use that --rootfs")?,
-            None => default_rootfs::find(state)?,
+            None => rootfs::default::find(state)?,
         };
         Ok(Self {
             id: Id::new()?,

@@ -4,18 +4,13 @@ mod child;
 mod cli;
 mod command;
 mod container;
-mod default_rootfs;
 mod failure;
-mod id;
-mod lock;
 mod namespaces;
 mod parent;
-mod process;
 mod ps;
 mod rootfs;
 mod signals;
 mod state;
-mod store;
 mod terminal;
 
 use std::env;

@@ -16,8 +16,8 @@ use nix::unistd::Pid;
 use crate::cli::RunOptions;
 use crate::container::{Container, Status};
 use crate::failure::{Failure, NOT_FOUND, warn};
-use crate::process::Process;
-use crate::store::Record;
+use crate::state::process::Process;
+use crate::state::store::Record;
 use crate::terminal::Terminal;
 use crate::{namespaces, signals};
 

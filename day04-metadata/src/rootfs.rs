@@ -1,5 +1,7 @@
 //! The container's own `/`: chroot(2), mount(2), proc(5).
 
+pub mod default;
+
 use std::fs::{self, File};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::symlink;

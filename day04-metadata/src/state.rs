@@ -1,5 +1,10 @@
 //! Where tiny-docker keeps its files.
 
+pub mod id;
+pub mod lock;
+pub mod process;
+pub mod store;
+
 // ANCHOR: state
 use std::env;
 use std::fs::{self, DirBuilder, File, OpenOptions};

@@ -12,8 +12,8 @@ use nix::unistd::{ForkResult, chdir, dup2_stderr, dup2_stdin, dup2_stdout, fork,
 
 use crate::cli::RunOptions;
 use crate::failure::Failure;
-use crate::id::Id;
 use crate::parent;
+use crate::state::id::Id;
 
 /// Who waits for the container to start: the other end is in the command that the user has typed.
 pub struct Caller {

@@ -9,7 +9,8 @@ use anyhow::{Context, Result};
 
 use crate::container::{Container, Status};
 use crate::failure::{escaped, warn};
-use crate::{signals, store};
+use crate::signals;
+use crate::state::store;
 
 const HEADINGS: [&str; 4] = ["CONTAINER ID", "PID", "STATUS", "COMMAND"];
 

@@ -8,12 +8,12 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::cgroup::limits::Limits;
 use crate::cli::RunOptions;
-use crate::default_rootfs;
-use crate::id::Id;
-use crate::limits::Limits;
-use crate::process::Process;
-use crate::store;
+use crate::rootfs;
+use crate::state::id::Id;
+use crate::state::process::Process;
+use crate::state::store;
 
 // ANCHOR: container
 #[derive(Serialize, Deserialize)]
@@ -35,7 +35,7 @@ pub struct Container {
     /// Where its output goes, in the background. In the foreground that is where it was started.
     #[serde(default)]
     pub log: Option<PathBuf>,
-    /// Whether its PID 1 is [`crate::init`], and the command the first child of that.
+    /// Whether its PID 1 is [`crate::command::init`], and the command the first child of that.
     #[serde(default)]
     pub init: bool,
     #[serde(default)]
@@ -82,7 +82,7 @@ impl Container {
     pub fn new(options: RunOptions, state: &Path) -> Result<Self> {
         let rootfs = match options.rootfs {
             Some(directory) => path::absolute(directory).context("cannot use that --rootfs")?,
-            None => default_rootfs::find(state)?,
+            None => rootfs::default::find(state)?,
         };
         let id = Id::new()?;
         let log = options.detach.then(|| store::log(state, &id));

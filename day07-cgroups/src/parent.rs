@@ -18,8 +18,8 @@ use crate::cli::RunOptions;
 use crate::container::{Container, Status};
 use crate::detach::Caller;
 use crate::failure::{Failure, KILLED, NOT_FOUND, warn};
-use crate::process::Process;
-use crate::store::Record;
+use crate::state::process::Process;
+use crate::state::store::Record;
 use crate::terminal::Terminal;
 use crate::{cgroup, namespaces, signals};
 

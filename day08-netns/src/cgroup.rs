@@ -1,5 +1,8 @@
 //! A group of processes that the kernel keeps within limits: cgroups(7), and the kernel's cgroup-v2.rst.
 
+pub mod hierarchy;
+pub mod limits;
+
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -8,10 +11,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::hierarchy::{Version, hierarchies, parent};
-use crate::id::Id;
-use crate::limits::Limits;
-use crate::store;
+use crate::cgroup::hierarchy::{Version, hierarchies, parent};
+use crate::cgroup::limits::Limits;
+use crate::state::id::Id;
+use crate::state::store;
 
 const CONTROLLERS: [&str; 3] = ["memory", "cpu", "pids"];
 

@@ -7,9 +7,10 @@ use std::os::unix::net::UnixStream;
 use anyhow::Context;
 use nix::unistd::sethostname;
 
+use crate::command::init;
 use crate::container::Container;
 use crate::failure::Failure;
-use crate::{cgroup, command, detach, init, namespaces, network, rootfs};
+use crate::{cgroup, command, detach, namespaces, network, rootfs};
 
 // ANCHOR: child
 /// Returns only where something failed. The parent reads why from the socket, and tells the user.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::limits::Limits;
+use crate::cgroup::limits::Limits;
 use crate::network::Net;
 
 /// A container runtime that is small enough to read

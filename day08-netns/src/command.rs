@@ -1,5 +1,7 @@
 //! The last step: this process becomes the user's command. execve(2), environ(7).
 
+pub mod init;
+
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr};
 use std::fs;

@@ -12,9 +12,10 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::unistd::{Whence, lseek};
 
 use crate::container::{Container, Status};
-use crate::pidfd::PidFd;
+use crate::signals;
 use crate::state::open_regular;
-use crate::{signals, store};
+use crate::state::pidfd::PidFd;
+use crate::state::store;
 
 // ANCHOR: print
 /// Prints the log of the container that `id` means, and where `follow`, what comes until the container ends.

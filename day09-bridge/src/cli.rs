@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::limits::Limits;
+use crate::cgroup::limits::Limits;
 use crate::network::Net;
-use crate::subnet::Subnet;
+use crate::network::subnet::Subnet;
 
 /// A container runtime that is small enough to read
 #[derive(Parser)]

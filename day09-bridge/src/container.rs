@@ -9,13 +9,13 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::cgroup::limits::Limits;
 use crate::cli::RunOptions;
-use crate::default_rootfs;
-use crate::id::Id;
-use crate::limits::Limits;
 use crate::network::Net;
-use crate::process::Process;
-use crate::store;
+use crate::rootfs;
+use crate::state::id::Id;
+use crate::state::process::Process;
+use crate::state::store;
 
 // ANCHOR: container
 #[derive(Serialize, Deserialize)]
@@ -37,7 +37,7 @@ pub struct Container {
     /// Where its output goes, in the background. In the foreground that is where it was started.
     #[serde(default)]
     pub log: Option<PathBuf>,
-    /// Whether its PID 1 is [`crate::init`], and the command the first child of that.
+    /// Whether its PID 1 is [`crate::command::init`], and the command the first child of that.
     #[serde(default)]
     pub init: bool,
     #[serde(default)]
@@ -92,7 +92,7 @@ impl Container {
     pub fn new(options: RunOptions, state: &Path) -> Result<Self> {
         let rootfs = match options.rootfs {
             Some(directory) => path::absolute(directory).context("cannot use that --rootfs")?,
-            None => default_rootfs::find(state)?,
+            None => rootfs::default::find(state)?,
         };
         let id = Id::new()?;
         let net = Net::choose(options.net)?;

@@ -1,36 +1,22 @@
 //! tiny-docker: a container runtime that is small enough to read.
 
-mod addresses;
-mod bridge;
 mod cgroup;
 mod child;
 mod cli;
 mod command;
 mod container;
-mod default_rootfs;
 mod detach;
-mod etc;
 mod failure;
-mod firewall;
-mod hierarchy;
 mod host;
-mod id;
-mod init;
-mod limits;
-mod lock;
 mod logs;
 mod namespaces;
 mod network;
 mod parent;
-mod pidfd;
-mod process;
 mod ps;
 mod rootfs;
 mod signals;
 mod state;
 mod stop;
-mod store;
-mod subnet;
 mod terminal;
 
 use std::env;

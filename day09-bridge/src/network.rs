@@ -1,5 +1,11 @@
 //! What the container sees of the network: network_namespaces(7).
 
+pub mod addresses;
+pub mod bridge;
+pub mod etc;
+pub mod firewall;
+pub mod subnet;
+
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::mem;

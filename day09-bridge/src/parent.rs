@@ -13,17 +13,18 @@ use nix::sys::signalfd::SignalFd;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::Pid;
 
-use crate::bridge::Cable;
 use crate::cgroup::Cgroup;
 use crate::cli::RunOptions;
 use crate::container::{Container, Status};
 use crate::detach::Caller;
 use crate::failure::{Failure, KILLED, NOT_FOUND, warn};
 use crate::network::Net;
-use crate::process::Process;
-use crate::store::Record;
+use crate::network::bridge::Cable;
+use crate::network::etc;
+use crate::state::process::Process;
+use crate::state::store::Record;
 use crate::terminal::Terminal;
-use crate::{cgroup, etc, namespaces, signals};
+use crate::{cgroup, namespaces, signals};
 
 /// For those who type the name of an image first, as in Docker.
 const NO_IMAGE: &str = "\nhint: run takes a command, not an image: tiny-docker run ls /bin lists them, \

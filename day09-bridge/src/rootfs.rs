@@ -1,5 +1,7 @@
 //! The container's own `/`: chroot(2), mount(2), proc(5).
 
+pub mod default;
+
 use std::fs::{self, File};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::symlink;
@@ -12,7 +14,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sys::stat::Mode;
 use nix::unistd::{chdir, chroot};
 
-use crate::etc;
+use crate::network::etc;
 
 /// The devices that every program may count on.
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];

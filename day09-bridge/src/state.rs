@@ -1,5 +1,11 @@
 //! Where tiny-docker keeps its files.
 
+pub mod id;
+pub mod lock;
+pub mod pidfd;
+pub mod process;
+pub mod store;
+
 // ANCHOR: state
 use std::env;
 use std::fs::{self, DirBuilder, File, OpenOptions};

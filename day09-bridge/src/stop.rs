@@ -10,10 +10,10 @@ use nix::sys::signal::Signal;
 use crate::cgroup;
 use crate::container::{Container, Status};
 use crate::failure::{FAILED, KILLED, warn};
-use crate::id::Id;
-use crate::pidfd::PidFd;
-use crate::store;
-use crate::store::Record;
+use crate::state::id::Id;
+use crate::state::pidfd::PidFd;
+use crate::state::store;
+use crate::state::store::Record;
 
 /// A container that has been asked to end.
 struct Ending {

@@ -7,11 +7,11 @@ use std::os::unix::net::UnixStream;
 use anyhow::Context;
 use nix::unistd::sethostname;
 
+use crate::command::{environment, init, workdir};
 use crate::container::Container;
 use crate::failure::Failure;
-use crate::{
-    cgroup, command, detach, environment, init, namespaces, network, pty, rootfs, workdir,
-};
+use crate::terminal::pty;
+use crate::{cgroup, command, detach, namespaces, network, rootfs};
 
 // ANCHOR: child
 /// Returns only where something failed. The parent reads why from the socket, and tells the user.

@@ -1,19 +1,27 @@
 //! What the user can type.
 
+pub mod completion;
+pub mod examples;
+pub mod instead;
+pub mod slip;
+pub mod switches;
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::environment::Variables;
-use crate::limits::Limits;
-use crate::lookup::Lookup;
+use crate::cgroup::limits::Limits;
+use crate::command::environment::Variables;
+use crate::command::workdir;
+use crate::logs::tail::Lines;
 use crate::network::Net;
-use crate::ports::Ports;
-use crate::subnet::Subnet;
-use crate::tail::Lines;
-use crate::volume::Volumes;
-use crate::{examples, exec, name, privileges, ps, stats, workdir};
+use crate::network::lookup::Lookup;
+use crate::network::ports::Ports;
+use crate::network::subnet::Subnet;
+use crate::rootfs::volume::Volumes;
+use crate::state::name;
+use crate::{exec, privileges, ps, stats};
 
 /// A container runtime that is small enough to read
 #[derive(Parser)]

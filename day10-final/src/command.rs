@@ -1,5 +1,9 @@
 //! The last step: this process becomes the user's command. execve(2), environ(7).
 
+pub mod environment;
+pub mod init;
+pub mod workdir;
+
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr};
 use std::fs;
@@ -12,7 +16,6 @@ use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::unistd::execve;
 
-use crate::environment;
 use crate::failure::{Failure, NOT_FOUND};
 use crate::signals::release;
 

@@ -9,25 +9,25 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::cgroup::limits::Limits;
 use crate::cli::RunOptions;
-use crate::default_rootfs;
-use crate::id::Id;
-use crate::limits::Limits;
-use crate::lookup::Lookup;
 use crate::network::Net;
-use crate::pidfd::PidFd;
-use crate::ports::Ports;
+use crate::network::lookup::Lookup;
+use crate::network::ports::Ports;
 use crate::privileges::Privileges;
-use crate::process::Process;
-use crate::pty;
-use crate::store;
-use crate::volume::Volumes;
+use crate::rootfs;
+use crate::rootfs::volume::Volumes;
+use crate::state::id::Id;
+use crate::state::pidfd::PidFd;
+use crate::state::process::Process;
+use crate::state::store;
+use crate::terminal::pty;
 
 // ANCHOR: container
 #[derive(Serialize, Deserialize)]
 pub struct Container {
     pub id: Id,
-    /// See [`crate::name`]. Containers of earlier days have none.
+    /// See [`crate::state::name`]. Containers of earlier days have none.
     #[serde(default)]
     pub name: String,
     pub hostname: String,
@@ -49,7 +49,7 @@ pub struct Container {
     /// Whether nothing of it stays when it has ended.
     #[serde(default)]
     pub remove: bool,
-    /// What [`crate::environment`] adds for its command.
+    /// What [`crate::command::environment`] adds for its command.
     #[serde(default)]
     pub environment: Vec<String>,
     /// Where its command begins, if not in `/`.
@@ -58,13 +58,13 @@ pub struct Container {
     /// Where its output goes, in the background. In the foreground that is where it was started.
     #[serde(default)]
     pub log: Option<PathBuf>,
-    /// Whether its PID 1 is [`crate::init`], and the command the first child of that.
+    /// Whether its PID 1 is [`crate::command::init`], and the command the first child of that.
     #[serde(default)]
     pub init: bool,
-    /// Whether its stdin stays open: see [`crate::detach`] and [`crate::relay`].
+    /// Whether its stdin stays open: see [`crate::detach`] and [`crate::terminal::relay`].
     #[serde(default)]
     pub interactive: bool,
-    /// Whether it has a terminal of its own: see [`crate::pty`].
+    /// Whether it has a terminal of its own: see [`crate::terminal::pty`].
     #[serde(default)]
     pub tty: bool,
     /// Its number of rows and columns: the same as the caller's.
@@ -86,13 +86,13 @@ pub struct Container {
     /// Of the host's, those that lead to it.
     #[serde(default)]
     pub ports: Ports,
-    /// Where its hosts, hostname and resolv.conf are, if the host has anything to add to them: see [`crate::etc`].
+    /// Where its hosts, hostname and resolv.conf are, if the host has anything to add to them: see [`crate::network::etc`].
     #[serde(default)]
     pub etc: Option<PathBuf>,
     /// What is in two of these beside what the host knows.
     #[serde(default)]
     pub lookup: Lookup,
-    /// Where what it writes is kept: see [`crate::layer`].
+    /// Where what it writes is kept: see [`crate::rootfs::layer`].
     #[serde(default)]
     pub layer: PathBuf,
     #[serde(default)]
@@ -135,7 +135,7 @@ impl Container {
     pub fn new(mut options: RunOptions, state: &Path) -> Result<Self> {
         let rootfs = match options.rootfs {
             Some(directory) => path::absolute(directory).context("cannot use that --rootfs")?,
-            None => default_rootfs::find(state)?,
+            None => rootfs::default::find(state)?,
         };
         let id = Id::new()?;
         let net = Net::choose(options.net)?;

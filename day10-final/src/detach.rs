@@ -10,7 +10,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, chdir, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
 
 use crate::failure::Failure;
-use crate::id::Id;
+use crate::state::id::Id;
 
 /// Who waits for the container to start: the other end is in the command that the user has typed.
 pub struct Caller {

@@ -1,4 +1,7 @@
-//! `exec`: another command in a running container. The caller's side: see [`crate::waiter`] and [`crate::guest`].
+//! `exec`: another command in a running container. The caller's side: see [`crate::exec::waiter`] and [`crate::exec::guest`].
+
+pub mod guest;
+pub mod waiter;
 
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -12,13 +15,16 @@ use nix::sys::signalfd::SignalFd;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{ForkResult, Pid, fork};
 
+use crate::command::environment::Variables;
+use crate::command::workdir;
 use crate::container::Container;
 use crate::detach::Caller;
-use crate::environment::Variables;
 use crate::failure::Failure;
 use crate::parent::wait;
-use crate::relay::Relay;
-use crate::{pty, signals, stdio, store, waiter, workdir};
+use crate::signals;
+use crate::state::store;
+use crate::terminal::relay::Relay;
+use crate::terminal::{pty, stdio};
 
 /// How long a command may take to start after a signal that should end it, in milliseconds.
 const GRACE: u16 = 5000;

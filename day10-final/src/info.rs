@@ -16,15 +16,18 @@ use nix::sys::utsname::uname;
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork, getegid, geteuid};
 
+use crate::cgroup::hierarchy::{self, Version};
 use crate::container::Status;
 use crate::failure::sudo_run;
-use crate::hierarchy::{self, Version};
 use crate::host::has;
-use crate::idmap;
+use crate::namespaces::idmap;
 use crate::namespaces::refused;
-use crate::pidfd::PidFd;
-use crate::process::Process;
-use crate::{layer, rootfs, seccomp, store};
+use crate::privileges::seccomp;
+use crate::rootfs;
+use crate::rootfs::layer;
+use crate::state::pidfd::PidFd;
+use crate::state::process::Process;
+use crate::state::store;
 
 /// The day that needs it, what it is, and how much of it there is, or why there is none.
 type Row = (&'static str, &'static str, Result<String>);

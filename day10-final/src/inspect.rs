@@ -13,7 +13,9 @@ use serde_json::{Map, Value, json};
 
 use crate::container::{Container, Status};
 use crate::failure::{FAILED, warn};
-use crate::{addresses, ps, signals, store};
+use crate::network::addresses;
+use crate::state::store;
+use crate::{ps, signals};
 
 /// Docker's way to say: never. It is the first time that its language knows.
 const NEVER: &str = "0001-01-01T00:00:00Z";

@@ -10,7 +10,8 @@ use nix::sys::signal::Signal;
 
 use crate::failure::{FAILED, warn};
 use crate::state::open_regular;
-use crate::{store, wait};
+use crate::state::store;
+use crate::wait;
 
 /// Those that are left to programs, as Docker and the C library count them: signal(7).
 const REAL_TIME: RangeInclusive<i32> = 34..=64;

@@ -1,5 +1,7 @@
 //! `logs`: prints what a detached container has written. inotify(7), poll(2).
 
+pub mod tail;
+
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
@@ -11,10 +13,11 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::unistd::{Whence, lseek};
 
-use crate::pidfd::PidFd;
+use crate::logs::tail::Lines;
 use crate::state::open_regular;
-use crate::tail::Lines;
-use crate::{signals, store, wait};
+use crate::state::pidfd::PidFd;
+use crate::state::store;
+use crate::{signals, wait};
 
 // ANCHOR: print
 /// Prints the `tail` of the log of the container that `id` means, and where `follow`, what comes until the container

@@ -1,84 +1,32 @@
 //! tiny-docker: a container runtime that is small enough to read.
 
-mod addresses;
-mod age;
-mod binary;
-mod bridge;
-mod capabilities;
 mod cgroup;
 mod child;
 mod cli;
 mod command;
-mod completion;
 mod container;
-mod default_rootfs;
 mod detach;
-mod dev;
-mod environment;
-mod etc;
-mod examples;
 mod exec;
 mod failure;
-mod firewall;
-mod guest;
-mod hierarchy;
 mod host;
-mod id;
-mod idmap;
 mod info;
-mod init;
 mod inspect;
-mod instead;
 mod kill;
-mod lane;
-mod layer;
-mod limits;
-mod lock;
 mod logs;
-mod lookup;
-mod masks;
-mod mounts;
-mod name;
 mod namespaces;
 mod network;
 mod parent;
-mod pidfd;
-mod place;
-mod ports;
 mod privileges;
-mod process;
-mod proxy;
 mod prune;
 mod ps;
-mod pty;
-mod publish;
-mod record;
-mod relay;
 mod rm;
 mod rootfs;
-mod seccomp;
 mod signals;
-mod size;
-mod slip;
-mod spoofing;
 mod state;
 mod stats;
-mod stdio;
 mod stop;
-mod store;
-mod subnet;
-mod switches;
-mod syscalls;
-mod table;
-mod tail;
 mod terminal;
-mod tmpfs;
-mod usage;
-mod user;
-mod volume;
 mod wait;
-mod waiter;
-mod workdir;
 
 use std::env;
 use std::process::ExitCode;
@@ -101,7 +49,7 @@ fn main() -> ExitCode {
     let role = env::args_os().nth(1);
     let outcome = match role.as_ref().and_then(|role| role.to_str()) {
         Some("child") => child::main(),
-        Some("guest") => guest::main(),
+        Some("guest") => exec::guest::main(),
         _ => parse().and_then(dispatch),
     };
     outcome.unwrap_or_else(|failure| failure.report()).into()
@@ -109,19 +57,19 @@ fn main() -> ExitCode {
 
 /// clap says what is wrong with the command line, unless it is one that Docker would understand.
 fn parse() -> Result<Cli, Failure> {
-    let parsed = Cli::try_parse().or_else(|error| match switches::may_have_value(&error) {
+    let parsed = Cli::try_parse().or_else(|error| match cli::switches::may_have_value(&error) {
         true => {
-            let command = switches::with_values(Cli::command());
+            let command = cli::switches::with_values(Cli::command());
             Cli::from_arg_matches(&command.try_get_matches()?)
         }
         false => Err(error),
     });
-    parsed.map_err(|error| match instead::find(&error) {
+    parsed.map_err(|error| match cli::instead::find(&error) {
         Some(reason) => Failure {
-            code: slip::code(&error),
+            code: cli::slip::code(&error),
             reason: anyhow!(reason),
         },
-        None => slip::end(error),
+        None => cli::slip::end(error),
     })
 }
 
@@ -166,7 +114,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Prune { force } => {
             prune::prune(force, &state::directory(cli.root)?).map_err(Failure::of_a_look)
         }
-        Command::Completion { shell } => completion::print(shell).map_err(Failure::of_a_look),
+        Command::Completion { shell } => cli::completion::print(shell).map_err(Failure::of_a_look),
         Command::Info => info::print(&state::directory(cli.root)?).map_err(Failure::of_a_look),
         Command::Stop { time, ids } => {
             stop::stop(&ids, time, &state::directory(cli.root)?).map_err(Failure::of_a_look)

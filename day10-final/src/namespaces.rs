@@ -1,5 +1,8 @@
 //! New namespaces for the child: clone(2), namespaces(7), user_namespaces(7).
 
+pub mod binary;
+pub mod idmap;
+
 use std::convert::Infallible;
 use std::ffi::CStr;
 use std::fs::{self, File};
@@ -22,8 +25,8 @@ use nix::unistd::{
 use crate::command::close_on_exec;
 use crate::failure::RUNTIME_FAILED;
 use crate::network::Net;
-use crate::process::Process;
-use crate::{binary, idmap, privileges};
+use crate::privileges;
+use crate::state::process::Process;
 
 /// Where the child finds its end of the socket.
 const SOCKET: RawFd = 3;

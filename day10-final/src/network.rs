@@ -1,5 +1,16 @@
 //! What the container sees of the network: network_namespaces(7).
 
+pub mod addresses;
+pub mod bridge;
+pub mod etc;
+pub mod firewall;
+pub mod lookup;
+pub mod ports;
+pub mod proxy;
+pub mod publish;
+pub mod spoofing;
+pub mod subnet;
+
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::mem;

@@ -13,21 +13,26 @@ use nix::sys::signalfd::SignalFd;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Pid, geteuid};
 
-use crate::bridge::Cable;
 use crate::cgroup::Cgroup;
 use crate::cli::RunOptions;
 use crate::container::{Container, Status, now};
 use crate::detach::Caller;
 use crate::failure::{Failure, KILLED, NOT_FOUND, warn};
+use crate::namespaces::idmap;
 use crate::network::Net;
-use crate::process::Process;
-use crate::proxy::Proxy;
-use crate::record::Record;
-use crate::relay::Relay;
-use crate::stdio::{self, Pipes};
-use crate::subnet::Subnet;
+use crate::network::bridge::Cable;
+use crate::network::etc;
+use crate::network::proxy::Proxy;
+use crate::network::subnet::Subnet;
+use crate::rootfs::layer;
+use crate::state::process::Process;
+use crate::state::record::Record;
+use crate::state::store;
+use crate::terminal::pty;
+use crate::terminal::relay::Relay;
+use crate::terminal::stdio::{self, Pipes};
 use crate::terminal::{State, Terminal};
-use crate::{cgroup, etc, idmap, layer, namespaces, pty, signals, store};
+use crate::{cgroup, namespaces, signals};
 
 /// For those who type the name of an image first, as in Docker.
 const NO_IMAGE: &str = "\nhint: run takes a command, not an image: tiny-docker run ls /bin lists them, \

@@ -1,5 +1,10 @@
 //! The last thing before the command: this process gives up what the command is not to have. credentials(7).
 
+pub mod capabilities;
+pub mod seccomp;
+pub mod syscalls;
+pub mod user;
+
 use std::ptr;
 
 use anyhow::{Context, Result};
@@ -10,9 +15,8 @@ use nix::sys::prctl::{set_keepcaps, set_no_new_privs};
 use nix::unistd::{setgroups, setresgid, setresuid};
 use serde::{Deserialize, Serialize};
 
-use crate::idmap::NO_USERS;
-use crate::user::User;
-use crate::{capabilities, seccomp};
+use crate::namespaces::idmap::NO_USERS;
+use crate::privileges::user::User;
 
 /// As the user types it.
 #[derive(Args)]

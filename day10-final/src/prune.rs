@@ -10,9 +10,13 @@ use anyhow::{Context, Result};
 
 use crate::container::Status;
 use crate::failure::{FAILED, warn};
-use crate::record::Record;
-use crate::store::{self, NoSuch};
-use crate::{bridge, cgroup, idmap, name, ps, size, state};
+use crate::namespaces::idmap;
+use crate::network::bridge;
+use crate::state::name;
+use crate::state::record::Record;
+use crate::state::store::{self, NoSuch};
+use crate::stats::size;
+use crate::{cgroup, ps, state};
 
 const WARNING: &str = "WARNING! This will remove all stopped containers.\n\
     Are you sure you want to continue? [y/N] ";

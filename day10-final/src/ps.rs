@@ -1,5 +1,8 @@
 //! `ps`: lists what there is. It only looks, and writes to no record.
 
+pub mod age;
+pub mod table;
+
 use std::cmp::Reverse;
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -11,8 +14,9 @@ use serde_json::json;
 
 use crate::container::{Container, Status};
 use crate::failure::warn;
-use crate::table::{Format, table};
-use crate::{age, signals, store};
+use crate::ps::table::{Format, table};
+use crate::signals;
+use crate::state::store;
 
 const HEADINGS: [&str; 7] = [
     "CONTAINER ID",

@@ -6,12 +6,13 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
+use crate::cgroup;
 use crate::failure::{FAILED, warn};
-use crate::id::Id;
-use crate::record::Record;
+use crate::state::id::Id;
 use crate::state::open_regular;
-use crate::store::{self, LOCK_SECONDS, NoSuch};
-use crate::{cgroup, lock, name};
+use crate::state::record::Record;
+use crate::state::store::{self, LOCK_SECONDS, NoSuch};
+use crate::state::{lock, name};
 
 // ANCHOR: rm
 /// Removes the containers that `ids` mean: with `force` the running ones, too.

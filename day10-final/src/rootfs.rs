@@ -1,5 +1,14 @@
 //! The container's own `/`: chroot(2), pivot_root(2), mount(2), proc(5).
 
+pub mod default;
+pub mod dev;
+pub mod layer;
+pub mod masks;
+pub mod mounts;
+pub mod place;
+pub mod tmpfs;
+pub mod volume;
+
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
@@ -9,10 +18,11 @@ use nix::mount::{MntFlags, MsFlags, umount2};
 use nix::sys::stat::Mode;
 use nix::unistd::{chdir, pivot_root};
 
+use crate::command::workdir;
 use crate::container::Container;
-use crate::idmap::is_rootless;
-use crate::mounts::{DATA, Tree, restrict};
-use crate::{dev, etc, layer, masks, place, workdir};
+use crate::namespaces::idmap::is_rootless;
+use crate::network::etc;
+use crate::rootfs::mounts::{DATA, Tree, restrict};
 
 /// A user namespace may only mount a /proc where it can see one that hides nothing: mount_namespaces(7).
 const COVERED_HINT: &str = "hint: inside another container, start that one with --security-opt systempaths=unconfined, too";

@@ -1,5 +1,13 @@
 //! Where tiny-docker keeps its files.
 
+pub mod id;
+pub mod lock;
+pub mod name;
+pub mod pidfd;
+pub mod process;
+pub mod record;
+pub mod store;
+
 // ANCHOR: state
 use std::env;
 use std::fs::{self, DirBuilder, File, OpenOptions};

@@ -1,5 +1,8 @@
 //! `stats`: shows what containers use, again each second. sleep(3).
 
+pub mod size;
+pub mod usage;
+
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::thread::sleep;
@@ -10,9 +13,10 @@ use clap::Args;
 use serde_json::json;
 
 use crate::container::Container;
-use crate::table::{Format, table};
-use crate::usage::{Census, Usage, all_memory};
-use crate::{ps, signals, size, store};
+use crate::ps::table::{Format, table};
+use crate::state::store;
+use crate::stats::usage::{Census, Usage, all_memory};
+use crate::{ps, signals};
 
 const HEADINGS: [&str; 8] = [
     "CONTAINER ID",

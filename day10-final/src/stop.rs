@@ -9,9 +9,9 @@ use anyhow::{Context, Result};
 use crate::cgroup;
 use crate::container::{Container, Status, now};
 use crate::failure::{FAILED, KILLED, warn};
-use crate::pidfd::PidFd;
-use crate::record::Record;
-use crate::store::{self, NoSuch};
+use crate::state::pidfd::PidFd;
+use crate::state::record::Record;
+use crate::state::store::{self, NoSuch};
 
 /// A container that has been asked to end.
 struct Ending {

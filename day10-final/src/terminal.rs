@@ -1,5 +1,10 @@
 //! A terminal has one process group in its foreground: who may read it, and gets its Ctrl-C. tcsetpgrp(3).
 
+pub mod lane;
+pub mod pty;
+pub mod relay;
+pub mod stdio;
+
 use std::io::{self, IsTerminal, PipeWriter, Read};
 use std::process::exit;
 

@@ -8,9 +8,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::failure::{FAILED, warn};
-use crate::lock;
+use crate::state::lock;
 use crate::state::open_regular;
-use crate::store::{self, LOCK_SECONDS};
+use crate::state::store::{self, LOCK_SECONDS};
 
 // ANCHOR: wait
 /// Prints the exit code of each of the containers that `ids` mean, when it has ended.

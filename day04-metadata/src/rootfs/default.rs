@@ -1,0 +1,177 @@
+//! A root filesystem made of the host's own programs: the first container needs no download.
+
+use std::collections::HashMap;
+use std::fs::{self, File, Permissions};
+use std::io::Read;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::command::PATH;
+use crate::state::create_private;
+use crate::state::lock;
+
+/// What gets copied: those of them that the host has.
+const PROGRAMS: &str = "
+    awk basename bash cat chgrp chmod chown chroot clear cp cut date dd df dirname du echo env expr false find
+    free getent grep groups head hostname id ip kill ln ls lsns md5sum mkdir mknod mktemp mount mv nproc nsenter
+    perl pgrep ping pkill printf ps pwd readlink realpath rm rmdir sed seq setpriv sh sha256sum sleep sort ss
+    stat stty sync tail tar tee test timeout top touch tr true truncate tty umount uname uniq unshare uptime wc
+    whoami xargs yes";
+
+/// What some of them load by name, unseen by ldd: user names in older glibcs, and the terminal's properties.
+const UNSEEN: [&str; 4] = [
+    "/lib/x86_64-linux-gnu/libnss_files.so.2",
+    "/lib/aarch64-linux-gnu/libnss_files.so.2",
+    "/lib/terminfo/x/xterm",
+    "/usr/share/terminfo/x/xterm",
+];
+
+const DIRECTORIES: [&str; 9] = [
+    "bin", "dev", "etc", "proc", "root", "sys", "tmp", "usr", "var",
+];
+const LINKS: [(&str, &str); 3] = [
+    ("sbin", "bin"),
+    ("usr/bin", "../bin"),
+    ("usr/sbin", "../bin"),
+];
+const FILES: [(&str, &str); 4] = [
+    ("etc/group", "root:x:0:\nnogroup:x:65534:\n"),
+    ("etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost\n"),
+    (
+        "etc/os-release",
+        "ID=tiny\nNAME=\"Tiny\"\nPRETTY_NAME=\"tiny-docker's default root filesystem\"\n",
+    ),
+    (
+        "etc/passwd",
+        "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
+    ),
+];
+
+/// How long a slow machine may take to build it.
+const BUILD_SECONDS: u64 = 120;
+
+// ANCHOR: find
+/// The default root filesystem below the directory `state`. The first time, it has to be built.
+pub fn find(state: &Path) -> Result<PathBuf> {
+    let rootfs = state.join("rootfs/default");
+    if rootfs.is_dir() {
+        return Ok(rootfs);
+    }
+    let parent = create_private(state, "rootfs")?;
+    // Of several first containers, one builds. The others wait here, and find it built.
+    let lock = File::open(&parent).with_context(|| format!("cannot open {}", parent.display()))?;
+    lock::wait(&lock, &parent, File::try_lock, BUILD_SECONDS)?;
+    if !rootfs.is_dir() {
+        eprintln!("tiny-docker: building a root filesystem from this machine's programs, once");
+        let unfinished = parent.join("default.unfinished");
+        // An earlier build may have been interrupted.
+        let _ = fs::remove_dir_all(&unfinished);
+        let built = build(&unfinished).and_then(|()| Ok(fs::rename(&unfinished, &rootfs)?));
+        if built.is_err() {
+            let _ = fs::remove_dir_all(&unfinished);
+        }
+        built.context("cannot build a root filesystem")?;
+    }
+    Ok(rootfs)
+}
+// ANCHOR_END: find
+
+fn build(root: &Path) -> Result<()> {
+    for directory in DIRECTORIES {
+        fs::create_dir_all(root.join(directory))?;
+    }
+    fs::set_permissions(root.join("tmp"), Permissions::from_mode(0o1777))?;
+    for (link, target) in LINKS {
+        symlink(target, root.join(link))?;
+    }
+    for (file, text) in FILES {
+        fs::write(root.join(file), text)?;
+    }
+
+    let mut copies = HashMap::new();
+    let mut programs = Vec::new();
+    for name in PROGRAMS.split_whitespace() {
+        let Some(program) = find_program(name) else {
+            continue;
+        };
+        copy(&program, &root.join("bin").join(name), &mut copies)?;
+        programs.push(program);
+    }
+    for library in libraries(&programs)? {
+        copy(&library, &inside(root, &library), &mut copies)?;
+    }
+    for file in UNSEEN.map(Path::new) {
+        if file.exists() {
+            copy(file, &inside(root, file), &mut copies)?;
+        }
+    }
+    ensure!(
+        root.join("bin/sh").exists(),
+        "this machine has no sh\nhint: use --rootfs DIR"
+    );
+    Ok(())
+}
+
+/// Where the host has `name`: only a binary will do, since a script would need its interpreter, and more.
+fn find_program(name: &str) -> Option<PathBuf> {
+    let is_elf = |path: &PathBuf| {
+        let mut magic = [0; 4];
+        let read = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
+        read.is_ok() && magic == *b"\x7fELF"
+    };
+    let places = PATH
+        .split(':')
+        .map(|directory| Path::new(directory).join(name));
+    places.into_iter().find(is_elf)
+}
+
+// ANCHOR: libraries
+/// The shared libraries that `programs` load, and the loader itself: ldd(1).
+fn libraries(programs: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let ldd = Command::new("ldd")
+        .args(programs)
+        .output()
+        .context("cannot run ldd")?;
+    let listing = String::from_utf8_lossy(&ldd.stdout);
+    // musl's ldd looks at one program, and does not name it.
+    if programs.len() > 1 && !listing.contains(":\n") {
+        let each: Result<Vec<_>> = programs.chunks(1).map(libraries).collect();
+        return Ok(each?.concat());
+    }
+    // As in "\tlibc.so.6 => /lib/libc.so.6 (0x…)" and "\t/lib64/ld-linux-x86-64.so.2 (0x…)", below "/bin/sh:".
+    let path = |line: &str| {
+        line.strip_prefix('\t')?
+            .split_whitespace()
+            .find(|word| word.starts_with('/'))
+            .map(PathBuf::from)
+    };
+    Ok(listing.lines().filter_map(path).collect())
+}
+// ANCHOR_END: libraries
+
+/// The place below `root` that has the path `file` in the container.
+fn inside(root: &Path, file: &Path) -> PathBuf {
+    root.join(file.strip_prefix("/").unwrap_or(file))
+}
+
+/// Copies `from`, or links to an earlier copy: many programs in one file (busybox) stay one file.
+fn copy(from: &Path, to: &Path, copies: &mut HashMap<PathBuf, PathBuf>) -> Result<()> {
+    if to.exists() {
+        return Ok(());
+    }
+    if let Some(directory) = to.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    let file = from.canonicalize()?;
+    if let Some(copy) = copies.get(&file) {
+        return Ok(fs::hard_link(copy, to)?);
+    }
+    fs::copy(&file, to).with_context(|| format!("cannot copy {}", from.display()))?;
+    // Readable and executable, and no more: su and mount bring the setuid bit along.
+    fs::set_permissions(to, Permissions::from_mode(0o755))?;
+    copies.insert(file, to.to_owned());
+    Ok(())
+}

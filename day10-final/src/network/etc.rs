@@ -1,0 +1,171 @@
+//! The three files in /etc that are about the network: hosts(5), hostname(5), resolv.conf(5).
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open as open_path, openat};
+use nix::mount::MsFlags;
+use nix::sys::stat::Mode;
+
+use crate::container::Container;
+use crate::failure::warn;
+use crate::network::Net;
+use crate::network::lookup::Host;
+use crate::rootfs::mounts::{DATA, Tree};
+use crate::rootfs::place::{self, Missing};
+
+const FILES: [&str; 3] = ["hosts", "hostname", "resolv.conf"];
+
+const LOCALHOST: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost\n";
+
+const RESOLV_CONF: &str = "/etc/resolv.conf";
+
+/// Where systemd-resolved writes what it asks itself. The /etc/resolv.conf of such a host leads to it alone.
+const BEHIND_RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
+
+// ANCHOR: write
+/// Writes the files of `container` into `directory`. The host is its `gateway`, if it has one.
+pub fn write(directory: &Path, container: &Container, gateway: Ipv4Addr) -> Result<()> {
+    let (hostname, lookup) = (&container.hostname, &container.lookup);
+    let mut hosts = match (container.net, container.address) {
+        (Net::Host, _) => of_the_host("/etc/hosts"),
+        (_, Some(address)) => format!("{LOCALHOST}{address}\t{hostname}\n"),
+        (_, None) => LOCALHOST.to_owned(),
+    };
+    if !hosts.ends_with('\n') {
+        hosts += "\n";
+    }
+    for Host { name, address } in &lookup.add_host {
+        let host = match container.net {
+            Net::Bridge => Some(gateway.into()),
+            Net::Host => Some(Ipv4Addr::LOCALHOST.into()),
+            Net::Isolated => None,
+        };
+        let address = address
+            .or(host)
+            .context("there is no way to the host\nhint: --net bridge")?;
+        hosts += &format!("{address}\t{name}\n");
+    }
+    let resolv_conf = match container.net {
+        _ if !lookup.dns.is_empty() => with_servers(&lookup.dns),
+        Net::Bridge => reachable_servers(),
+        Net::Isolated => String::new(),
+        Net::Host => of_the_host(RESOLV_CONF),
+    };
+    fs::create_dir_all(directory)
+        .with_context(|| format!("cannot create {}", directory.display()))?;
+    for (name, text) in FILES
+        .iter()
+        .zip([hosts, format!("{hostname}\n"), resolv_conf])
+    {
+        let file = directory.join(name);
+        fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
+}
+
+fn of_the_host(file: &str) -> String {
+    String::from_utf8_lossy(&fs::read(file).unwrap_or_default()).into_owned()
+}
+
+/// The host's resolv.conf without the servers that a container cannot reach.
+fn reachable_servers() -> String {
+    for file in [RESOLV_CONF, BEHIND_RESOLVED] {
+        let text = of_the_host(file);
+        let reachable = |line: &&str| server(line).is_none_or(is_reachable);
+        let lines: Vec<_> = text.lines().filter(reachable).collect();
+        if lines.iter().any(|line| server(line).is_some()) {
+            return lines.join("\n") + "\n";
+        }
+    }
+    warn(&anyhow!(
+        "no DNS server of this host can be reached from a container"
+    ));
+    String::new()
+}
+
+/// The host's resolv.conf with these servers in place of its own, as in Docker.
+fn with_servers(servers: &[IpAddr]) -> String {
+    let hosts = of_the_host(RESOLV_CONF);
+    let others = hosts.lines().filter(|line| server(line).is_none());
+    let servers = servers.iter().map(|server| format!("nameserver {server}"));
+    let lines = others.map(str::to_owned).chain(servers);
+    lines.map(|line| line + "\n").collect()
+}
+
+/// The address in a line such as "nameserver 192.0.2.1 # the router".
+fn server(line: &str) -> Option<&str> {
+    let value = line.strip_prefix("nameserver")?;
+    let value = value.strip_prefix([' ', '\t'])?.trim_start();
+    value.split([' ', '\t', '#', ';']).next()
+}
+
+/// The host's loopback device is not the container's, which has no IPv6 address either.
+fn is_reachable(server: &str) -> bool {
+    let address = server.parse();
+    address.is_ok_and(|address: Ipv4Addr| !address.is_loopback() && !address.is_unspecified())
+}
+// ANCHOR_END: write
+
+// ANCHOR: mount
+/// Opens the files of `container`, while its root is the host's.
+pub fn open(container: &Container) -> Result<Vec<Tree>> {
+    let cannot = "cannot find the files for /etc";
+    let directory = match &container.etc {
+        Some(directory) => {
+            open_path(directory, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).context(cannot)?
+        }
+        None => in_memory(&container.hostname).context("cannot write the files for /etc")?,
+    };
+    let flags = match container.volumes.read_only {
+        true => DATA | MsFlags::MS_RDONLY,
+        false => DATA,
+    };
+    let open_one = |name: &str| {
+        let file = place::step(directory.as_fd(), name.as_ref(), Missing::Fail)?;
+        Tree::of(file)?.restrict(flags)
+    };
+    let opened = FILES.into_iter().map(open_one).collect::<nix::Result<_>>();
+    opened.context(cannot)
+}
+
+/// If the host has nothing to add, the files are written to memory, which is much faster than a disk.
+fn in_memory(hostname: &str) -> Result<OwnedFd> {
+    let memory = Tree::new("tmpfs", DATA, "mode=755,size=1m")?;
+    // Only something mounted can be mounted again, and the host's /dev goes away with everything else of the host.
+    memory.attach(open_path(
+        "/dev",
+        OFlag::O_PATH | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )?)?;
+    for (name, text) in FILES.iter().zip([LOCALHOST, &format!("{hostname}\n"), ""]) {
+        let flags = OFlag::O_CREAT | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+        let file = openat(&memory, *name, flags, Mode::from_bits_truncate(0o644))?;
+        File::from(file).write_all(text.as_bytes())?;
+    }
+    Ok(memory.into())
+}
+
+/// Mounts the `files` in /etc, or where its links lead, except where one of these `places` has a volume.
+pub fn mount(files: &[Tree], places: &[PathBuf]) -> Result<()> {
+    for (name, file) in FILES.iter().zip(files) {
+        let path = Path::new("/etc").join(name);
+        // Only where something is can something be mounted. A rootfs that takes no file goes without.
+        let place = place::to_mount(&path, Missing::MakeFile);
+        let Some(place) = place.ok().filter(|place| !places.contains(&place.path)) else {
+            continue;
+        };
+        match file.attach(place.fd) {
+            // It is a directory.
+            Err(Errno::ENOTDIR) => (),
+            mounted => mounted.with_context(|| format!("cannot mount {}", path.display()))?,
+        }
+    }
+    Ok(())
+}
+// ANCHOR_END: mount

@@ -1,0 +1,228 @@
+//! The way out, and no way in but to published ports: nft(8), iptables(8).
+
+use std::fs;
+
+use anyhow::{Context, Result};
+
+use crate::failure::warn;
+use crate::host::{has, type_into};
+use crate::network::publish::Published;
+use crate::network::subnet::Subnet;
+
+/// What nft shows at those of our rules that are in tables of others.
+const COMMENT: &str = "comment \"tiny-docker\"";
+
+/// Our own table, with the blank that ends its name.
+const OURS: &str = "ip tiny-docker ";
+
+// ANCHOR: open
+/// Lets the containers in `subnet`, behind `bridge`, talk to the outside. From there, only answers come in, and packets
+/// for published ports. Returns the ports that are published already.
+///
+/// With nft, `rules` is its complete list.
+///
+/// Existing rules stay as they are: a firewall transaction takes as long as an entire container.
+pub fn open(bridge: &str, subnet: Subnet, rules: Result<String>) -> Result<Published> {
+    let tool = tool()?;
+    let rules = match tool {
+        "nft" => {
+            let rules = rules?;
+            open_with_nft(bridge, subnet, &rules)?;
+            rules
+        }
+        iptables => open_with_iptables(iptables, bridge, subnet)?,
+    };
+    Ok(Published::among(rules, tool))
+}
+
+/// The one to use on this host.
+pub fn tool() -> Result<&'static str> {
+    let tool = tools().into_iter().find(|tool| has(tool));
+    tool.context("neither nft nor iptables is in PATH\nhint: install nftables")
+}
+
+/// Best first. nft sees all rules but those of an iptables of the old kind.
+fn tools() -> [&'static str; 3] {
+    let old = fs::read_to_string("/proc/net/ip_tables_names").unwrap_or_default();
+    match old.contains("filter") {
+        true => ["iptables-legacy", "iptables", "nft"],
+        false => ["nft", "iptables", "iptables-legacy"],
+    }
+}
+// ANCHOR_END: open
+
+// ANCHOR: nft
+/// A table of our own, and in each chain of others that sees forwarded packets, two rules at its beginning.
+///
+/// A packet goes through all those chains, and passes if none drops it: "accept" is for one chain only.
+fn open_with_nft(bridge: &str, subnet: Subnet, list: &str) -> Result<()> {
+    let table = our_table(bridge, subnet);
+    let is_for_subnet = list.contains(&format!("ip saddr {subnet} oifname"));
+    if !(is_there(list, &table) && is_for_subnet) {
+        type_into("nft -f -", &table)?;
+    }
+    let there = in_chains(list);
+    let forwards = |(chain, line): &&(String, &str)| {
+        let is_for_ipv4 = chain.starts_with("ip ") || chain.starts_with("inet ");
+        is_for_ipv4 && line.starts_with("type filter hook forward")
+    };
+    for (chain, _) in there.iter().filter(forwards) {
+        let mut rules = there.iter().filter(|(of, _)| of == chain);
+        if chain.starts_with(OURS) || rules.any(|(_, rule)| rule.contains(COMMENT)) {
+            continue;
+        }
+        let insert =
+            |direction| format!("insert rule {chain} {direction} {bridge} accept {COMMENT}\n");
+        let both = insert("iifname") + &insert("oifname");
+        if let Err(error) = type_into("nft -f -", &both) {
+            warn(&error.context(format!("{chain} may keep containers from the outside")));
+        }
+    }
+    Ok(())
+}
+
+/// The entire table, in place of the old one: `add` makes sure that `delete` finds one.
+///
+/// Packets to published ports have this status. If they come from a container, the answers come back through the host
+/// only if the other container sees the host's address, and not that of a neighbour.
+fn our_table(bridge: &str, subnet: Subnet) -> String {
+    format!(
+        r#"
+        add table ip tiny-docker
+        delete table ip tiny-docker
+        table ip tiny-docker {{
+            chain postrouting {{
+                type nat hook postrouting priority srcnat;
+                ip saddr {subnet} oifname != "{bridge}" masquerade
+                ip saddr {subnet} oifname "{bridge}" ct status dnat masquerade
+            }}
+            chain forward {{
+                type filter hook forward priority filter;
+                ct status dnat accept
+                iifname != "{bridge}" oifname "{bridge}" ct state != {{ established, related }} drop
+            }}
+        }}
+        "#
+    )
+}
+
+/// Whether each chain in nft's list has at least as many lines as in `table`. (nft words some of them differently.)
+pub fn is_there(list: &str, table: &str) -> bool {
+    let (there, ours) = (in_chains(list), in_chains(table));
+    let count = |lines: &[(String, &str)], chain: &String| {
+        lines.iter().filter(|(of, _)| of == chain).count()
+    };
+    let all_of = |(chain, _): &(String, &str)| count(&there, chain) >= count(&ours, chain);
+    ours.iter().all(all_of)
+}
+
+/// The lines of nft's list, each with its chain, for example "ip filter FORWARD".
+pub fn in_chains(list: &str) -> Vec<(String, &str)> {
+    let (mut table, mut chain, mut lines) = ("", "", Vec::new());
+    for line in list.lines().map(str::trim) {
+        let name = line.split(" {").next().unwrap_or(line);
+        if let Some(name) = name.strip_prefix("table ") {
+            (table, chain) = (name, "");
+        } else if let Some(name) = name.strip_prefix("chain ") {
+            chain = name;
+        } else if line == "}" {
+            chain = "";
+        } else if !table.is_empty() && !line.is_empty() {
+            lines.push((format!("{table} {chain}"), line));
+        }
+    }
+    lines
+}
+// ANCHOR_END: nft
+
+// ANCHOR: iptables
+/// The same with chains of our own, to which the host's lead. Returns all rules for addresses.
+fn open_with_iptables(iptables: &str, bridge: &str, subnet: Subnet) -> Result<String> {
+    let (mut lines, mut rules_for_addresses) = (String::new(), String::new());
+    for (table, jump, rules) in iptables_rules(bridge, subnet) {
+        // This makes the chain, or empties it.
+        lines += &format!("*{table}\n:TINY-DOCKER - [0:0]\n{rules}");
+        let there = type_into(&format!("{iptables} -w -t {table} -S"), "")?;
+        if !there.contains(jump) {
+            lines += &format!("-I {jump}\n");
+        }
+        lines += "COMMIT\n";
+        if table == "nat" {
+            rules_for_addresses = there;
+        }
+    }
+    type_into(&format!("{iptables}-restore -w --noflush"), &lines)?;
+    Ok(rules_for_addresses)
+}
+
+/// For each table: the rule that leads to our chain, and the rules in that chain.
+fn iptables_rules(bridge: &str, subnet: Subnet) -> [(&'static str, &'static str, String); 2] {
+    let nat = format!(
+        "-A TINY-DOCKER -s {subnet} ! -o {bridge} -j MASQUERADE\n\
+        -A TINY-DOCKER -s {subnet} -o {bridge} -m conntrack --ctstate DNAT -j MASQUERADE\n"
+    );
+    let filter = format!(
+        "-A TINY-DOCKER -i {bridge} -j ACCEPT\n\
+        -A TINY-DOCKER -o {bridge} -m conntrack --ctstate ESTABLISHED,RELATED,DNAT -j ACCEPT\n\
+        -A TINY-DOCKER -o {bridge} -j DROP\n"
+    );
+    [
+        ("nat", "POSTROUTING -j TINY-DOCKER", nat),
+        ("filter", "FORWARD -j TINY-DOCKER", filter),
+    ]
+}
+// ANCHOR_END: iptables
+
+// ANCHOR: close
+/// Removes all that [`open`] has added, with either tool. What is gone already is no error.
+pub fn close() {
+    for table in [
+        "ip tiny-docker",
+        "ip tiny-docker-ports",
+        "bridge tiny-docker",
+    ] {
+        let _ = run(&format!("nft delete table {table}"));
+    }
+    let list = run("nft --handle list ruleset").unwrap_or_default();
+    let ours = in_chains(&list)
+        .into_iter()
+        .filter(|(_, line)| line.contains(COMMENT));
+    let deletions = ours.filter_map(|(chain, line)| {
+        let (_, handle) = line.rsplit_once("handle ")?;
+        Some(format!("delete rule {chain} handle {handle}\n"))
+    });
+    let _ = type_into("nft -f -", &deletions.collect::<String>());
+
+    let iptables = tools().into_iter().find(|tool| *tool != "nft" && has(tool));
+    let Some(iptables) = iptables else { return };
+    let restore = format!("{iptables}-restore -w --noflush");
+    for table in ["nat", "filter"] {
+        let rules = run(&format!("{iptables} -w -t {table} -S")).unwrap_or_default();
+        let _ = type_into(
+            &restore,
+            &format!("*{table}\n{}COMMIT\n", without_ours(&rules)),
+        );
+    }
+}
+
+/// What to do so that our chains are no longer among `rules`: first nothing may lead there.
+fn without_ours(rules: &str) -> String {
+    let rule = |line: &str| Some(line.strip_prefix("-A ")?.to_owned());
+    let rules_to = rules
+        .lines()
+        .filter(|line| line.contains("-j TINY-DOCKER"))
+        .filter_map(rule);
+    let chains = rules
+        .lines()
+        .filter_map(|line| line.strip_prefix("-N TINY-DOCKER"));
+    let mut lines: String = rules_to.map(|rule| format!("-D {rule}\n")).collect();
+    for chain in chains {
+        lines += &format!("-F TINY-DOCKER{chain}\n-X TINY-DOCKER{chain}\n");
+    }
+    lines
+}
+// ANCHOR_END: close
+
+fn run(command: &str) -> Result<String> {
+    type_into(command, "")
+}

@@ -1,0 +1,164 @@
+//! `-u`: a user of the container's, as its own /etc says. passwd(5), group(5).
+
+use std::fs::File;
+use std::io::Read;
+
+use anyhow::{Context, Result};
+use nix::fcntl::OFlag;
+use nix::unistd::{Gid, Uid};
+
+use crate::rootfs::place;
+
+/// Far more than such a file has. It comes with the rootfs, and may be a link to /dev/zero.
+const MOST: u64 = 1 << 20;
+
+/// Who a command runs as.
+pub struct User {
+    pub uid: Uid,
+    pub gid: Gid,
+    /// Those that it is in beside that one.
+    pub groups: Vec<Gid>,
+    pub home: String,
+}
+
+/// A line of either file. After the id: GROUP:COMMENT:HOME:SHELL, or MEMBER,MEMBER,…
+struct Entry {
+    name: String,
+    id: u32,
+    rest: Vec<String>,
+}
+
+impl User {
+    /// Who needs no file to exist.
+    pub fn root() -> Self {
+        Self {
+            uid: Uid::from_raw(0),
+            gid: Gid::from_raw(0),
+            groups: Vec::new(),
+            home: "/root".to_owned(),
+        }
+    }
+
+    // ANCHOR: find
+    /// The one that `text` means, as USER or USER:GROUP, each a name or a number.
+    ///
+    /// As in Docker: a number need not be in the file, and then its group is root's. With an explicit group, the user is
+    /// in no other. The default user is root, and the default groups are the user's own.
+    pub fn find(text: &str) -> Result<Self> {
+        let (user, group) = text.split_once(':').unwrap_or((text, ""));
+        let wanted = Wanted::parse(if user.is_empty() { "0" } else { user })
+            .with_context(|| format!("cannot run as user {user}"))?;
+        let entry = wanted.look_up("/etc/passwd");
+        let uid = wanted
+            .id(entry.as_ref())
+            .with_context(|| format!("there is no user {user} in its /etc/passwd"))?;
+        let field = |n: usize| entry.as_ref().and_then(|entry| entry.rest.get(n));
+        let (gid, groups) = match (group, &entry) {
+            ("", None) => (0, Vec::new()),
+            ("", Some(entry)) => (own_group(entry)?, joined(&entry.name)),
+            _ => (named_group(group)?, Vec::new()),
+        };
+        Ok(Self {
+            uid: Uid::from_raw(uid),
+            gid: Gid::from_raw(gid),
+            groups,
+            home: field(2)
+                .filter(|home| !home.is_empty())
+                .cloned()
+                .unwrap_or("/".to_owned()),
+        })
+    }
+    // ANCHOR_END: find
+}
+
+// ANCHOR: wanted
+/// What the user has typed. The root filesystem's author writes the files, and may call somebody "1000" who is root. So a
+/// number never means a name: CVE-2016-3697.
+enum Wanted<'a> {
+    Id(u32),
+    Name(&'a str),
+}
+
+impl<'a> Wanted<'a> {
+    /// Whatever begins like a number is one, or a mistake: 4294967296, +5, 0x10, -1.
+    fn parse(text: &'a str) -> Result<Self> {
+        let numeric = |c: char| c.is_numeric() || c.is_whitespace() || "+-".contains(c);
+        match text.starts_with(numeric) {
+            true => Ok(Self::Id(number(text).with_context(|| {
+                format!("a number has only digits, and is at most {}", i32::MAX)
+            })?)),
+            false => Ok(Self::Name(text)),
+        }
+    }
+
+    fn look_up(&self, file: &str) -> Option<Entry> {
+        entries(file).into_iter().find(|entry| match self {
+            Self::Id(id) => entry.id == *id,
+            Self::Name(name) => entry.name == *name,
+        })
+    }
+
+    /// A number needs no `entry`.
+    fn id(&self, entry: Option<&Entry>) -> Option<u32> {
+        match self {
+            Self::Id(id) => Some(*id),
+            Self::Name(_) => entry.map(|entry| entry.id),
+        }
+    }
+}
+// ANCHOR_END: wanted
+
+fn named_group(text: &str) -> Result<u32> {
+    let wanted = Wanted::parse(text).with_context(|| format!("cannot run as group {text}"))?;
+    wanted
+        .id(wanted.look_up("/etc/group").as_ref())
+        .with_context(|| format!("there is no group {text} in its /etc/group"))
+}
+
+/// If that cannot be read, it is not root's.
+fn own_group(user: &Entry) -> Result<u32> {
+    let gid = user.rest.first().and_then(|gid| number(gid));
+    gid.with_context(|| {
+        let who = user.id;
+        format!("the group of user {who} in its /etc/passwd is not a number\nhint: -u {who}:GROUP")
+    })
+}
+
+/// The groups with a member of this `name`. An entry without a name is not a member of any.
+fn joined(name: &str) -> Vec<Gid> {
+    let is_member = |group: &Entry| {
+        let mut members = group.rest.iter().flat_map(|members| members.split(','));
+        !name.is_empty() && members.any(|member| member == name)
+    };
+    let groups = entries("/etc/group").into_iter().filter(is_member);
+    groups.map(|group| Gid::from_raw(group.id)).collect()
+}
+
+/// A user or group id. Docker knows no more of them, and the last one, -1, would mean to setresuid(2): stay root.
+fn number(text: &str) -> Option<u32> {
+    // Not "+5", which parse would accept.
+    let digits = text.chars().all(|c| c.is_ascii_digit());
+    let id = text.parse().ok().filter(|_| digits)?;
+    (id <= i32::MAX as u32).then_some(id)
+}
+
+/// Those lines of `file` that make sense. There may be no such file.
+fn entries(file: &str) -> Vec<Entry> {
+    let mut text = Vec::new();
+    // Should it be a FIFO, then not one that we wait for: open(2).
+    if let Ok(file) = place::open(file, OFlag::O_RDONLY | OFlag::O_NONBLOCK) {
+        let _ = File::from(file).take(MOST).read_to_end(&mut text);
+    }
+    let entry = |line: &str| {
+        let mut fields = line.split(':').map(str::to_owned);
+        Some(Entry {
+            name: fields.next()?,
+            id: number(&fields.nth(1)?)?,
+            rest: fields.collect(),
+        })
+    };
+    String::from_utf8_lossy(&text)
+        .lines()
+        .filter_map(entry)
+        .collect()
+}

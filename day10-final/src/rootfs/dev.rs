@@ -1,0 +1,147 @@
+//! /dev: the devices that every program may count on, and none of the host's disks. pty(7), shm_overview(7).
+
+use std::fs::OpenOptions;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::mount::MsFlags;
+use nix::sys::stat::{
+    FchmodatFlags, FileStat, Mode, SFlag, fchmodat, fstat, major, minor, mkdirat,
+};
+use nix::unistd::symlinkat;
+
+use crate::rootfs::mounts::{DATA, Tree};
+use crate::rootfs::place::{self, Missing};
+
+/// The host devices that a container gets, with their numbers: null(4), full(4), random(4), tty(4).
+const DEVICES: [(&str, (u64, u64)); 6] = [
+    ("null", NULL),
+    ("zero", (1, 5)),
+    ("full", (1, 7)),
+    ("random", (1, 8)),
+    ("urandom", (1, 9)),
+    ("tty", (5, 0)),
+];
+
+const NULL: (u64, u64) = (1, 3);
+
+/// What programs expect beside them.
+const LINKS: [(&str, &str); 5] = [
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+    ("ptmx", "pts/ptmx"),
+];
+
+// ANCHOR: mount_dev
+/// A directory in memory, and the host's device nodes that belong in it.
+pub struct Dev {
+    directory: Tree,
+    nodes: Vec<Tree>,
+}
+
+/// Opens the nodes. A container can give the name /dev/null to another file, but not exchange these: CVE-2025-31133.
+pub fn open_hosts() -> Result<Dev> {
+    let open_one = |(name, numbers)| {
+        let path = Path::new("/dev").join(name);
+        let cannot = || format!("cannot mount {}", path.display());
+        let node =
+            open(&path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).with_context(cannot)?;
+        let found = fstat(&node).with_context(cannot)?;
+        ensure!(
+            is_device(&found, numbers),
+            "{} is another device",
+            path.display()
+        );
+        // That is about the node, not the device: or a `chmod 0 /dev/null` inside would be one on the host.
+        let tree = Tree::of(node).and_then(|tree| tree.restrict(MsFlags::MS_RDONLY));
+        tree.with_context(cannot)
+    };
+    let directory = Tree::new("tmpfs", DATA, "mode=755,size=65536k")?;
+    let nodes = DEVICES.into_iter().map(open_one).collect::<Result<_>>()?;
+    Ok(Dev { directory, nodes })
+}
+
+impl Dev {
+    pub fn null(&self) -> &Tree {
+        &self.nodes[0]
+    }
+}
+
+/// They are bind-mounted: only the host's own root may create nodes, mknod(2). Those that a container creates are good
+/// for nothing, since all its mounts are nodev.
+pub fn mount(dev: &Dev, rootfs: &Path, rootless: bool) -> Result<()> {
+    let (dev, nodes) = (&dev.directory, &dev.nodes);
+    dev.attach(place::directory("dev", rootfs)?)
+        .context("cannot mount /dev")?;
+    for ((name, _), node) in DEVICES.iter().zip(nodes) {
+        let place = place::step(dev.as_fd(), name.as_ref(), Missing::MakeFile);
+        let mounted = place.and_then(|place| node.attach(place));
+        mounted.with_context(|| format!("cannot mount /dev/{name}"))?;
+    }
+    for (link, target) in LINKS {
+        symlinkat(target, dev, link).with_context(|| format!("cannot create /dev/{link}"))?;
+    }
+    let mode = |mode| Mode::from_bits_truncate(mode);
+    for directory in ["pts", "shm", "mqueue"] {
+        mkdirat(dev, directory, mode(0o755))
+            .with_context(|| format!("cannot create /dev/{directory}"))?;
+    }
+    fchmodat(dev, "shm", mode(0o1777), FchmodatFlags::FollowSymlink)
+        .context("cannot open /dev/shm to all")?;
+    // Group 5 is tty, in all distributions. In a user namespace there need be none.
+    let tty = if rootless { "" } else { ",gid=5" };
+    let options = format!("newinstance,ptmxmode=0666,mode=0620{tty}");
+    let pts = Tree::new("devpts", DATA - MsFlags::MS_NODEV, &options)?;
+    for (name, tree) in [("pts", pts), ("mqueue", Tree::new("mqueue", DATA, "")?)] {
+        let place = place::step(dev.as_fd(), name.as_ref(), Missing::Fail);
+        let mounted = place.and_then(|place| tree.attach(place));
+        mounted.with_context(|| format!("cannot mount /dev/{name}"))?;
+    }
+    check_stdio()
+}
+// ANCHOR_END: mount_dev
+
+/// Whether it is the right device, and not another one under its name.
+fn is_device(file: &FileStat, numbers: (u64, u64)) -> bool {
+    let kind = SFlag::from_bits_truncate(file.st_mode) & SFlag::S_IFMT;
+    kind == SFlag::S_IFCHR && (major(file.st_rdev), minor(file.st_rdev)) == numbers
+}
+
+/// For [`crate::exec::guest`], in its own mount namespace: this node can be written to, as a device, but not be changed.
+pub fn protect_null() -> Result<()> {
+    let protect = || {
+        let null = open("/dev/null", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
+        Tree::of(&null)?.restrict(MsFlags::MS_RDONLY)?.attach(null)
+    };
+    protect().context("cannot protect /dev/null")
+}
+
+// ANCHOR: check_stdio
+/// stdin, stdout and stderr are the caller's. They may be the host's /dev/null, node included; and a directory would be
+/// a way out.
+pub fn check_stdio() -> Result<()> {
+    for fd in 0..=2 {
+        // SAFETY: used here alone, and no longer than it is open. Where it is not, fstat fails.
+        let Ok(there) = fstat(unsafe { BorrowedFd::borrow_raw(fd) }) else {
+            continue;
+        };
+        let kind = SFlag::from_bits_truncate(there.st_mode) & SFlag::S_IFMT;
+        ensure!(
+            kind != SFlag::S_IFDIR,
+            "descriptor {fd} is a directory of the host's"
+        );
+        if is_device(&there, NULL) {
+            let null = OpenOptions::new().read(true).write(true).open("/dev/null");
+            let null = null.context("cannot open /dev/null")?;
+            // SAFETY: dup2(2) to a descriptor that nothing in this process owns.
+            Errno::result(unsafe { libc::dup2(null.as_raw_fd(), fd) })?;
+        }
+    }
+    Ok(())
+}
+// ANCHOR_END: check_stdio

@@ -1,0 +1,108 @@
+//! What a container writes is its own: a layer above the root filesystem. The kernel's overlayfs.rst.
+
+use std::ffi::OsStr;
+use std::fs::{self, Permissions};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::mount::MsFlags;
+use nix::sys::stat::Mode;
+
+use crate::failure::warn;
+use crate::host::program;
+use crate::rootfs::mounts::Tree;
+
+/// In the layer's directory: what differs from the root filesystem, and what overlayfs needs to work.
+const PARTS: [&str; 2] = ["upper", "work"];
+
+/// Makes the layer's `directory`: on the host, while the child is still starting.
+pub fn create(directory: &Path) -> Result<()> {
+    fs::create_dir(directory)
+        .and_then(|()| {
+            PARTS
+                .into_iter()
+                .try_for_each(|part| fs::create_dir(directory.join(part)))
+        })
+        .with_context(|| format!("cannot create {}", directory.display()))
+}
+
+// ANCHOR: mount
+/// Covers the `layer`'s directory with `rootfs` as that layer changes it.
+///
+/// A file that the container changes is copied up before; what it removes is only marked as removed.
+pub fn mount(rootfs: &Path, layer: &Path, rootless: bool) -> Result<()> {
+    match overlay(rootfs, layer, rootless) {
+        Err(error) if error.is::<Errno>() && layer.starts_with(rootfs) => {
+            // As --rootfs / of an ordinary user. A copy of it would have to contain itself.
+            warn(&error.context("no layer above this root filesystem, so it is read-only"));
+            bind(rootfs, layer, MsFlags::MS_RDONLY).context("cannot mount the root filesystem")
+        }
+        Err(error) if error.is::<Errno>() => {
+            let reason = "copying the root filesystem, since there is no overlayfs for it here";
+            warn(&error.context(reason));
+            let copy = layer.join(PARTS[0]);
+            copy_to(&copy, rootfs)?;
+            // pivot_root(2) wants a mount point.
+            bind(&copy, layer, MsFlags::empty()).context("cannot mount the copy")
+        }
+        mounted => mounted,
+    }
+}
+
+/// Bind mounts `there` at `here`.
+fn bind(there: &Path, here: &Path, flags: MsFlags) -> Result<()> {
+    let tree = Tree::of(directory(there)?)?.restrict(MsFlags::MS_NODEV | flags)?;
+    Ok(tree.attach(directory(here)?)?)
+}
+
+/// With overlayfs, or not at all.
+pub fn overlay(rootfs: &Path, layer: &Path, rootless: bool) -> Result<()> {
+    let [upper, work] = PARTS.map(|part| layer.join(part));
+    // By descriptors: in a path, a comma or a colon would mean something else.
+    let [lower, upper, work] = [directory(rootfs)?, directory(&upper)?, directory(&work)?];
+    let path = |fd: &OwnedFd| format!("/proc/self/fd/{}", fd.as_raw_fd());
+    let (lower, upper, work) = (path(&lower), path(&upper), path(&work));
+    let mut options = format!("lowerdir={lower},upperdir={upper},workdir={work}");
+    if rootless {
+        // Its notes go to attributes that ordinary users may set.
+        options += ",userxattr";
+    }
+    // Without "volatile", the kernel writes all of the host's filesystem to the disk when the container ends.
+    let volatile = options.clone() + ",volatile";
+    let mounted = mount_overlay(layer, &volatile);
+    // Before Linux 5.10 there is no such option.
+    let mounted = mounted.or_else(|_| mount_overlay(layer, &options));
+    // overlayfs makes directories that not even their owner may enter, so `rm -r` could not remove them.
+    for closed in ["work", "work/incompat", "work/incompat/volatile"] {
+        let _ = fs::set_permissions(Path::new(&work).join(closed), Permissions::from_mode(0o700));
+    }
+    Ok(mounted?)
+}
+
+/// Devices in it would be open to whoever can make them. Those that are there for all are in /dev.
+fn mount_overlay(here: &Path, options: &str) -> nix::Result<()> {
+    let overlay = Some("overlay");
+    nix::mount::mount(overlay, here, overlay, MsFlags::MS_NODEV, Some(options))
+}
+// ANCHOR_END: mount
+
+fn directory(path: &Path) -> Result<OwnedFd> {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    // The dot fails where this user may not enter.
+    open(&path.join("."), flags, Mode::empty())
+        .map_err(|errno| anyhow!("cannot make {} the root directory: {errno}", path.display()))
+}
+
+fn copy_to(to: &Path, from: &Path) -> Result<()> {
+    let mut cp = program("cp");
+    cp.args([OsStr::new("-a"), OsStr::new("--"), from.join(".").as_ref()]);
+    let output = cp.arg(to).output().context("cannot run cp")?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    let complaint = complaint.lines().next().unwrap_or("it does not say why");
+    ensure!(output.status.success(), "{complaint}");
+    Ok(())
+}

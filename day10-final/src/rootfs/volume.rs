@@ -1,0 +1,161 @@
+//! What a container has beside its root filesystem: `-v`, `--tmpfs`, `--read-only`.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
+use nix::mount::MsFlags;
+use nix::sys::stat::SFlag;
+use serde::{Deserialize, Serialize};
+
+use crate::rootfs::mounts::Tree;
+use crate::rootfs::place::{self, Missing};
+use crate::rootfs::tmpfs::Tmpfs;
+
+// ANCHOR: volumes
+#[derive(Args, Clone, Default, Serialize, Deserialize)]
+pub struct Volumes {
+    /// Let it see a directory or file of the host's, with :ro only to read
+    #[arg(short, long = "volume", value_name = "HOST:CONTAINER[:ro]")]
+    pub volumes: Vec<Volume>,
+    /// Mount an empty directory in memory (with options such as size=64m,exec)
+    #[arg(long, value_name = "PATH[:OPTIONS]")]
+    pub tmpfs: Vec<Tmpfs>,
+    /// Let it write nowhere else
+    #[arg(long)]
+    pub read_only: bool,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Volume {
+    pub host: PathBuf,
+    pub container: PathBuf,
+    pub read_only: bool,
+}
+// ANCHOR_END: volumes
+
+impl FromStr for Volume {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts: Vec<_> = text.split(':').collect();
+        let (host, container, read_only) = match parts[..] {
+            [host, container] | [host, container, "rw"] => (host, container, false),
+            [host, container, "ro"] => (host, container, true),
+            _ => return Err("it has to be HOST:CONTAINER, or HOST:CONTAINER:ro".to_owned()),
+        };
+        if !host.contains('/') && host != "." {
+            return Err(format!(
+                "there are no named volumes; for a directory, ./{host}"
+            ));
+        }
+        let host = std::path::absolute(host).map_err(|error| error.to_string())?;
+        let container = inside(container)?;
+        Ok(Self {
+            host,
+            container,
+            read_only,
+        })
+    }
+}
+
+/// A place in the container. Some are taken: what is mounted there would be covered.
+pub fn inside(path: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(path);
+    let up = path.components().any(|part| part == Component::ParentDir);
+    if !path.is_absolute() || up {
+        return Err(place::NOT_A_PLACE.to_owned());
+    }
+    place::taken(&path).map_or(Ok(path), Err)
+}
+
+impl Volumes {
+    /// As Docker does it: what the host does not have yet is an empty directory.
+    ///
+    /// Links on the host are followed here, and never again: see [`open`](Self::open).
+    pub fn prepare(&mut self) -> Result<()> {
+        let volumes = self.volumes.iter().map(|volume| &volume.container);
+        let mut places: Vec<_> = volumes
+            .chain(self.tmpfs.iter().map(|tmpfs| &tmpfs.path))
+            .collect();
+        places.sort();
+        if let Some(pair) = places.windows(2).find(|pair| pair[0] == pair[1]) {
+            bail!(
+                "cannot mount {}: two volumes have the same path",
+                pair[0].display()
+            );
+        }
+        for Volume { host, .. } in &mut self.volumes {
+            let cannot = format!("cannot create {}", host.display());
+            if !host.exists() {
+                fs::create_dir_all(&host).context(cannot.clone())?;
+            }
+            *host = host.canonicalize().context(cannot)?;
+        }
+        Ok(())
+    }
+
+    // ANCHOR: mount
+    /// Opens all of them on the host, in the order in which they are mounted: what lies deeper comes later.
+    pub fn open(&self) -> Result<Opened> {
+        let mut all = Vec::new();
+        for Volume {
+            host,
+            container,
+            read_only,
+        } in &self.volumes
+        {
+            let tree = bind(host, *read_only)
+                .with_context(|| format!("cannot mount {}", host.display()))?;
+            all.push((container.clone(), tree));
+        }
+        for tmpfs in &self.tmpfs {
+            let tree = tmpfs
+                .create()
+                .with_context(|| format!("cannot mount {}", tmpfs.path.display()))?;
+            all.push((tmpfs.path.clone(), tree));
+        }
+        all.sort_by_key(|(path, _)| path.components().count());
+        Ok(Opened(all))
+    }
+}
+
+/// What will be mounted, and where in the container.
+pub struct Opened(Vec<(PathBuf, Tree)>);
+
+impl Opened {
+    /// Mounts all of them, and returns where links have led.
+    pub fn mount(self) -> Result<Vec<PathBuf>> {
+        let mount_one = |(path, tree): (PathBuf, Tree)| {
+            let missing = match place::kind(&tree)? {
+                SFlag::S_IFDIR => Missing::MakeDirectory,
+                _ => Missing::MakeFile,
+            };
+            let cannot = || format!("cannot mount {}", path.display());
+            let place = place::to_mount(&path, missing).with_context(cannot)?;
+            tree.attach(place.fd).with_context(cannot)?;
+            Ok(place.path)
+        };
+        self.0.into_iter().map(mount_one).collect()
+    }
+}
+
+/// A directory or file of the `host`, with everything that is mounted below it.
+fn bind(host: &Path, read_only: bool) -> Result<Tree> {
+    // There may be a link now where there was none when the user asked for it.
+    let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC);
+    let source = openat2(
+        AT_FDCWD,
+        host,
+        how.resolve(ResolveFlag::RESOLVE_NO_SYMLINKS),
+    )?;
+    let read_only = match read_only {
+        true => MsFlags::MS_RDONLY,
+        false => MsFlags::empty(),
+    };
+    Ok(Tree::of(source)?.restrict(MsFlags::MS_NODEV | read_only)?)
+}
+// ANCHOR_END: mount

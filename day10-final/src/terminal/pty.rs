@@ -1,0 +1,221 @@
+//! `run -t`: a terminal of the container's own. pty(7), ioctl_tty(2), unix(7).
+//!
+//! It has two sides. The command has the one that looks like a terminal, the runtime the other one: what it writes
+//! there has been typed, and what it reads has been printed. [`crate::terminal::relay`] goes between it and the caller.
+
+use std::io::{self, IoSlice, IoSliceMut, IsTerminal};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow};
+use nix::cmsg_space;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::pty::{PtyMaster, Winsize, unlockpt};
+use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
+use nix::unistd::{Uid, dup2_stderr, dup2_stdin, dup2_stdout, fchown};
+
+use crate::failure::{FAILED, Failure};
+use crate::rootfs::mounts::Tree;
+use crate::rootfs::place::{self, Missing};
+
+/// Far more than the length of an error, in bytes.
+const MOST: usize = 16 * 1024;
+
+/// What a pipe cannot do, for who is `typed` to. In the background nobody types, so there it may be one.
+pub fn check_stdin(typed: bool) -> Result<(), Failure> {
+    if !typed || io::stdin().is_terminal() {
+        return Ok(());
+    }
+    Err(Failure {
+        code: FAILED,
+        reason: anyhow!("cannot use -t: the input device is not a TTY\nhint: leave out -t"),
+    })
+}
+
+// ANCHOR: open
+/// In the child: makes a terminal of `size` that belongs to `owner`, and sends the runtime's side of it over `socket`.
+///
+/// A shared one would let the container type into its caller's shell, with ioctl(TIOCSTI). This one is all it has.
+pub fn open(socket: &UnixStream, owner: Uid, size: Option<[u16; 2]>) -> Result<()> {
+    // Of the container's own devpts, so the host's terminals have no names in here.
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY;
+    let ours = place::open("/dev/ptmx", flags).context("cannot create a terminal")?;
+    // SAFETY: what is no such thing cannot be unlocked, and is closed.
+    let ours = unsafe { PtyMaster::from_owned_fd(ours) };
+    unlockpt(&ours).context("cannot unlock the terminal")?;
+    let theirs = other_side(&ours).context("cannot open the terminal")?;
+
+    // Now, since a program asks for the size when it starts.
+    if let Some(size) = size {
+        set_size(theirs.as_fd(), size).context("cannot set the terminal's size")?;
+    }
+    fchown(&theirs, Some(owner), None).context("cannot give the terminal to its user")?;
+    send(socket, &ours).context("cannot hand over the terminal")?;
+    dup2_stdin(&theirs).context("cannot read the terminal")?;
+    dup2_stdout(&theirs).context("cannot write stdout to the terminal")?;
+    dup2_stderr(&theirs).context("cannot write stderr to the terminal")
+}
+// ANCHOR_END: open
+
+/// From here on Ctrl-C, and what else is typed there for the kernel, goes to this session.
+pub fn control() -> Result<()> {
+    let (terminal, steal) = (libc::STDIN_FILENO, 0);
+    // SAFETY: TIOCSCTTY takes a number.
+    Errno::result(unsafe { libc::ioctl(terminal, libc::TIOCSCTTY, steal) })
+        .context("cannot make the terminal the session's own")?;
+    Ok(())
+}
+
+/// Puts it where an init system and a syslog expect one, as in Docker.
+pub fn be_console() -> Result<()> {
+    let console = Path::new("/dev/console");
+    let place =
+        place::to_mount(console, Missing::MakeFile).context("cannot create /dev/console")?;
+    let terminal = Tree::of(io::stdin()).context("cannot bind /dev/console")?;
+    terminal
+        .attach(place.fd)
+        .context("cannot bind /dev/console")
+}
+
+// ANCHOR: copy_size
+/// Makes `terminal` as large as the caller's, if they have one: the programs that use it are told by a SIGWINCH.
+pub fn copy_size(terminal: impl AsFd) -> Result<()> {
+    match callers_size() {
+        Some(size) => set_size(terminal.as_fd(), size).context("cannot set the terminal's size"),
+        None => Ok(()),
+    }
+}
+
+/// How many rows and columns the caller's terminal has, if there is one.
+pub fn callers_size() -> Option<[u16; 2]> {
+    let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
+    let callers = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
+    callers.into_iter().find_map(size)
+}
+// ANCHOR_END: copy_size
+
+// ANCHOR: send
+/// A descriptor means nothing in another process. The kernel makes it one of the receiver's on the way.
+pub fn send(socket: &UnixStream, terminal: &impl AsRawFd) -> nix::Result<()> {
+    // At least one byte has to go with it.
+    let (byte, fds) = ([IoSlice::new(&[0])], [terminal.as_raw_fd()]);
+    let rights = [ControlMessage::ScmRights(&fds)];
+    sendmsg::<()>(socket.as_raw_fd(), &byte, &rights, MsgFlags::empty(), None).map(drop)
+}
+
+/// In the parent: receives what the child says until its end of `socket` closes, and the terminal, if it has sent one.
+///
+/// With `exec`, a container may get hold of that end, and send anything: we take only so much, and only a terminal.
+pub fn receive(socket: &UnixStream) -> (Vec<u8>, Option<OwnedFd>) {
+    let (mut said, mut terminal) = (Vec::new(), None);
+    while said.len() < MOST {
+        let mut buffer = [0; 1024];
+        let (length, sent) = match receive_once(socket, &mut buffer) {
+            Err(Errno::EINTR) => continue,
+            Ok((0, _)) | Err(_) => break,
+            Ok(received) => received,
+        };
+        match sent {
+            // It came with the byte.
+            Some(sent) => terminal = terminal.or(Some(sent)),
+            None => said.extend(&buffer[..length]),
+        }
+    }
+    (said, terminal)
+}
+// ANCHOR_END: send
+
+fn receive_once(socket: &UnixStream, to: &mut [u8]) -> nix::Result<(usize, Option<OwnedFd>)> {
+    let mut space = cmsg_space!(RawFd);
+    let mut to = [IoSliceMut::new(to)];
+    let (fd, flags) = (socket.as_raw_fd(), MsgFlags::MSG_CMSG_CLOEXEC);
+    let message = recvmsg::<()>(fd, &mut to, Some(&mut space), flags)?;
+    let mut terminal = None;
+    for control in message.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(fds) = control {
+            // SAFETY: they are new, and nobody else's.
+            let own = |fd| unsafe { OwnedFd::from_raw_fd(fd) };
+            let fds: Vec<_> = fds.into_iter().map(own).collect();
+            terminal = fds.into_iter().find(is_ours);
+        }
+    }
+    Ok((message.bytes, terminal))
+}
+
+/// Whether it is the runtime's side of a terminal: only that has a number for the other side.
+fn is_ours(terminal: &OwnedFd) -> bool {
+    let mut number = 0;
+    // SAFETY: TIOCGPTN writes to `number`, and to nothing else.
+    unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCGPTN, &mut number) == 0 }
+}
+
+/// The side of the terminal that the command gets: without a path, which could lead elsewhere.
+fn other_side(ours: &PtyMaster) -> nix::Result<OwnedFd> {
+    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
+    // SAFETY: TIOCGPTPEER takes flags, as open(2) does.
+    let fd = Errno::result(unsafe { libc::ioctl(ours.as_raw_fd(), libc::TIOCGPTPEER, flags) })?;
+    // SAFETY: it is new, and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// None where `terminal` is none.
+fn size(terminal: BorrowedFd) -> Option<[u16; 2]> {
+    let mut size = winsize([0, 0]);
+    // SAFETY: TIOCGWINSZ writes to `size`, and to nothing else.
+    let got = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCGWINSZ, &mut size) };
+    (got == 0).then_some([size.ws_row, size.ws_col])
+}
+
+fn set_size(terminal: BorrowedFd, size: [u16; 2]) -> nix::Result<()> {
+    let size = winsize(size);
+    // SAFETY: TIOCSWINSZ reads `size`, and nothing else.
+    Errno::result(unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSWINSZ, &size) }).map(drop)
+}
+
+fn winsize([ws_row, ws_col]: [u16; 2]) -> Winsize {
+    Winsize {
+        ws_row,
+        ws_col,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Write;
+
+    use nix::pty::posix_openpt;
+
+    use super::*;
+
+    #[test]
+    fn the_child_says_so_much_and_no_more() {
+        let (socket, mut childs_end) = UnixStream::pair().unwrap();
+        childs_end.set_nonblocking(true).unwrap();
+        while childs_end.write(&[b'x'; 4096]).is_ok() {}
+        let (said, _) = receive(&socket);
+        assert!((MOST..MOST + 1024).contains(&said.len()), "{}", said.len());
+    }
+
+    #[test]
+    fn nothing_but_a_terminal_is_taken_for_one() {
+        let pty = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY).unwrap();
+        unlockpt(&pty).unwrap();
+        let theirs = other_side(&pty).unwrap();
+        let file = File::open("/dev/null").unwrap();
+        for (sent, taken) in [
+            (pty.as_raw_fd(), true),
+            (theirs.as_raw_fd(), false),
+            (file.as_raw_fd(), false),
+        ] {
+            let (socket, childs_end) = UnixStream::pair().unwrap();
+            send(&childs_end, &sent).unwrap();
+            drop(childs_end);
+            assert_eq!(receive(&socket).1.is_some(), taken);
+        }
+    }
+}

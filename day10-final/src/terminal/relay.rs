@@ -1,0 +1,190 @@
+//! `run -t`: carries what is typed to the container's terminal, and what is printed back. poll(2), signalfd(2).
+
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use anyhow::{Context, Error, Result};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signalfd::SignalFd;
+use nix::unistd::Pid;
+
+use crate::failure::warn;
+use crate::parent::{ended, exit_code};
+use crate::terminal::Raw;
+use crate::terminal::lane::Lane;
+use crate::terminal::pty;
+use crate::{detach, signals};
+
+/// How soon output is seen of who opens the terminal when nobody has had it open, in milliseconds.
+const LOOK_AGAIN: u16 = 1000;
+
+/// Either way has its own half of it, so that neither ever waits for the other.
+pub struct Relay {
+    /// From the caller, with -i.
+    typed: Option<Lane>,
+    /// To the caller, or to the log. None once the container's terminal has been hung up.
+    printed: Option<Lane>,
+    to_log: bool,
+    /// Nobody in the container has the terminal open.
+    closed: bool,
+}
+
+impl Relay {
+    /// Between `terminal`, the runtime's side of it, and what the container's user has asked for.
+    pub fn new(terminal: OwnedFd, log: Option<&Path>, interactive: bool) -> Result<Self> {
+        fcntl(&terminal, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+            .context("cannot make the terminal non-blocking")?;
+        let terminal = File::from(terminal);
+        let typed = match log {
+            None if interactive => Some(Lane::new(copy(io::stdin())?, copy(&terminal)?)),
+            _ => None,
+        };
+        let to = match log {
+            Some(log) => detach::open(log)?,
+            None => copy(io::stdout())?,
+        };
+        Ok(Self {
+            typed,
+            printed: Some(Lane::new(terminal, to)),
+            to_log: log.is_some(),
+            closed: false,
+        })
+    }
+
+    // ANCHOR: run
+    /// Waits for the end of `child`, as [`crate::parent::run`] does otherwise, and returns the exit code to pass on.
+    pub fn run(mut self, child: Pid, signals: &SignalFd) -> Result<u8> {
+        let _raw = self.typed.is_some().then(Raw::stdin).transpose()?;
+        loop {
+            let [signal, typed, printed] = self.wait(signals)?;
+            if signal && let Some(code) = self.heed(signals, child)? {
+                self.finish(signals)?;
+                return Ok(code);
+            }
+            if typed {
+                self.carry_typed();
+            }
+            if printed {
+                self.carry_printed();
+            }
+        }
+    }
+    // ANCHOR_END: run
+
+    // ANCHOR: wait
+    /// Sleeps until there is a signal, or something can be carried: what has been typed, what has been printed.
+    fn wait(&mut self, signals: &SignalFd) -> Result<[bool; 3]> {
+        let signal = PollFd::new(signals.as_fd(), PollFlags::POLLIN);
+        let never = || PollFd::new(signals.as_fd(), PollFlags::empty());
+        let typed = self.typed.as_ref().map_or_else(never, Lane::next);
+        // A terminal that nobody has open is always ready: with an error.
+        let printed = self.printed.as_ref().filter(|_| !self.closed);
+        let printed = printed.map_or_else(never, Lane::next);
+        let timeout = match self.closed {
+            true => PollTimeout::from(LOOK_AGAIN),
+            false => PollTimeout::NONE,
+        };
+        let mut all = [signal, typed, printed];
+        match poll(&mut all, timeout) {
+            Ok(0) => self.closed = false,
+            Err(Errno::EINTR) => return Ok([false; 3]),
+            polled => drop(polled.context("cannot wait")?),
+        }
+        Ok(all.map(|fd| fd.any().unwrap_or(true)))
+    }
+    // ANCHOR_END: wait
+
+    // ANCHOR: heed
+    /// Does what the next signal wants, and returns the exit code where that tells of the child's end.
+    fn heed(&self, signals: &SignalFd, child: Pid) -> Result<Option<u8>> {
+        let (signal, from_kernel) = signals::next(signals)?;
+        match signal {
+            libc::SIGCHLD => {
+                let ended = ended(child).context("cannot wait for the command")?;
+                return Ok(ended.map(|(_, status)| exit_code(status)));
+            }
+            // The kernel tells the container's foreground of the new size.
+            libc::SIGWINCH => {
+                let terminal = self.printed.as_ref().map(|lane| &lane.from);
+                terminal.map(pty::copy_size).transpose()?;
+            }
+            // One from the keyboard, too: the command has another terminal, and has not had it.
+            _ => signals::heed(signal, from_kernel, child, Some(child))?,
+        }
+        Ok(None)
+    }
+    // ANCHOR_END: heed
+
+    // ANCHOR: carry
+    fn carry_typed(&mut self) {
+        let Some(lane) = &mut self.typed else { return };
+        match lane.step() {
+            Ok(_) => (),
+            // Nobody has the terminal open who could read it.
+            Err(_) if lane.is_full() => lane.forget(),
+            // The caller's terminal is gone, and so is the container's.
+            Err(_) => self.hang_up(),
+        }
+    }
+
+    fn carry_printed(&mut self) {
+        let Some(lane) = &mut self.printed else {
+            return;
+        };
+        match lane.step() {
+            Ok(_) => (),
+            // EIO. Whoever opens it later is heard again.
+            Err(_) if !lane.is_full() => self.closed = true,
+            // A full disk does not end what runs.
+            Err(_) if self.to_log => lane.forget(),
+            Err(error) => {
+                // Nothing to tell where a reader has had enough, as in `| head -1`.
+                if error.kind() != ErrorKind::BrokenPipe {
+                    warn(&Error::new(error).context("cannot print the output"));
+                }
+                self.hang_up();
+            }
+        }
+    }
+    // ANCHOR_END: carry
+
+    /// Lets go of the terminal: the kernel sends SIGHUP to its session, and nobody can read or write it any more.
+    fn hang_up(&mut self) {
+        self.typed = None;
+        self.printed = None;
+    }
+
+    // ANCHOR: finish
+    /// All of the container's processes are dead by now, and what they have printed last is still on its way.
+    fn finish(mut self, signals: &SignalFd) -> Result<()> {
+        self.typed = None;
+        self.closed = false;
+        while let Some(lane) = &mut self.printed {
+            // EAGAIN or EIO: that was all.
+            if !lane.is_full() && !lane.step().unwrap_or(false) {
+                break;
+            }
+            let [signal, _, printed] = self.wait(signals)?;
+            if printed {
+                self.carry_printed();
+            }
+            // With the command gone, the runtime itself is meant.
+            let about_others = [libc::SIGCHLD, libc::SIGWINCH];
+            if signal && !about_others.contains(&signals::next(signals)?.0) {
+                break;
+            }
+        }
+        Ok(())
+    }
+    // ANCHOR_END: finish
+}
+
+/// Another descriptor for the same file, to be read or written without a buffer in between.
+pub fn copy(file: impl AsFd) -> Result<File> {
+    let fd = file.as_fd().try_clone_to_owned();
+    Ok(fd.context("cannot copy a descriptor")?.into())
+}
