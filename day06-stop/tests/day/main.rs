@@ -3,16 +3,13 @@
 mod cli;
 mod command;
 mod detach;
-mod init;
 mod lifetime;
 mod logs;
 mod namespaces;
 mod ps;
-mod records;
 mod rootfs;
 mod state;
 mod stop;
 mod stress;
 mod support;
 mod terminal;
-mod threads;

@@ -1,5 +1,7 @@
 //! What the command is started with, and what happens where it cannot be.
 
+pub mod init;
+
 use std::fs::{self, File, Permissions};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;

@@ -1,5 +1,9 @@
 //! `--net isolated` and `--net host`.
 
+pub mod bridge;
+pub mod etc;
+pub mod internet;
+
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::linux::net::SocketAddrExt;

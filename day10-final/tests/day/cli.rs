@@ -1,5 +1,10 @@
 //! Typing `run`, and asking for help.
 
+pub mod completion;
+pub mod help;
+pub mod instead;
+pub mod session;
+
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::fd::OwnedFd;

@@ -1,5 +1,9 @@
 //! What the command is started with, and what happens where it cannot be.
 
+pub mod environment;
+pub mod init;
+pub mod workdir;
+
 use std::fs::{self, File, Permissions};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;

@@ -1,5 +1,9 @@
 //! `exec`: a command more in a container that runs.
 
+pub mod attacks;
+pub mod joining;
+pub mod terminal;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::process::Stdio;
@@ -8,11 +12,11 @@ use insta::assert_snapshot;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::privileges::users::can_be_somebody_else;
 use crate::support::{
     Detached, Running, Seen, host, processes_with, see, shell, skip, state, tiny_docker, wait_until,
 };
 use crate::terminal::terminal;
-use crate::users::can_be_somebody_else;
 use crate::{need_cgroups, need_namespaces};
 
 /// A container with `options` in which nothing happens.

@@ -7,9 +7,9 @@ use nix::unistd::geteuid;
 use rexpect::session::{PtySession, spawn_command};
 use tempfile::TempDir;
 
-use crate::bridge::wait_until_none_is_connected;
 use crate::need_namespaces;
-use crate::power::ours;
+use crate::network::bridge::wait_until_none_is_connected;
+use crate::state::power::ours;
 use crate::support::{TINY_DOCKER, groups, host, wait_until};
 
 const PROMPT: &str = "ready> ";

@@ -8,8 +8,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::need_namespaces;
+use crate::privileges::users::can_be_somebody_else;
 use crate::support::{Running, leave_to, processes_with, see, tiny_docker, wait_until};
-use crate::users::can_be_somebody_else;
 
 /// A number of seconds that finds a sleep again among all the machine's processes.
 fn long_time(test: u32) -> String {

@@ -12,8 +12,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::need_namespaces;
+use crate::privileges::users::can_be_somebody_else;
 use crate::support::{Detached, Running, see, shell, skip, state, tiny_docker, wait_until};
-use crate::users::can_be_somebody_else;
 
 /// `logs -f ID`, with its output to be read line by line.
 fn follow(container: &Detached) -> (Running, BufReader<std::process::ChildStdout>) {

@@ -12,8 +12,8 @@ use tempfile::TempDir;
 
 use crate::need_namespaces;
 use crate::pair::{PERL, now, pair, perl};
+use crate::privileges::users::with_users;
 use crate::support::{host, leave_to, wait_until};
-use crate::users::with_users;
 
 const REFUSED: &str = "Operation not permitted\n";
 const UNCONFINED: &str = "--security-opt seccomp=unconfined";

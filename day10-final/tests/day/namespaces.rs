@@ -1,5 +1,7 @@
 //! What the container sees, and what the host does not notice.
 
+pub mod own_binary;
+
 use std::fs;
 
 use insta::assert_snapshot;

@@ -1,5 +1,13 @@
 //! `--net isolated` and `--net host`.
 
+pub mod bridge;
+pub mod etc;
+pub mod internet;
+pub mod lookup;
+pub mod ports;
+pub mod servers;
+pub mod spoofing;
+
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::linux::net::SocketAddrExt;

@@ -1,13 +1,19 @@
 //! What a container's processes may do: `--cap-add`, `--cap-drop`, `--security-opt`.
 
+pub mod kernel;
+pub mod processes;
+pub mod seccomp;
+pub mod setuid;
+pub mod users;
+
 use std::fs;
 
 use insta::assert_snapshot;
 use nix::unistd::geteuid;
 
 use crate::need_namespaces;
+use crate::privileges::users::can_be_somebody_else;
 use crate::support::{host, see};
-use crate::users::can_be_somebody_else;
 
 /// The lines of /proc/self/status that this is about, of the command in a container with these `options`.
 fn status(options: &str) -> String {

@@ -1,5 +1,14 @@
 //! A root filesystem of the container's own.
 
+pub mod debian;
+pub mod devices;
+pub mod escapes;
+pub mod hostile;
+pub mod layer;
+pub mod masks;
+pub mod mount_attacks;
+pub mod volumes;
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;

@@ -1,5 +1,11 @@
 //! Where the runtime keeps its files.
 
+pub mod attacks;
+pub mod names;
+pub mod power;
+pub mod records;
+pub mod threads;
+
 use std::fs::{self, File, Permissions};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};

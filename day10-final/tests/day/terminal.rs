@@ -1,5 +1,8 @@
 //! At a real terminal, as a user sits at one.
 
+pub mod pty;
+pub mod typing;
+
 use std::fs::OpenOptions;
 use std::iter;
 use std::os::unix::fs::OpenOptionsExt;

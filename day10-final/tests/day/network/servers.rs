@@ -10,11 +10,11 @@ use std::path::Path;
 use nix::unistd::geteuid;
 use tempfile::TempDir;
 
-use crate::bridge::is_installed;
-use crate::internet;
 use crate::need_namespaces;
+use crate::network::bridge::is_installed;
+use crate::network::internet;
+use crate::privileges::users::can_be_somebody_else;
 use crate::support::{Detached, can_have_cgroups, host, leave_to, see, skip, wait_until};
-use crate::users::can_be_somebody_else;
 
 /// Returns from a test, aloud, where there are no servers to be run. Is their root filesystem.
 macro_rules! need_servers {

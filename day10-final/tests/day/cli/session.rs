@@ -11,12 +11,12 @@ use nix::unistd::geteuid;
 use tempfile::TempDir;
 
 use crate::need_namespaces;
+use crate::privileges::users::can_be_somebody_else;
 use crate::support::{Seen, TINY_DOCKER, leave_to, state};
-use crate::users::can_be_somebody_else;
 
-const COMMANDS: &str = include_str!("../session/commands.sh");
-const RECORDED: &str = include_str!("../session/docker-20.10.24.txt");
-const DIFFERENCES: &str = include_str!("../session/differences.md");
+const COMMANDS: &str = include_str!("../../session/commands.sh");
+const RECORDED: &str = include_str!("../../session/docker-20.10.24.txt");
+const DIFFERENCES: &str = include_str!("../../session/differences.md");
 const TYPE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/session/type.sh");
 
 /// Here Docker's exit code was a mistake, which later versions do not make: moby/moby, issue 45795.

@@ -11,12 +11,15 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
 use tempfile::TempDir;
 
-use crate::bridge::{IPTABLES, is_installed, only, start_over, wait_until_none_is_connected};
+use crate::need_namespaces;
+use crate::network::bridge::{
+    IPTABLES, is_installed, only, start_over, wait_until_none_is_connected,
+};
+use crate::network::internet;
 use crate::support::{
     Detached, Running, Seen, as_ordinary_user, host, leave_to, records, see, skip, tiny_docker,
     wait_until,
 };
-use crate::{internet, need_namespaces};
 
 /// Returns from a test, aloud, for all but root, and where there is nothing to serve and to lead with.
 macro_rules! need_bridge {

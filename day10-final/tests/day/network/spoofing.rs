@@ -8,11 +8,12 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use nix::unistd::geteuid;
 
-use crate::bridge::{
+use crate::need_namespaces;
+use crate::network::bridge::{
     IPTABLES, is_installed, only, read_from, run_with_path, start_over, with_a_broken,
 };
+use crate::network::internet;
 use crate::support::{Detached, Seen, TINY_DOCKER, host, leave_to, see, skip, state, wait_until};
-use crate::{internet, need_namespaces};
 
 /// Returns from a test, aloud, where there can be no guard, or no thief.
 macro_rules! need_bridge {

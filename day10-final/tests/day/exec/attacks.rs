@@ -13,11 +13,11 @@ use crate::exec::{exec, idle};
 use crate::ground::Ground;
 use crate::need_namespaces;
 use crate::pair::earlier;
+use crate::privileges::users::can_be_somebody_else;
 use crate::support::{
     Detached, Running, Seen, TINY_DOCKER, as_ordinary_user, host, leave_to, see, shell, skip,
     state, tiny_docker, wait_until,
 };
-use crate::users::can_be_somebody_else;
 
 /// Says what it can get of each process that comes, while that may still be the runtime's.
 const TRACER: &str = r#"$| = 1; print qq(ready\n); my $next = 2; my ($mask) = capabilities(1); my %said;

@@ -8,9 +8,9 @@ use nix::unistd::Pid;
 
 use crate::exec::{exec, idle};
 use crate::need_namespaces;
+use crate::privileges::users::can_be_somebody_else;
 use crate::support::{Running, see, shell, skip, tiny_docker, wait_until};
 use crate::terminal::{bash, leave, press_until_prompt, terminal};
-use crate::users::can_be_somebody_else;
 
 /// Each of these would read the terminal, if it had one.
 const READERS: &str = "exec 3<&0; for fd in 3 1 2; do (read word <&$fd; echo got $word >>/tmp/said) & done; echo left";

@@ -3,8 +3,8 @@
 use std::env;
 
 use crate::need_namespaces;
+use crate::privileges::users::can_be_somebody_else;
 use crate::support::{see, skip};
-use crate::users::can_be_somebody_else;
 
 #[test]
 fn packages_can_be_installed() {

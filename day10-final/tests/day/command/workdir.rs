@@ -6,8 +6,8 @@ use insta::assert_snapshot;
 
 use crate::ground::{Ground, listing};
 use crate::need_namespaces;
+use crate::privileges::users::can_be_somebody_else;
 use crate::support::{Seen, assert_nothing_is_kept, leave_to, only_record, see, shell, state};
-use crate::users::can_be_somebody_else;
 
 /// `tiny-docker run --net isolated ARGUMENTS…`
 fn run(arguments: &[&str]) -> Seen {

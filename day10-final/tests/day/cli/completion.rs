@@ -8,7 +8,7 @@ use std::process::Command;
 use rexpect::session::{PtySession, spawn_command};
 use tempfile::TempDir;
 
-use crate::help::examples;
+use crate::cli::help::examples;
 use crate::need_namespaces;
 use crate::support::{Detached, Seen, TINY_DOCKER, see, skip, state};
 

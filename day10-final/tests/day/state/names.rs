@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::process::Stdio;
 
 use crate::need_namespaces;
-use crate::power::is_dead;
+use crate::state::power::is_dead;
 use crate::support::{
     Detached, Running, Seen, assert_nothing_is_kept, names, only_record, records, see, state,
     tiny_docker, wait_until,

@@ -10,13 +10,13 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
 use tempfile::TempDir;
 
-use crate::bridge::{own_lock, start_over, wait_until_none_is_connected};
 use crate::need_namespaces;
+use crate::network::bridge::{own_lock, start_over, wait_until_none_is_connected};
+use crate::privileges::users::can_be_somebody_else;
 use crate::support::{
     Detached, Running, TINY_DOCKER, can_have_cgroups, groups, host, leave_to, names, records, see,
     state, tiny_docker, wait_until,
 };
-use crate::users::can_be_somebody_else;
 
 /// Field 1 of /proc/PID/stat is the state, and field 2 the parent, counted after the program's name.
 fn state_and_parent(pid: i32) -> Option<(String, i32)> {

@@ -8,8 +8,8 @@ use nix::unistd::geteuid;
 
 use crate::need_namespaces;
 use crate::pair::earlier;
+use crate::privileges::users::with_users;
 use crate::support::{TINY_DOCKER, host, leave_to, skip, state};
-use crate::users::with_users;
 
 const NOBODY: &str = "nobody:x:65534:65534::/:/bin/sh\n";
 
