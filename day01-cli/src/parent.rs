@@ -15,11 +15,11 @@ use crate::signals;
 /// Runs the command to its end, and returns the exit code to pass on.
 pub fn run(options: RunOptions) -> Result<u8, Failure> {
     let (program, arguments) = (&options.command[0], &options.command[1..]);
-    let signals = signals::hold()?;
+    let signals = signals::block()?;
     let mut starting = Command::new(program);
     starting.args(arguments);
     // SAFETY: between fork and exec, one system call.
-    unsafe { starting.pre_exec(signals::release) };
+    unsafe { starting.pre_exec(signals::unblock) };
     let mut child = starting
         .spawn()
         .map_err(|error| Errno::try_from(error).unwrap_or(Errno::EIO))
@@ -29,7 +29,7 @@ pub fn run(options: RunOptions) -> Result<u8, Failure> {
         if let Some(status) = child.try_wait().context("cannot wait for the command")? {
             return Ok(exit_code(status));
         }
-        signals::pass_on(&signals, pid)?;
+        signals::forward(&signals, pid)?;
     }
 }
 // ANCHOR_END: run

@@ -26,7 +26,7 @@ fn become_container(socket: &UnixStream) -> Result<Infallible, Failure> {
     let container: Container =
         serde_json::from_reader(BufReader::new(socket)).context("cannot read what to become")?;
 
-    namespaces::keep_mounts_private()?;
+    namespaces::make_mounts_private()?;
     sethostname(&container.hostname).context("cannot set the hostname")?;
     command::exec(&container)
 }

@@ -75,7 +75,7 @@ fn start_again(
         setpgid(myself, myself).context("cannot create a process group")?;
     }
     if let Some([uid_map, gid_map]) = maps {
-        become_root(uid_map, gid_map)?;
+        write_id_maps(uid_map, gid_map)?;
     }
     keep_as(SOCKET, socket).context("cannot keep the socket")?;
     let (arguments, environment) = ([c"tiny-docker", c"child"], [c""; 0]);
@@ -83,9 +83,9 @@ fn start_again(
 }
 // ANCHOR_END: start_again
 
-// ANCHOR: become_root
+// ANCHOR: write_id_maps
 /// Maps the caller to root inside its new user namespace.
-fn become_root(uid_map: &str, gid_map: &str) -> Result<()> {
+fn write_id_maps(uid_map: &str, gid_map: &str) -> Result<()> {
     let files = [
         // The kernel insists: without this, an ordinary user may not write gid_map.
         ("/proc/self/setgroups", "deny"),
@@ -99,7 +99,7 @@ fn become_root(uid_map: &str, gid_map: &str) -> Result<()> {
     }
     Ok(())
 }
-// ANCHOR_END: become_root
+// ANCHOR_END: write_id_maps
 
 /// Keeps `socket` open over the coming exec, as descriptor `fd`.
 fn keep_as(fd: RawFd, socket: &UnixStream) -> nix::Result<RawFd> {
@@ -120,16 +120,16 @@ pub fn childs_socket() -> Result<UnixStream> {
     Ok(unsafe { UnixStream::from_raw_fd(SOCKET) })
 }
 
-// ANCHOR: keep_mounts_private
+// ANCHOR: make_mounts_private
 /// Cuts the mounts off from the host's: mount_namespaces(7).
 ///
 /// A new mount namespace is a copy, but on most hosts one that still forwards what is mounted in it.
-pub fn keep_mounts_private() -> Result<()> {
+pub fn make_mounts_private() -> Result<()> {
     let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(None::<&str>, "/", None::<&str>, flags, None::<&str>)
         .context("cannot make the mounts private")
 }
-// ANCHOR_END: keep_mounts_private
+// ANCHOR_END: make_mounts_private
 
 /// Where hosts switch user namespaces off: the setting, the value that does, and one that does not.
 const SWITCHES: [(&str, &str, &str); 3] = [

@@ -25,7 +25,7 @@ pub fn run(options: RunOptions) -> Result<u8, Failure> {
     umask(Mode::from_bits_truncate(0o022));
     let container = Container::new(options);
     let description = serde_json::to_vec(&container).context("cannot describe the container")?;
-    let signals = signals::hold()?;
+    let signals = signals::block()?;
     let mut terminal = Terminal::ours()?;
     let (mut socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;
     let child = namespaces::spawn_child(childs_end, terminal.is_some())?;
@@ -62,7 +62,7 @@ fn wait(child: Pid, signals: &SignalFd, mut terminal: Option<&mut Terminal>) -> 
         if let Some(terminal) = &mut terminal {
             terminal.look_after(child)?;
         }
-        signals::pass_on(signals, child, at_keyboard)?;
+        signals::forward(signals, child, at_keyboard)?;
     }
 }
 // ANCHOR_END: run

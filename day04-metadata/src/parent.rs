@@ -33,7 +33,7 @@ pub fn run(options: RunOptions, state: &Path) -> Result<u8, Failure> {
     umask(Mode::from_bits_truncate(0o022));
     let mut container = Container::new(options, state)?;
     let mut record = Record::create(state, &container)?;
-    let signals = signals::hold()?;
+    let signals = signals::block()?;
     let mut terminal = Terminal::ours()?;
     let (mut socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;
     let child = namespaces::spawn_child(childs_end, terminal.is_some())?;
@@ -86,7 +86,7 @@ fn wait(child: Pid, signals: &SignalFd, mut terminal: Option<&mut Terminal>) -> 
         if let Some(terminal) = &mut terminal {
             terminal.look_after(child)?;
         }
-        signals::pass_on(signals, child, at_keyboard)?;
+        signals::forward(signals, child, at_keyboard)?;
     }
 }
 // ANCHOR_END: run

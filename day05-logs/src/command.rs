@@ -14,7 +14,7 @@ use nix::unistd::execve;
 
 use crate::container::Container;
 use crate::failure::{Failure, NOT_FOUND};
-use crate::signals::release;
+use crate::signals::unblock;
 
 /// Where the container's commands are looked for, as in Docker.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -79,7 +79,7 @@ fn reset_signals() -> Result<()> {
             let _ = unsafe { signal(each, SigHandler::SigIgn) };
         }
     }
-    release().context("cannot unblock signals")
+    unblock().context("cannot unblock signals")
 }
 
 // ANCHOR: close_on_exec

@@ -10,7 +10,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::termios::tcgetattr;
 use nix::unistd::Pid;
 
-/// What is not passed on: the kernel's answers to the runtime's own mistakes, and what stops an entire job.
+/// What is not forwarded: the kernel's answers to the runtime's own mistakes, and what stops an entire job.
 const LEFT_ALONE: [Signal; 12] = [
     Signal::SIGABRT,
     Signal::SIGBUS,
@@ -42,19 +42,19 @@ pub fn expect_children() {
     let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
 }
 
-// ANCHOR: hold
+// ANCHOR: block
 /// From here on no other signal ends the runtime: they queue up in the descriptor that is returned, together with
 /// SIGCHLD, which tells of the child's end.
-pub fn hold() -> Result<SignalFd> {
-    let mut held = SigSet::all();
-    LEFT_ALONE.iter().for_each(|signal| held.remove(*signal));
-    held.thread_block().context("cannot block signals")?;
-    SignalFd::with_flags(&held, SfdFlags::SFD_CLOEXEC).context("cannot create a signalfd")
+pub fn block() -> Result<SignalFd> {
+    let mut blocked = SigSet::all();
+    LEFT_ALONE.iter().for_each(|signal| blocked.remove(*signal));
+    blocked.thread_block().context("cannot block signals")?;
+    SignalFd::with_flags(&blocked, SfdFlags::SFD_CLOEXEC).context("cannot create a signalfd")
 }
-// ANCHOR_END: hold
+// ANCHOR_END: block
 
 /// In the child, before it becomes the command: exec would hand the blocked signals on.
-pub fn release() -> io::Result<()> {
+pub fn unblock() -> io::Result<()> {
     Ok(SigSet::empty().thread_set_mask()?)
 }
 
@@ -65,11 +65,11 @@ pub fn end_with_the_reader() -> Result<()> {
     Ok(())
 }
 
-// ANCHOR: pass_on
-/// Waits for the next signal, and passes it on to `child` unless it is about the child.
+// ANCHOR: forward
+/// Waits for the next signal, and forwards it to `child` unless it is about the child.
 ///
 /// A key press is for `at_keyboard`, if they are not in the terminal's foreground.
-pub fn pass_on(signals: &SignalFd, child: Pid, at_keyboard: Option<Pid>) -> Result<()> {
+pub fn forward(signals: &SignalFd, child: Pid, at_keyboard: Option<Pid>) -> Result<()> {
     let Some(info) = signals.read_signal().context("cannot read a signal")? else {
         return Ok(());
     };
@@ -87,7 +87,7 @@ pub fn pass_on(signals: &SignalFd, child: Pid, at_keyboard: Option<Pid>) -> Resu
     }
     Ok(())
 }
-// ANCHOR_END: pass_on
+// ANCHOR_END: forward
 
 // ANCHOR: hang_up
 /// The terminal has been closed. SIGHUP ends a process that has not asked for it. A PID 1 must end, too, or it never would.
@@ -114,5 +114,5 @@ fn send(signal: i32, child: Pid) -> Result<()> {
     // SAFETY: kill(2) takes two numbers.
     let sent = Errno::result(unsafe { libc::kill(child.as_raw(), signal) });
     sent.map(drop)
-        .with_context(|| format!("cannot pass on signal {signal}"))
+        .with_context(|| format!("cannot forward signal {signal}"))
 }

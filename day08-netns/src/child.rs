@@ -28,7 +28,7 @@ fn become_container(socket: &UnixStream) -> Result<Infallible, Failure> {
         serde_json::from_reader(BufReader::new(socket)).context("cannot read what to become")?;
 
     cgroup::enter(&container.cgroup)?;
-    namespaces::keep_mounts_private()?;
+    namespaces::make_mounts_private()?;
     sethostname(&container.hostname).context("cannot set the hostname")?;
     if let Some(log) = &container.log {
         detach::write_to(log)?;

@@ -43,7 +43,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let mut record = Record::create(state, &container)?;
     let cgroup = Cgroup::create(&container.limits, &container.id)?;
     container.cgroup.clone_from(&cgroup.0);
-    let signals = signals::hold()?;
+    let signals = signals::block()?;
     let mut terminal = Terminal::ours()?;
     let (mut socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;
     let child = namespaces::spawn_child(childs_end, terminal.is_some(), container.net)?;
@@ -110,7 +110,7 @@ fn wait(child: Pid, signals: &SignalFd, mut terminal: Option<&mut Terminal>) -> 
         if let Some(terminal) = &mut terminal {
             terminal.look_after(child)?;
         }
-        signals::pass_on(signals, child, at_keyboard)?;
+        signals::forward(signals, child, at_keyboard)?;
     }
 }
 // ANCHOR_END: run

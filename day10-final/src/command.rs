@@ -17,7 +17,7 @@ use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::unistd::execve;
 
 use crate::failure::{Failure, NOT_FOUND};
-use crate::signals::release;
+use crate::signals::unblock;
 
 // ANCHOR: exec
 /// Replaces this process by the `command`. Returns only to say why it could not.
@@ -73,7 +73,7 @@ fn reset_signals() -> Result<()> {
             let _ = unsafe { signal(each, SigHandler::SigIgn) };
         }
     }
-    release().context("cannot unblock signals")
+    unblock().context("cannot unblock signals")
 }
 
 // ANCHOR: close_on_exec

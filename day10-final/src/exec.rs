@@ -66,7 +66,7 @@ pub fn run(options: Options, state: &Path, caller: Option<Caller>) -> Result<u8,
     let container = find(&options.id, state).context(cannot.clone());
     let guest = as_guest(container.map_err(Failure::of_a_look)?, options)?;
 
-    let signals = signals::hold()?;
+    let signals = signals::block()?;
     let (stdio, pipes) = stdio::divide(&guest)?;
     let (socket, waiters_end) = UnixStream::pair().context("cannot create a socket pair")?;
     // SAFETY: this process has one thread, so the new one can go on as if it were this one.

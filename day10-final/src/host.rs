@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, ensure};
 
-use crate::signals::release;
+use crate::signals::unblock;
 
 // ANCHOR: type_into
 /// Runs `command`, types `lines` into it, and returns what it prints. Where it fails, so does this, with its reason.
@@ -41,7 +41,7 @@ pub fn type_into(command: &str, lines: &str) -> Result<String> {
 pub fn program(name: &str) -> Command {
     let mut program = Command::new(name);
     // SAFETY: between fork and exec, one system call.
-    unsafe { program.pre_exec(release) };
+    unsafe { program.pre_exec(unblock) };
     program
 }
 
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn a_program_of_the_host_can_be_ended_by_any_signal() {
         // From this test's thread.
-        let _held = signals::hold().unwrap();
+        let _held = signals::block().unwrap();
         let masks = type_into("grep ^SigBlk /proc/self/status", "").unwrap();
         assert_eq!(masks, "SigBlk:\t0000000000000000\n");
     }

@@ -136,7 +136,7 @@ fn spawn(flags: CloneFlags, start: impl Fn() -> Result<Infallible>) -> Result<Pi
 fn start_again(role: &CStr, socket: &UnixStream) -> Result<Infallible> {
     // If the runtime is killed, so is the container: PID 1, and with it all the others.
     set_pdeathsig(Signal::SIGKILL).context("cannot tie the container to the runtime")?;
-    keep_mounts_private()?;
+    make_mounts_private()?;
     let program = binary::protected()?;
     // What the caller's shell had open could still be given a path, as /proc/self/fd/9.
     close_on_exec()?;
@@ -167,17 +167,17 @@ pub fn childs_socket() -> Result<UnixStream> {
     Ok(unsafe { UnixStream::from_raw_fd(SOCKET) })
 }
 
-// ANCHOR: keep_mounts_private
+// ANCHOR: make_mounts_private
 /// Cuts the mounts off from the host's: mount_namespaces(7).
 ///
 /// A new mount namespace is a copy, but on most hosts one that still forwards what is mounted in it.
-fn keep_mounts_private() -> Result<()> {
+fn make_mounts_private() -> Result<()> {
     let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(None::<&str>, "/", None::<&str>, flags, None::<&str>)
         .map_err(refused)
         .context("cannot make the mounts private")
 }
-// ANCHOR_END: keep_mounts_private
+// ANCHOR_END: make_mounts_private
 
 /// Lets the container see its cgroup as the highest: cgroup_namespaces(7). Only now, when this process is in it.
 pub fn hide_cgroups() -> Result<()> {

@@ -50,7 +50,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let subnet = options.subnet;
     let mut container = Container::new(options, state)?;
     let reserved = container.ports.reserve(container.net)?;
-    let signals = signals::hold()?;
+    let signals = signals::block()?;
     // Even if it is not lent, the command may have it as its stdin.
     let _as_it_was = State::of_stdin();
     let mut terminal = match container.has_own_stdio() {
@@ -178,7 +178,7 @@ pub fn wait(
         if let Some(terminal) = &mut terminal {
             terminal.look_after(child)?;
         }
-        signals::pass_on(signals, child, at_keyboard)?;
+        signals::forward(signals, child, at_keyboard)?;
     }
 }
 // ANCHOR_END: run

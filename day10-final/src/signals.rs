@@ -12,7 +12,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::termios::tcgetattr;
 use nix::unistd::{Pid, getpid};
 
-/// What is not passed on: the kernel's answers to the runtime's own mistakes, and what stops a background job.
+/// What is not forwarded: the kernel's answers to the runtime's own mistakes, and what stops a background job.
 const LEFT_ALONE: [Signal; 11] = [
     Signal::SIGABRT,
     Signal::SIGBUS,
@@ -43,19 +43,19 @@ pub fn expect_children() {
     let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
 }
 
-// ANCHOR: hold
+// ANCHOR: block
 /// From here on no other signal ends the runtime: they queue up in the descriptor that is returned, together with
 /// SIGCHLD, which tells of the child's end.
-pub fn hold() -> Result<SignalFd> {
-    let mut held = SigSet::all();
-    LEFT_ALONE.iter().for_each(|signal| held.remove(*signal));
-    held.thread_block().context("cannot block signals")?;
-    SignalFd::with_flags(&held, SfdFlags::SFD_CLOEXEC).context("cannot create a signalfd")
+pub fn block() -> Result<SignalFd> {
+    let mut blocked = SigSet::all();
+    LEFT_ALONE.iter().for_each(|signal| blocked.remove(*signal));
+    blocked.thread_block().context("cannot block signals")?;
+    SignalFd::with_flags(&blocked, SfdFlags::SFD_CLOEXEC).context("cannot create a signalfd")
 }
-// ANCHOR_END: hold
+// ANCHOR_END: block
 
 /// In the child, before it becomes the command: exec would hand the blocked signals on.
-pub fn release() -> io::Result<()> {
+pub fn unblock() -> io::Result<()> {
     Ok(SigSet::empty().thread_set_mask()?)
 }
 
@@ -66,9 +66,9 @@ pub fn end_with_the_reader() -> Result<()> {
     Ok(())
 }
 
-// ANCHOR: pass_on
-/// Waits for the next signal, and passes it on to `child` unless it is about the child.
-pub fn pass_on(signals: &SignalFd, child: Pid, at_keyboard: Option<Pid>) -> Result<()> {
+// ANCHOR: forward
+/// Waits for the next signal, and forwards it to `child` unless it is about the child.
+pub fn forward(signals: &SignalFd, child: Pid, at_keyboard: Option<Pid>) -> Result<()> {
     let (signal, from_kernel) = next(signals)?;
     heed(signal, from_kernel, child, at_keyboard)
 }
@@ -83,7 +83,7 @@ pub fn next(signals: &SignalFd) -> Result<(i32, bool)> {
     Ok((info.ssi_signo as i32, from_kernel))
 }
 
-/// Passes `signal` on to `child` unless it is about the child.
+/// Forwards `signal` to `child` unless it is about the child.
 ///
 /// Ctrl-C comes from the kernel, to every process in the terminal's foreground. `at_keyboard` are not in it, so we have
 /// to tell them.
@@ -109,7 +109,7 @@ pub fn heed(signal: i32, from_kernel: bool, child: Pid, at_keyboard: Option<Pid>
         _ => send(signal, child),
     }
 }
-// ANCHOR_END: pass_on
+// ANCHOR_END: forward
 
 /// Stops this process, and with it `whom`, as Ctrl-Z does. Returns when they are continued.
 pub fn stop(whom: Pid) -> Result<()> {
@@ -168,7 +168,7 @@ fn queue(signal: i32, waiter: Pid) -> Result<()> {
     // SAFETY: sigqueue(3) takes two numbers, and a pointer that nobody follows.
     let sent = Errno::result(unsafe { libc::sigqueue(waiter.as_raw(), signal, nothing) });
     sent.map(drop)
-        .with_context(|| format!("cannot pass on signal {signal}"))
+        .with_context(|| format!("cannot forward signal {signal}"))
 }
 
 /// kill(2). (nix's does not know the real-time signals.)
@@ -176,5 +176,5 @@ pub fn send(signal: i32, child: Pid) -> Result<()> {
     // SAFETY: kill(2) takes two numbers.
     let sent = Errno::result(unsafe { libc::kill(child.as_raw(), signal) });
     sent.map(drop)
-        .with_context(|| format!("cannot pass on signal {signal}"))
+        .with_context(|| format!("cannot forward signal {signal}"))
 }

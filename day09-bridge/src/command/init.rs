@@ -56,7 +56,7 @@ fn be_init(command: Pid, all: &SigSet, held: PipeWriter) -> Result<Infallible> {
                 exit(exit_code(status).into());
             }
         }
-        signals::pass_on(&signals, command, None)?;
+        signals::forward(&signals, command, None)?;
     }
 }
 // ANCHOR_END: be_init

@@ -127,7 +127,7 @@ impl Pipes {
                 self.finish();
                 return Ok(exit_code(status));
             }
-            signals::pass_on(signals, child, Some(at_keyboard))?;
+            signals::forward(signals, child, Some(at_keyboard))?;
         }
     }
 
