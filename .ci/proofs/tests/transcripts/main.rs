@@ -1,10 +1,12 @@
 //! Runs the ```` ```console ```` blocks of the book, and compares what comes back with what the chapter prints.
 //!
-//! All of a chapter's blocks run in one bash, which starts in the repository's root:
+//! A chapter's blocks run in one bash, which starts in the repository's root; those that need root, in another one:
 //! - `$ command`, continued by `> ` lines
 //! - `# ` lines right after it: what is typed into the command
 //! - all else: what it prints, where `…` stands for anything, and as a line of its own for any lines
 //! - ```` ```console,needs-strace ````: only where that program is installed (or `needs-root`, or `needs-limits`)
+//!
+//! What a page hides in a comment may check more than the page says, and tidy up. The reader must do without.
 
 use std::fs::{self, Permissions};
 use std::io::Read;
@@ -21,100 +23,121 @@ use nix::unistd::Pid;
 use proofs::{built, can_have_namespaces, has, names, read, root, run, skip, tidy_up};
 use tempfile::TempDir;
 
+mod page;
+mod scope;
+
+use page::{Block, parse};
+
 const LIMIT: Duration = Duration::from_secs(300);
 
-#[derive(Default)]
-struct Block {
-    /// As in `day02.md:120`.
-    place: String,
-    needs: Vec<String>,
-    steps: Vec<Step>,
+/// Who follows a page.
+#[derive(Clone, Copy)]
+struct Reader {
+    /// Whether they type what the page hides.
+    hidden: bool,
+    /// Whether they unfold what is folded.
+    folds: bool,
+    /// Whether they have a shell of their own, and one as root.
+    shells: [bool; 2],
 }
 
-/// A command, and what the chapter says about it.
-#[derive(Default)]
-struct Step {
-    place: String,
-    command: String,
-    typed: String,
-    expected: String,
-}
+/// Knows nothing but the page, and types nothing that it hides: what we assert and tidy up.
+const READER: Reader = Reader {
+    hidden: false,
+    folds: false,
+    shells: [true; 2],
+};
 
 #[test]
 fn the_chapters_print_what_their_commands_print() {
+    follow(&[Reader {
+        hidden: true,
+        folds: true,
+        ..READER
+    }]);
+}
+
+/// Whom we are decides who types: an ordinary user the page, and root what the page wants typed as root.
+#[test]
+fn a_reader_who_has_nothing_but_the_page_sees_what_it_prints() {
+    let shells = [!has("root"), has("root")];
+    follow(&[false, true].map(|folds| Reader {
+        folds,
+        shells,
+        ..READER
+    }));
+}
+
+#[test]
+fn each_page_defines_the_names_that_it_uses() {
+    let pages: Vec<_> = pages().collect::<Result<_, _>>().unwrap();
+    let commands = pages
+        .iter()
+        .flat_map(|(_, blocks)| scope::commands(blocks))
+        .collect();
+    let problems = pages
+        .iter()
+        .flat_map(|(_, blocks)| scope::check(blocks, &commands));
+    let problems: Vec<_> = problems.collect();
+    assert!(problems.is_empty(), "\n\n{}\n", problems.join("\n"));
+}
+
+/// The pages of the book that have terminal sessions. `CHAPTERS=day05,setup` takes only these.
+fn pages() -> impl Iterator<Item = Result<(String, Vec<Block>), String>> {
     let book = root().join("book/src");
+    let chosen = std::env::var("CHAPTERS");
     let mut chapters = names(&book);
-    chapters.retain(|name| name.ends_with(".md"));
-    let read_and_check = |chapter: &String| match parse(chapter, &read(&book.join(chapter))) {
-        Ok(blocks) => check(chapter, blocks, LIMIT),
-        Err(failure) => vec![failure],
-    };
+    chapters.retain(|name| {
+        let name = name.strip_suffix(".md");
+        name.is_some_and(|name| {
+            chosen
+                .iter()
+                .all(|all| all.split(',').any(|one| one == name))
+        })
+    });
+    chapters.into_iter().map(move |chapter| {
+        let blocks = parse(&chapter, &read(&book.join(&chapter)))?;
+        Ok((chapter, blocks))
+    })
+}
+
+/// Has the readers follow all the pages.
+fn follow(readers: &[Reader]) {
+    build();
     // Side by side: most of a chapter's time is waiting.
     let failures: Vec<_> = thread::scope(|scope| {
-        let check = |chapter| scope.spawn(move || read_and_check(chapter));
-        let checks: Vec<_> = chapters.iter().map(check).collect();
+        let mut checks = Vec::new();
+        for page in pages() {
+            let (chapter, blocks) = page.unwrap();
+            let mut runs: Vec<_> = readers
+                .iter()
+                .flat_map(|reader| sessions(&blocks, *reader))
+                .collect();
+            runs.dedup();
+            for run in runs {
+                let chapter = chapter.clone();
+                checks.push(scope.spawn(move || check(&chapter, run, LIMIT)));
+            }
+        }
         let checked = checks.into_iter().map(|check| check.join().unwrap());
         checked.flatten().collect()
     });
     assert!(failures.is_empty(), "\n\n{}\n", failures.join("\n\n"));
 }
 
-fn parse(chapter: &str, text: &str) -> Result<Vec<Block>, String> {
-    let mut blocks = Vec::new();
-    let mut inside: Option<Block> = None;
-    for (number, line) in text.lines().enumerate() {
-        let place = format!("{chapter}:{}", number + 1);
-        let Some(mut block) = inside.take() else {
-            if let Some(flags) = line.trim_start().strip_prefix("```console") {
-                let needs = flags
-                    .split(',')
-                    .filter_map(|flag| flag.trim().strip_prefix("needs-"));
-                let needs = needs.map(str::to_owned).collect();
-                inside = Some(Block {
-                    place,
-                    needs,
-                    ..Block::default()
-                });
-            }
-            continue;
-        };
-        if line.trim_start().starts_with("```") {
-            blocks.push(block);
-            continue;
-        } else if let Some(command) = line.strip_prefix("$ ") {
-            let command = command.to_owned();
-            block.steps.push(Step {
-                place,
-                command,
-                ..Step::default()
-            });
-        } else {
-            let step = block.steps.last_mut();
-            let step = step.ok_or(format!(
-                "{place}: not a command, but the first line of its block"
-            ))?;
-            let rest = line
-                .get(1..)
-                .map(|rest| rest.strip_prefix(' ').unwrap_or(rest));
-            match line.chars().next() {
-                Some('>') if step.typed.is_empty() && step.expected.is_empty() => {
-                    step.command = format!("{}\n{}", step.command, rest.unwrap());
-                }
-                Some('#') if step.expected.is_empty() => {
-                    step.typed = format!("{}{}\n", step.typed, rest.unwrap());
-                }
-                _ => step.expected = format!("{}{line}\n", step.expected),
-            }
+/// What a reader types: into a shell of their own, and into root's.
+fn sessions(blocks: &[Block], reader: Reader) -> Vec<Vec<Block>> {
+    let mut sessions = [Vec::new(), Vec::new()];
+    for block in blocks {
+        let seen = (reader.hidden || !block.hidden) && (reader.folds || block.fold.is_none());
+        if seen && !block.shown && reader.shells[usize::from(block.as_root())] {
+            sessions[usize::from(block.as_root())].push(block.clone());
         }
-        inside = Some(block);
     }
-    match inside {
-        Some(block) => Err(format!("{}: this block does not end", block.place)),
-        None => Ok(blocks),
-    }
+    Vec::from(sessions)
 }
 
-/// Runs a chapter, and returns its lies.
+/// Types a session, and returns its lies.
 fn check(chapter: &str, mut blocks: Vec<Block>, limit: Duration) -> Vec<String> {
     blocks.retain(
         |block| match block.needs.iter().find(|needed| !there_is(needed)) {
@@ -125,6 +148,9 @@ fn check(chapter: &str, mut blocks: Vec<Block>, limit: Duration) -> Vec<String> 
             None => true,
         },
     );
+    let Some(first) = blocks.first() else {
+        return Vec::new();
+    };
     let steps: Vec<_> = blocks.iter().flat_map(|block| &block.steps).collect();
     let programs: Vec<_> = steps
         .iter()
@@ -144,11 +170,15 @@ fn check(chapter: &str, mut blocks: Vec<Block>, limit: Duration) -> Vec<String> 
     let end = format!("=== {} ", scratch.path().display());
     // After each command a line tells us so, and leaves $? alone.
     let mut script = "shopt -s expand_aliases\nexec 2>&1\n".to_owned();
-    // From day 9 on, root's containers change the network of their host: let that be one of the chapter's own.
-    if has("root") && programs.iter().any(|name| *name >= "day09") {
-        script = format!(
-            "[ $0 = unshared ] || exec unshare --net bash --norc -c \"$BASH_EXECUTION_STRING\" unshared\n{script}ip link set lo up\n"
-        );
+    // The root shell of a page is one in which nothing happens to the machine, and the page says how to open it. Where
+    // root types the rest of a page, too, containers change the network of their host from day 9 on.
+    if has("root") && (first.as_root() || programs.iter().any(|name| *name >= "day09")) {
+        let unshare =
+            "exec unshare --net --mount bash --norc -c \"$BASH_EXECUTION_STRING\" unshared";
+        script = format!("[ $0 = unshared ] || {unshare}\n{script}");
+        if !first.as_root() {
+            script += "ip link set lo up\n";
+        }
     }
     script += &format!("ended() {{ local status=$?; echo; echo \"{end}$1\"; return $status; }}\n");
     for (index, step) in steps.iter().enumerate() {
@@ -190,10 +220,15 @@ fn check(chapter: &str, mut blocks: Vec<Block>, limit: Duration) -> Vec<String> 
     failures
 }
 
-/// A directory for what a chapter makes: in `state`, where the programs keep all, and in `tmp`, for mktemp(1).
+/// A directory for what a chapter makes: in `home`, in `state`, which is in the place of root's /var/lib, and in `tmp`.
 fn scratch() -> TempDir {
     let scratch = tempfile::tempdir().unwrap();
-    for (name, mode) in [("state", 0o700), ("tmp", 0o1777), ("", 0o755)] {
+    for (name, mode) in [
+        ("home", 0o700),
+        ("state", 0o700),
+        ("tmp", 0o1777),
+        ("", 0o755),
+    ] {
         let directory = scratch.path().join(name);
         fs::create_dir_all(&directory).unwrap();
         fs::set_permissions(directory, Permissions::from_mode(mode)).unwrap();
@@ -218,6 +253,27 @@ fn there_is(needed: &str) -> bool {
     }
 }
 
+/// Makes the programs those of the sources as they are now: somebody may be in the middle of an exercise.
+fn build() {
+    static BUILT: LazyLock<Result<(), String>> = LazyLock::new(|| {
+        let Some(cargo) = std::env::var_os("CARGO") else {
+            return Ok(()); // whoever starts us without cargo has built them
+        };
+        let mut build = Command::new(cargo);
+        build.args(["build", "--quiet", "--workspace", "--target-dir"]);
+        build.arg(built().parent().unwrap()).current_dir(root());
+        if built().ends_with("release") {
+            build.arg("--release");
+        }
+        let (done, said) = run(&mut build);
+        let problem = "the days do not build: finish your change, or put it aside with `git stash`";
+        done.then_some(()).ok_or(format!("{problem}\n\n{said}"))
+    });
+    if let Err(problem) = &*BUILT {
+        panic!("{problem}");
+    }
+}
+
 /// The days' programs that a command names, such as `day02-namespaces`.
 fn programs(command: &str) -> impl Iterator<Item = &str> {
     let ends = |c: char| !c.is_ascii_alphanumeric() && c != '-';
@@ -239,10 +295,15 @@ fn bash(script: &str, scratch: &Path, last: &str, limit: Duration) -> String {
     bash.args(["--default-signal=HUP,INT,QUIT", "setsid", "bash"])
         .args(["--noprofile", "--norc", "-c", script])
         .current_dir(root());
-    bash.env("TINY_DOCKER_ROOT", scratch.join("state"))
-        .env("TMPDIR", scratch.join("tmp"))
-        .envs([("LC_ALL", "C"), ("TERM", "xterm")]);
-    bash.env_remove("BASH_ENV").env_remove("RUST_BACKTRACE");
+    // As somebody has it who has just logged in for the first time.
+    bash.env_clear()
+        .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+        .envs([("LC_ALL", "C"), ("TERM", "xterm")])
+        .env("HOME", scratch.join("home"))
+        .env("TMPDIR", scratch.join("tmp"));
+    if has("root") {
+        bash.env("TINY_DOCKER_ROOT", scratch.join("state"));
+    }
     bash.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut bash = bash.spawn().unwrap();
 
@@ -316,7 +377,7 @@ fn a_chapter_that_tells_the_truth_passes() {
         "$ cat\n$ for n in 1 2; do\n>   echo $n\n> done\n1\n2",
         "$ seq 9; echo pid $$.\n1\n…\n9\npid ….",
         "$ sleep 1000 &\n$ fi\n…syntax error…\n…\n$ echo \"$LC_ALL $TERM\"\nC xterm",
-        "$ ls $TINY_DOCKER_ROOT",
+        "$ ls -A $HOME",
     ] {
         assert_eq!(say(block, LIMIT), "", "{block}");
     }
