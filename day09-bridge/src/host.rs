@@ -9,9 +9,9 @@ use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::signals::unblock;
 
-// ANCHOR: type_into
+// ANCHOR: run_with_stdin
 /// Runs `command`, types `lines` into it, and returns what it prints. Where it fails, so does this, with its reason.
-pub fn type_into(command: &str, lines: &str) -> Result<String> {
+pub fn run_with_stdin(command: &str, lines: &str) -> Result<String> {
     let mut words = command.split(' ');
     let program = words.next().unwrap_or_default();
     let mut started = self::program(program)
@@ -35,7 +35,7 @@ pub fn type_into(command: &str, lines: &str) -> Result<String> {
     ensure!(output.status.success(), "{program}: {complaint}");
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
-// ANCHOR_END: type_into
+// ANCHOR_END: run_with_stdin
 
 /// A program on the host. It gets the signals that we hold back, so that you can interrupt one that hangs.
 pub fn program(name: &str) -> Command {
@@ -60,7 +60,7 @@ mod tests {
     fn a_program_of_the_host_can_be_ended_by_any_signal() {
         // From this test's thread.
         let _held = signals::block().unwrap();
-        let masks = type_into("grep ^SigBlk /proc/self/status", "").unwrap();
+        let masks = run_with_stdin("grep ^SigBlk /proc/self/status", "").unwrap();
         assert_eq!(masks, "SigBlk:\t0000000000000000\n");
     }
 }

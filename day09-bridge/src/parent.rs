@@ -19,7 +19,7 @@ use crate::container::{Container, Status};
 use crate::detach::Caller;
 use crate::failure::{Failure, KILLED, NOT_FOUND, warn};
 use crate::network::Net;
-use crate::network::bridge::Cable;
+use crate::network::bridge::Veth;
 use crate::network::etc;
 use crate::state::process::Process;
 use crate::state::store::Record;
@@ -49,10 +49,10 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let child = namespaces::spawn_child(childs_end, terminal.is_some(), container.net)?;
     container.process = Some(Process::of(child)?);
     container.status = Status::Running;
-    let cable = (container.net == Net::Bridge)
-        .then(|| Cable::plug(child, subnet).context("cannot use --net bridge"))
+    let veth = (container.net == Net::Bridge)
+        .then(|| Veth::attach(child, subnet).context("cannot use --net bridge"))
         .transpose()?;
-    container.address = cable.as_ref().map(|cable| cable.address);
+    container.address = veth.as_ref().map(|veth| veth.address);
     if let Some(etc) = &container.etc {
         etc::write(etc, &container)?;
     }
@@ -83,7 +83,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let code = wait(child, &signals, terminal.as_mut())?;
     container.out_of_memory = code == KILLED && cgroup.ran_out_of_memory();
     drop(cgroup);
-    drop(cable);
+    drop(veth);
     if failure.is_empty() {
         container.status = Status::Exited;
         container.exit_code = Some(code);

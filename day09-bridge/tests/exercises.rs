@@ -164,7 +164,7 @@ impl Place {
         let seen = self.try_to(&[&["run"], options, &["echo", "ran"]].concat());
         println!("run {options:?}:"); // shown where the test fails
         seen.assert_refused(codes, word);
-        // A cable needs a moment to go away.
+        // A veth needs a moment to go away.
         wait_until("nothing left of a run that was refused", || {
             traces() == before
         });
@@ -281,7 +281,7 @@ fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Another machine, at the other end of a cable from the host.
+/// Another machine, at the other end of a veth from the host.
 fn other_machine() -> Stranger {
     let machine = Command::new("unshare")
         .args(["-n", "sleep", "1000"])
@@ -371,7 +371,7 @@ fn devices() -> Vec<String> {
     names.collect()
 }
 
-/// Whether a container has a cable to the bridge.
+/// Whether a container has a veth to the bridge.
 fn is_connected() -> bool {
     devices().iter().any(|device| device.starts_with("td0-"))
 }
@@ -677,7 +677,7 @@ fn ex2_what_is_not_for_containers_is_refused() {
         if let Some(container) = container {
             container.stop();
         }
-        wait_until("its cable go", || !is_connected());
+        wait_until("its veth go", || !is_connected());
     }
     for address in ["10.10.0.23", "10.10.0.24", "10.10.0.17", "10.10.0.16"] {
         place.assert_refuses(&with("10.10.0.16/29", address), &[2, 125], address);
@@ -931,7 +931,7 @@ fn ex3_what_is_no_pair_of_ports_is_refused() {
     need_ports!();
     let place = Place::new();
     place.run(&["-p", "8080:80"], "true");
-    wait_until("its cable go", || !is_connected());
+    wait_until("its veth go", || !is_connected());
     for value in [
         "8080",
         "8080:",

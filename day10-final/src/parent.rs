@@ -20,7 +20,7 @@ use crate::detach::Caller;
 use crate::failure::{Failure, KILLED, NOT_FOUND, warn};
 use crate::namespaces::idmap;
 use crate::network::Net;
-use crate::network::bridge::Cable;
+use crate::network::bridge::Veth;
 use crate::network::etc;
 use crate::network::proxy::Proxy;
 use crate::network::subnet::Subnet;
@@ -64,7 +64,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let mut record = Record::create(state, &mut container)?;
     let cgroup = Cgroup::create(&container.limits, &container.id)?;
     container.cgroup.clone_from(&cgroup.0);
-    let cable = prepare(&mut container, child, (subnet, state), &mut record)?;
+    let veth = prepare(&mut container, child, (subnet, state), &mut record)?;
     let proxy = container.address;
     let proxy = proxy.map(|address| Proxy::start(reserved, &container.ports, address));
     let proxy = proxy.transpose()?;
@@ -102,7 +102,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     };
     container.out_of_memory = code == KILLED && cgroup.ran_out_of_memory();
     drop(cgroup);
-    drop((proxy, cable));
+    drop((proxy, veth));
     if failure.is_empty() {
         note_its_end(container, record, code);
         store::remove_abandoned(state);
@@ -139,29 +139,29 @@ fn note_its_end(mut container: Container, mut record: Record, code: u8) {
     }
 }
 
-/// Does what only the host can. As long as the cable lives, it is plugged in.
+/// Does what only the host can. As long as the veth lives, the container is connected.
 fn prepare(
     container: &mut Container,
     child: Pid,
     (subnet, state): (Subnet, &Path),
     record: &mut Record,
-) -> Result<Option<Cable>> {
+) -> Result<Option<Veth>> {
     if !geteuid().is_root() {
         idmap::map(child)?;
     }
     container.process = Some(Process::of(child)?);
     container.status = Status::Running;
-    let cable = (container.net == Net::Bridge)
-        .then(|| Cable::plug(child, subnet, &container.ports, state))
+    let veth = (container.net == Net::Bridge)
+        .then(|| Veth::attach(child, subnet, &container.ports, state))
         .transpose()
         .context("cannot use --net bridge")?;
-    container.address = cable.as_ref().map(|cable| cable.address);
+    container.address = veth.as_ref().map(|veth| veth.address);
     record.save(container)?;
     if let Some(etc) = &container.etc {
         etc::write(etc, container, subnet.address(1))?;
     }
     layer::create(&container.layer)?;
-    Ok(cable)
+    Ok(veth)
 }
 
 /// Waits for the end of `child`, and returns the exit code to pass on.

@@ -1,4 +1,4 @@
-//! Which container has which address. The host's ends of their cables are the register.
+//! Which container has which address. The host's ends of their veths are the register.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -18,7 +18,7 @@ pub const LAST_GIVEN: &str = "/proc/sys/net/ipv4/conf/td0/tag";
 /// How our MAC addresses begin. The 02 says that they were assigned by software, not by a manufacturer.
 pub const VENDOR: &str = "02:42";
 
-/// The name of the cable to the container with the address `number`.
+/// The name of the veth to the container with the address `number`.
 pub fn name(number: u32) -> String {
     format!("{BRIDGE}-{number}")
 }
@@ -38,8 +38,8 @@ pub fn next_number(subnet: Subnet) -> Result<u32> {
     let last = last.trim().parse().unwrap_or(0);
     let all = 2..=subnet.last();
     let free = || {
-        let cables = cables().unwrap_or_default();
-        let taken = |number: &u32| cables.iter().any(|(_, cable)| *cable == name(*number));
+        let veths = veths().unwrap_or_default();
+        let taken = |number: &u32| veths.iter().any(|(_, veth)| *veth == name(*number));
         let in_turn = all.clone().filter(|number| *number > last);
         in_turn.chain(all.clone()).find(|number| !taken(number))
     };
@@ -48,17 +48,17 @@ pub fn next_number(subnet: Subnet) -> Result<u32> {
 }
 // ANCHOR_END: next_number
 
-/// All cables on this host, with the kernel's number and the name.
-pub fn cables() -> Result<Vec<(u32, String)>> {
+/// All veths on this host, with the kernel's number and the name.
+pub fn veths() -> Result<Vec<(u32, String)>> {
     let devices = if_nameindex().context("cannot list network devices")?;
-    let mut cables = Vec::new();
+    let mut veths = Vec::new();
     for device in &devices {
         let name = device.name().to_string_lossy();
         if name.starts_with(BRIDGE) && name != BRIDGE {
-            cables.push((device.index(), name.into_owned()));
+            veths.push((device.index(), name.into_owned()));
         }
     }
-    Ok(cables)
+    Ok(veths)
 }
 
 /// Whether `condition` holds within a second. The kernel ends a namespace a while after its last process.

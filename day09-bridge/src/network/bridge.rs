@@ -1,4 +1,4 @@
-//! `--net bridge`: a cable from the container to a bridge on the host. ip-link(8), veth(4).
+//! `--net bridge`: a veth pair connects the container with a bridge on the host. ip-link(8), veth(4).
 
 use std::fs::{self, File, OpenOptions};
 use std::net::Ipv4Addr;
@@ -9,8 +9,8 @@ use nix::net::if_::if_nametoindex;
 use nix::unistd::Pid;
 
 use crate::failure::warn;
-use crate::host::{has, type_into};
-use crate::network::addresses::{LAST_GIVEN, VENDOR, cables, mac, name, next_number, soon};
+use crate::host::{has, run_with_stdin};
+use crate::network::addresses::{LAST_GIVEN, VENDOR, mac, name, next_number, soon, veths};
 use crate::network::firewall;
 use crate::network::subnet::Subnet;
 use crate::network::{NO_NET_ADMIN, set_flags, without_ipv6};
@@ -28,35 +28,35 @@ const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 
 const INSTEAD: &str = "hint: --net isolated does without";
 
-// ANCHOR: cable
+// ANCHOR: veth
 /// Connects a container with the bridge, as long as that has its namespace.
 ///
 /// Its end on the host is named after the number of the container's address. The kernel gives a name only
-/// once, and takes the cable away with the namespace, in whatever way that ends: so this is the register of
+/// once, and takes the veth away with the namespace, in whatever way that ends: so this is the register of
 /// the addresses, and there is nothing to tidy up in it.
-pub struct Cable {
+pub struct Veth {
     number: u32,
-    /// The kernel's number for it, which is never reused. The name may belong to another cable by now.
+    /// The kernel's number for it, which is never reused. The name may belong to another veth by now.
     index: u32,
     pub address: Ipv4Addr,
 }
-// ANCHOR_END: cable
+// ANCHOR_END: veth
 
-impl Cable {
-    // ANCHOR: plug
+impl Veth {
+    // ANCHOR: attach
     /// Connects the container whose PID 1 is `container`. The first one has the bridge made, too.
-    pub fn plug(container: Pid, subnet: Subnet) -> Result<Self> {
+    pub fn attach(container: Pid, subnet: Subnet) -> Result<Self> {
         for program in ["ip", "nsenter"] {
             ensure!(has(program), "{program} is not in PATH\n{INSTEAD}");
         }
         let lock = lock()?;
-        let cable = Self::lay(container, subnet)?;
-        if let Err(error) = open_way_out(subnet) {
+        let veth = Self::create(container, subnet)?;
+        if let Err(error) = enable_nat(subnet) {
             warn(&error.context("containers have no way out"));
         }
         drop(lock);
 
-        let (with_bits, gateway) = (subnet.with_bits(cable.number), subnet.address(1));
+        let (with_bits, gateway) = (subnet.with_bits(veth.number), subnet.address(1));
         let commands = format!(
             "addr add {with_bits} dev eth0
             link set eth0 up
@@ -64,14 +64,14 @@ impl Cable {
             "
         );
         let ip = format!("nsenter --net=/proc/{container}/ns/net ip -batch -");
-        type_into(&ip, &commands)?;
-        Ok(cable)
+        run_with_stdin(&ip, &commands)?;
+        Ok(veth)
     }
-    // ANCHOR_END: plug
+    // ANCHOR_END: attach
 
-    // ANCHOR: lay
-    /// The host's end, plugged in, and the other one in the container's namespace, where it is still down.
-    fn lay(container: Pid, subnet: Subnet) -> Result<Self> {
+    // ANCHOR: create
+    /// The host's end, attached to the bridge, and the other one in the container's namespace, where it is still down.
+    fn create(container: Pid, subnet: Subnet) -> Result<Self> {
         let bridge = bridge(subnet)?;
         let number = next_number(subnet)?;
         let (name, address) = (name(number), subnet.address(number));
@@ -82,7 +82,7 @@ impl Cable {
             link set {name} master {BRIDGE} up
             "
         );
-        type_into("ip -batch -", &commands)
+        run_with_stdin("ip -batch -", &commands)
             .map_err(|error| anyhow!("{error}\n{}", instead(&error)))?;
         let index = if_nametoindex(name.as_str()).context("the container has ended")?;
         let silent = [BRIDGE, &name].into_iter().try_for_each(without_ipv6);
@@ -102,7 +102,7 @@ impl Cable {
             address,
         })
     }
-    // ANCHOR_END: lay
+    // ANCHOR_END: create
 }
 
 /// What to do if `ip` says this.
@@ -113,9 +113,9 @@ fn instead(error: &Error) -> &'static str {
     }
 }
 
-// ANCHOR: cut
-impl Drop for Cable {
-    /// Cuts the cable. The kernel removes it with the namespace, which lives on while somebody holds a descriptor of it,
+// ANCHOR: drop
+impl Drop for Veth {
+    /// Disconnects the container. The kernel removes it with the namespace, which lives on while somebody holds a descriptor of it,
     /// or one of its sockets.
     fn drop(&mut self) {
         let (lock, name) = (lock(), name(self.number));
@@ -124,7 +124,7 @@ impl Drop for Cable {
         }
     }
 }
-// ANCHOR_END: cut
+// ANCHOR_END: drop
 
 // ANCHOR: bridge
 /// The commands that make the bridge: none, if it is as it should be.
@@ -141,11 +141,11 @@ fn bridge(subnet: Subnet) -> Result<String> {
     }
     let is_ours = |link: String| link.contains(&format!("link/ether {VENDOR}"));
     ensure!(
-        !exists || is_ours(type_into(&format!("ip link show {BRIDGE}"), "")?),
+        !exists || is_ours(run_with_stdin(&format!("ip link show {BRIDGE}"), "")?),
         "{BRIDGE} is not tiny-docker's"
     );
     ensure!(
-        network.is_none() || soon(|| cables().is_ok_and(|cables| cables.is_empty())),
+        network.is_none() || soon(|| veths().is_ok_and(|veths| veths.is_empty())),
         "{BRIDGE} is in use, and not for {subnet}\nhint: ip route show dev {BRIDGE}"
     );
     let mut commands = String::new();
@@ -160,20 +160,20 @@ fn bridge(subnet: Subnet) -> Result<String> {
     Ok(commands + &format!("addr replace {address} dev {BRIDGE}\nlink set {BRIDGE} up"))
 }
 
-/// Plugs in the cables that were connected before somebody removed the bridge.
+/// Connects the veths again that were connected before somebody removed the bridge.
 fn reconnect() -> Result<()> {
     let command = |(_, name): (u32, String)| format!("link set {name} master {BRIDGE}\n");
-    let commands: String = cables()?.into_iter().map(command).collect();
+    let commands: String = veths()?.into_iter().map(command).collect();
     // If a container has ended meanwhile, `ip` reports an error.
-    let _ = type_into("ip -force -batch -", &commands);
+    let _ = run_with_stdin("ip -force -batch -", &commands);
     Ok(())
 }
 // ANCHOR_END: bridge
 
-// ANCHOR: open_way_out
+// ANCHOR: enable_nat
 /// For each container anew: somebody may have loaded the host's own rules and settings again. The switch stays on, since
 /// others may rely on it by the time we end.
-fn open_way_out(subnet: Subnet) -> Result<()> {
+fn enable_nat(subnet: Subnet) -> Result<()> {
     firewall::open(BRIDGE, subnet)?;
     let forwards = fs::read_to_string(FORWARDING).context("cannot read ip_forward")?;
     if forwards.trim() == "0" {
@@ -181,7 +181,7 @@ fn open_way_out(subnet: Subnet) -> Result<()> {
     }
     Ok(())
 }
-// ANCHOR_END: open_way_out
+// ANCHOR_END: enable_nat
 
 /// Who may open the file may lock it: nobody else is to hold up the network.
 fn lock() -> Result<File> {

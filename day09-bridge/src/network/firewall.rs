@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Result, bail};
 
 use crate::failure::warn;
-use crate::host::{has, type_into};
+use crate::host::{has, run_with_stdin};
 use crate::network::subnet::Subnet;
 
 /// What nft shows at those of our rules that are in tables of others.
@@ -41,11 +41,11 @@ fn tools() -> [&'static str; 3] {
 ///
 /// A packet goes through all those chains, and passes if none drops it: "accept" is for one chain only.
 fn open_with_nft(bridge: &str, subnet: Subnet) -> Result<()> {
-    let list = type_into("nft list ruleset", "")?;
+    let list = run_with_stdin("nft list ruleset", "")?;
     let table = our_table(bridge, subnet);
     let is_for_subnet = list.contains(&format!("ip saddr {subnet} oifname"));
     if !(is_there(&list, &table) && is_for_subnet) {
-        type_into("nft -f -", &table)?;
+        run_with_stdin("nft -f -", &table)?;
     }
     let there = in_chains(&list);
     let forwards = |line: &str| line.starts_with("type filter hook forward");
@@ -57,7 +57,7 @@ fn open_with_nft(bridge: &str, subnet: Subnet) -> Result<()> {
         let insert =
             |direction| format!("insert rule {chain} {direction} {bridge} accept {COMMENT}\n");
         let both = insert("iifname") + &insert("oifname");
-        if let Err(error) = type_into("nft -f -", &both) {
+        if let Err(error) = run_with_stdin("nft -f -", &both) {
             warn(&error.context(format!("{chain} may keep containers from the outside")));
         }
     }
@@ -120,13 +120,13 @@ fn open_with_iptables(iptables: &str, bridge: &str, subnet: Subnet) -> Result<()
     for (table, jump, rules) in iptables_rules(bridge, subnet) {
         // This makes the chain, or empties it.
         lines += &format!("*{table}\n:TINY-DOCKER - [0:0]\n{rules}");
-        let there = type_into(&format!("{iptables} -w -t {table} -S"), "")?;
+        let there = run_with_stdin(&format!("{iptables} -w -t {table} -S"), "")?;
         if !there.contains(jump) {
             lines += &format!("-I {jump}\n");
         }
         lines += "COMMIT\n";
     }
-    type_into(&format!("{iptables}-restore -w --noflush"), &lines)?;
+    run_with_stdin(&format!("{iptables}-restore -w --noflush"), &lines)?;
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, User, fork, getegid, geteuid};
 
 use crate::failure::warn;
-use crate::host::{has, program, type_into};
+use crate::host::{has, program, run_with_stdin};
 use crate::namespaces::refused;
 
 /// What to tell who asks for another one, and how to get them.
@@ -32,7 +32,7 @@ pub fn map(child: Pid) -> Result<()> {
         let uids = format!("newuidmap {child} 0 {user} 1 1 {uids}");
         let gids = format!("newgidmap {child} 0 {group} 1 1 {gids}");
         // Only root may write such a map. These two programs are root, and look into /etc/subuid first.
-        match type_into(&uids, "").and_then(|_| type_into(&gids, "")) {
+        match run_with_stdin(&uids, "").and_then(|_| run_with_stdin(&gids, "")) {
             Ok(_) => return Ok(()),
             Err(error) => warn(&error.context("the container has no user but root")),
         }

@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context, Result};
 
 use crate::failure::warn;
-use crate::host::{has, type_into};
+use crate::host::{has, run_with_stdin};
 use crate::network::publish::Published;
 use crate::network::subnet::Subnet;
 
@@ -59,7 +59,7 @@ fn open_with_nft(bridge: &str, subnet: Subnet, list: &str) -> Result<()> {
     let table = our_table(bridge, subnet);
     let is_for_subnet = list.contains(&format!("ip saddr {subnet} oifname"));
     if !(is_there(list, &table) && is_for_subnet) {
-        type_into("nft -f -", &table)?;
+        run_with_stdin("nft -f -", &table)?;
     }
     let there = in_chains(list);
     let forwards = |(chain, line): &&(String, &str)| {
@@ -74,7 +74,7 @@ fn open_with_nft(bridge: &str, subnet: Subnet, list: &str) -> Result<()> {
         let insert =
             |direction| format!("insert rule {chain} {direction} {bridge} accept {COMMENT}\n");
         let both = insert("iifname") + &insert("oifname");
-        if let Err(error) = type_into("nft -f -", &both) {
+        if let Err(error) = run_with_stdin("nft -f -", &both) {
             warn(&error.context(format!("{chain} may keep containers from the outside")));
         }
     }
@@ -142,7 +142,7 @@ fn open_with_iptables(iptables: &str, bridge: &str, subnet: Subnet) -> Result<St
     for (table, jump, rules) in iptables_rules(bridge, subnet) {
         // This makes the chain, or empties it.
         lines += &format!("*{table}\n:TINY-DOCKER - [0:0]\n{rules}");
-        let there = type_into(&format!("{iptables} -w -t {table} -S"), "")?;
+        let there = run_with_stdin(&format!("{iptables} -w -t {table} -S"), "")?;
         if !there.contains(jump) {
             lines += &format!("-I {jump}\n");
         }
@@ -151,7 +151,7 @@ fn open_with_iptables(iptables: &str, bridge: &str, subnet: Subnet) -> Result<St
             rules_for_addresses = there;
         }
     }
-    type_into(&format!("{iptables}-restore -w --noflush"), &lines)?;
+    run_with_stdin(&format!("{iptables}-restore -w --noflush"), &lines)?;
     Ok(rules_for_addresses)
 }
 
@@ -191,14 +191,14 @@ pub fn close() {
         let (_, handle) = line.rsplit_once("handle ")?;
         Some(format!("delete rule {chain} handle {handle}\n"))
     });
-    let _ = type_into("nft -f -", &deletions.collect::<String>());
+    let _ = run_with_stdin("nft -f -", &deletions.collect::<String>());
 
     let iptables = tools().into_iter().find(|tool| *tool != "nft" && has(tool));
     let Some(iptables) = iptables else { return };
     let restore = format!("{iptables}-restore -w --noflush");
     for table in ["nat", "filter"] {
         let rules = run(&format!("{iptables} -w -t {table} -S")).unwrap_or_default();
-        let _ = type_into(
+        let _ = run_with_stdin(
             &restore,
             &format!("*{table}\n{}COMMIT\n", without_ours(&rules)),
         );
@@ -224,5 +224,5 @@ fn without_ours(rules: &str) -> String {
 // ANCHOR_END: close
 
 fn run(command: &str) -> Result<String> {
-    type_into(command, "")
+    run_with_stdin(command, "")
 }

@@ -6,14 +6,14 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::container::Status;
-use crate::host::{has, type_into};
+use crate::host::{has, run_with_stdin};
 use crate::network::addresses::address;
 use crate::network::firewall::is_there;
 use crate::network::ports::{Port, Ports};
 use crate::network::subnet::Subnet;
 use crate::state::store;
 
-/// Each of the rules says so whose it is: the kernel's number of the cable follows.
+/// Each of the rules says so whose it is: the kernel's number of the veth follows.
 const MARK: &str = "tiny-docker-";
 
 /// The jumps to our rules, for iptables.
@@ -38,7 +38,7 @@ impl Published {
     }
 
     // ANCHOR: publish
-    /// Lets `ports` lead to the container with this `address` and the cable `index`.
+    /// Lets `ports` lead to the container with this `address` and the veth `index`.
     ///
     /// They go in front of the others: a container whose `run` was killed has lost its ports, and may be about to end.
     pub fn add(&mut self, ports: &Ports, address: Ipv4Addr, index: u32) {
@@ -47,23 +47,23 @@ impl Published {
         self.rules.splice(0..0, new);
     }
 
-    /// Keeps only the rules of these `cables`. Any others might one day lead to the wrong container.
+    /// Keeps only the rules of these `veths`. Any others might one day lead to the wrong container.
     ///
     /// If somebody has flushed the rules, those of the containers in `state` are made again.
-    pub fn keep(&mut self, cables: &[(u32, String)], subnet: Subnet, state: &Path) {
-        let exists = |index| cables.iter().any(|(number, _)| *number == index);
-        self.rules.retain(|rule| cable(rule).is_some_and(exists));
+    pub fn keep(&mut self, veths: &[(u32, String)], subnet: Subnet, state: &Path) {
+        let exists = |index| veths.iter().any(|(number, _)| *number == index);
+        self.rules.retain(|rule| veth(rule).is_some_and(exists));
         if self.is_led_to() {
             return;
         }
         let containers = store::all(state).into_iter().flatten().flatten();
         for container in containers.filter(|container| container.status == Status::Running) {
             let is_its = |(_, name): &&(u32, String)| address(name, subnet) == container.address;
-            let (Some(own), Some((index, _))) = (container.address, cables.iter().find(is_its))
+            let (Some(own), Some((index, _))) = (container.address, veths.iter().find(is_its))
             else {
                 continue;
             };
-            self.rules.retain(|rule| cable(rule) != Some(*index));
+            self.rules.retain(|rule| veth(rule) != Some(*index));
             self.add(&container.ports, own, *index);
         }
     }
@@ -101,14 +101,14 @@ impl Published {
             return Ok(());
         }
         match self.tool {
-            "nft" => type_into("nft -f -", &table(&self.rules))?,
+            "nft" => run_with_stdin("nft -f -", &table(&self.rules))?,
             iptables => {
                 let restore = format!("{iptables}-restore -w --noflush");
                 let mut lines = "*nat\n:TINY-DOCKER-PORTS - [0:0]\n".to_owned();
                 for jump in JUMPS.iter().filter(|jump| !self.list.contains(*jump)) {
                     lines += &format!("-I {jump}\n");
                 }
-                type_into(
+                run_with_stdin(
                     &restore,
                     &format!("{lines}{}\nCOMMIT\n", self.rules.join("\n")),
                 )?
@@ -164,31 +164,31 @@ fn forget_calls(rule: &str) {
         .and_then(|(_, rest)| rest.split(' ').next());
     if let Some(port) = port.filter(|_| rule.contains("udp ") && has("conntrack")) {
         // It is an error if there were none.
-        let _ = type_into(&format!("conntrack -D -p udp --orig-port-dst {port}"), "");
+        let _ = run_with_stdin(&format!("conntrack -D -p udp --orig-port-dst {port}"), "");
     }
 }
 
 /// Our rules, from the list of either tool.
 fn marked(list: &str) -> Vec<String> {
     let lines = list.lines().map(str::trim);
-    let lines = lines.filter(|line| cable(line).is_some());
+    let lines = lines.filter(|line| veth(line).is_some());
     lines.map(str::to_owned).collect()
 }
 
-/// The number of the cable that a rule is for.
-fn cable(rule: &str) -> Option<u32> {
+/// The number of the veth that a rule is for.
+fn veth(rule: &str) -> Option<u32> {
     let (_, number) = rule.split_once(MARK)?;
     let number = number.split(|c: char| !c.is_ascii_digit()).next()?;
     number.parse().ok()
 }
 
-/// Removes the rules for the cable `index`.
+/// Removes the rules for the veth `index`.
 pub fn withdraw(tool: &'static str, index: u32) -> Result<()> {
     let list = match tool {
         "nft" => "nft list table ip tiny-docker-ports",
         iptables => &format!("{iptables} -w -t nat -S"),
     };
-    let mut published = Published::among(type_into(list, "")?, tool);
-    published.rules.retain(|rule| cable(rule) != Some(index));
+    let mut published = Published::among(run_with_stdin(list, "")?, tool);
+    published.rules.retain(|rule| veth(rule) != Some(index));
     published.write()
 }

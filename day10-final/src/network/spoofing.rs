@@ -3,40 +3,40 @@
 use anyhow::Result;
 
 use crate::failure::warn;
-use crate::host::{has, type_into};
+use crate::host::{has, run_with_stdin};
 use crate::network::addresses::{address, mac};
 use crate::network::firewall::is_there;
 use crate::network::subnet::Subnet;
 
 // ANCHOR: forbid
-/// Each of the `cables` may bring what comes from its own MAC and its own address. Anything else is dropped.
+/// Each of the `veths` may bring what comes from its own MAC and its own address. Anything else is dropped.
 ///
 /// Returns all rules of this host, as nft shows them: it is running anyway, and takes longer to start than for this.
-pub fn forbid(bridge: &str, subnet: Subnet, cables: &[(u32, String)]) -> Result<String> {
+pub fn forbid(bridge: &str, subnet: Subnet, veths: &[(u32, String)]) -> Result<String> {
     if !has("nft") {
         return Ok(String::new());
     }
-    let senders = senders(subnet, cables).join(", ");
+    let senders = senders(subnet, veths).join(", ");
     let add = format!("add element bridge tiny-docker senders {{ {senders} }}\nlist ruleset\n");
     // Without the table, this fails: for the first container, and where somebody has flushed all rules.
-    let list = type_into("nft -f -", &add).ok();
+    let list = run_with_stdin("nft -f -", &add).ok();
     let table = table(bridge);
     match list.filter(|list| is_there(list, &table)) {
         Some(list) => Ok(list),
-        None => type_into("nft -f -", &(table + &add)).or_else(|error| {
+        None => run_with_stdin("nft -f -", &(table + &add)).or_else(|error| {
             warn(&error.context("containers can take each other's addresses"));
-            type_into("nft list ruleset", "")
+            run_with_stdin("nft list ruleset", "")
         }),
     }
 }
 
-/// All three are made from the number in a cable's name, so they are still true for the next one that has it.
-fn senders(subnet: Subnet, cables: &[(u32, String)]) -> Vec<String> {
+/// All three are made from the number in a veth's name, so they are still true for the next one that has it.
+fn senders(subnet: Subnet, veths: &[(u32, String)]) -> Vec<String> {
     let sender = |(_, name): &(u32, String)| {
         let address = address(name, subnet)?;
         Some(format!("\"{name}\" . {} . {address}", mac(address)))
     };
-    cables.iter().filter_map(sender).collect()
+    veths.iter().filter_map(sender).collect()
 }
 // ANCHOR_END: forbid
 
@@ -56,18 +56,18 @@ fn table(bridge: &str) -> String {
             set senders {{
                 type ifname . ether_addr . ipv4_addr
             }}
-            chain from_cable {{
+            chain from_veth {{
                 iifname . ether saddr . ip saddr @senders accept
                 iifname . ether saddr . arp saddr ip @senders iifname . arp saddr ether . arp saddr ip @senders accept
                 drop
             }}
             chain prerouting {{
                 type filter hook prerouting priority filter;
-                iifname "{bridge}-*" goto from_cable
+                iifname "{bridge}-*" goto from_veth
             }}
             chain input {{
                 type filter hook input priority filter;
-                iifname "{bridge}-*" goto from_cable
+                iifname "{bridge}-*" goto from_veth
             }}
         }}
         "#

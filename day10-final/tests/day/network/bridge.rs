@@ -72,7 +72,7 @@ fn forwards() -> String {
 
 /// What the kernel does a moment after the end of a container.
 pub fn wait_until_none_is_connected() {
-    wait_until("no cable on the host", || !host("ip link").contains("td0-"));
+    wait_until("no veth on the host", || !host("ip link").contains("td0-"));
 }
 
 /// All rules, in whatever order their tables are, whichever addresses containers have, and however much they were used.
@@ -531,7 +531,7 @@ fn forwarding_is_left_on() {
 }
 
 #[test]
-fn the_cable_of_a_killed_run_goes_with_it() {
+fn the_veth_of_a_killed_run_goes_with_it() {
     need_bridge!();
     let mut run = Running::start(&mut tiny_docker(&["run", "sleep", "1000"]));
     wait_until("it running", || see(&["ps"]).stdout.contains("sleep 1000"));
@@ -709,7 +709,7 @@ fn where_a_program_of_the_host_fails_its_reason_is_told_and_nothing_is_left() {
         wait_until_none_is_connected();
         seen.stderr
     };
-    // It makes the bridge, and no cable.
+    // It makes the bridge, and no veth.
     let path = with_a_broken(
         "ip",
         r#"case $1 in -batch) grep -v netns | $real "$@"; echo broken >&2; exit 1;; esac; exec $real "$@""#,
@@ -806,7 +806,7 @@ fn addresses_are_given_in_turn() {
     for number in [5, 6, 2, 3, 5] {
         let shown = next();
         assert!(shown.contains(&format!("10.20.0.{number}/29")), "{shown}");
-        wait_until("its cable gone", || {
+        wait_until("its veth gone", || {
             !host("ip link").contains(&format!("td0-{number}"))
         });
     }

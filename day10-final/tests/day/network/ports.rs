@@ -386,7 +386,7 @@ fn what_is_there_is_not_made_again() {
     assert_eq!(handles(), before);
 }
 
-/// How often each rule is there, whatever number a cable has in it.
+/// How often each rule is there, whatever number a veth has in it.
 fn count(rules: &str) -> Vec<&str> {
     let lines = rules.lines().map(str::trim);
     let mut lines: Vec<_> = lines.filter(|line| !line.contains("td0-")).collect();
@@ -641,8 +641,8 @@ fn a_killed_run_leaves_the_port_to_the_next_one() {
     run.0.wait().unwrap();
     let _server = serve(TCP, &["-p", "8080:80"]);
     assert_eq!(call("tcp", "", "10.10.0.1/8080"), "10.10.0.1");
-    // The first one's cable may have been there still.
-    wait_until("its cable gone", || !host("ip link").contains("td0-3"));
+    // The first one's veth may have been there still.
+    wait_until("its veth gone", || !host("ip link").contains("td0-3"));
     assert_eq!(see(&["run", "true"]).code, Some(0));
     assert_eq!(rules().lines().count(), 1);
     drop(other);

@@ -358,7 +358,7 @@ fn in_the_background_i_keeps_stdin_open() {
 }
 
 #[test]
-fn it_cannot_type_into_the_callers_shell() {
+fn it_cannot_run_with_stdin_the_callers_shell() {
     need_namespaces!();
     if see(&["run", "perl", "-e", "1"]).code != Some(0) {
         return skip("perl: sudo apt install perl");
