@@ -1,0 +1,44 @@
+// A terminal session is copied as one would type it: its commands, without prompts and output.
+// What is typed into a command follows it as a here-document.
+function commands(session) {
+    const copied = [];
+    let typed = [], reading = false;
+    const close = () => {
+        if (typed.length) {
+            copied[copied.length - 1] += " <<'EOF'";
+            copied.push(...typed, 'EOF');
+        }
+        typed = [];
+    };
+    for (const line of session.split('\n')) {
+        const text = line.slice(2);
+        if (line.startsWith('$ ')) {
+            close();
+            copied.push(text);
+            reading = true;
+        } else if (reading && line.startsWith('> ') && !typed.length) {
+            copied.push(text);
+        } else if (reading && line.startsWith('# ')) {
+            typed.push(text);
+        } else {
+            reading = false;
+        }
+    }
+    close();
+    return copied.join('\n') + '\n';
+}
+
+// This function of mdBook's says what its copy button copies.
+const everything = window.playground_text;
+window.playground_text = (block, hidden) => {
+    const text = block.querySelector('code').textContent;
+    return text.startsWith('$ ') ? commands(text) : everything(block, hidden);
+};
+
+// Printing opens what is folded, and folds it again.
+let opened = [];
+window.addEventListener('beforeprint', () => {
+    opened = Array.from(document.querySelectorAll('details:not([open])'));
+    opened.forEach(fold => { fold.open = true; });
+});
+window.addEventListener('afterprint', () => opened.forEach(fold => { fold.open = false; }));
