@@ -1,5 +1,7 @@
 //! What the user can type.
 
+pub mod run;
+
 use clap::{Args, Parser, Subcommand};
 
 /// A container runtime that is small enough to read

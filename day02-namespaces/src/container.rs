@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::cli::RunOptions;
-
 // ANCHOR: container
 #[derive(Serialize, Deserialize)]
 pub struct Container {
@@ -12,13 +10,3 @@ pub struct Container {
     pub command: Vec<String>,
 }
 // ANCHOR_END: container
-
-impl Container {
-    /// The container that the user has asked for.
-    pub fn new(options: RunOptions) -> Self {
-        Self {
-            hostname: options.hostname,
-            command: options.command,
-        }
-    }
-}

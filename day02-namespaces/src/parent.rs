@@ -13,7 +13,6 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::Pid;
 
 use crate::cli::RunOptions;
-use crate::container::Container;
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 use crate::{namespaces, signals};
@@ -23,7 +22,7 @@ use crate::{namespaces, signals};
 pub fn run(options: RunOptions) -> Result<u8, Failure> {
     // The caller's mask would decide who may read what the container creates. This one is Docker's, too.
     umask(Mode::from_bits_truncate(0o022));
-    let container = Container::new(options);
+    let container = options.container();
     let description = serde_json::to_vec(&container).context("cannot describe the container")?;
     let signals = signals::block()?;
     let mut terminal = Terminal::ours()?;

@@ -1,12 +1,8 @@
 //! What a container is: the one description that the parent and the child share.
 
-use std::path::{self, Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-
-use crate::cli::RunOptions;
-use crate::rootfs;
 
 // ANCHOR: container
 #[derive(Serialize, Deserialize)]
@@ -18,18 +14,3 @@ pub struct Container {
     pub command: Vec<String>,
 }
 // ANCHOR_END: container
-
-impl Container {
-    /// The container that the user has asked for.
-    pub fn new(options: RunOptions, state: &Path) -> Result<Self> {
-        let rootfs = match options.rootfs {
-            Some(directory) => path::absolute(directory).context("cannot use that --rootfs")?,
-            None => rootfs::default::find(state)?,
-        };
-        Ok(Self {
-            rootfs,
-            hostname: options.hostname,
-            command: options.command,
-        })
-    }
-}

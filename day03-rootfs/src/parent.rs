@@ -14,7 +14,6 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::Pid;
 
 use crate::cli::RunOptions;
-use crate::container::Container;
 use crate::failure::{Failure, NOT_FOUND};
 use crate::terminal::Terminal;
 use crate::{namespaces, signals};
@@ -29,7 +28,7 @@ pub fn run(options: RunOptions, state: &Path) -> Result<u8, Failure> {
     let may_be_image = options.rootfs.is_none() && !options.command[0].starts_with(['/', '.']);
     // The caller's mask would decide who may read what the container creates. This one is Docker's, too.
     umask(Mode::from_bits_truncate(0o022));
-    let container = Container::new(options, state)?;
+    let container = options.container(state)?;
     let description = serde_json::to_vec(&container).context("cannot describe the container")?;
     let signals = signals::block()?;
     let mut terminal = Terminal::ours()?;

@@ -1,5 +1,7 @@
 //! What the user can type.
 
+pub mod run;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};

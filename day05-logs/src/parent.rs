@@ -14,7 +14,7 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::Pid;
 
 use crate::cli::RunOptions;
-use crate::container::{Container, Status};
+use crate::container::Status;
 use crate::detach::Caller;
 use crate::failure::{Failure, NOT_FOUND, warn};
 use crate::state::process::Process;
@@ -34,7 +34,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let may_be_image = options.rootfs.is_none() && !options.command[0].starts_with(['/', '.']);
     // The caller's mask would decide who may read what the container creates. This one is Docker's, too.
     umask(Mode::from_bits_truncate(0o022));
-    let mut container = Container::new(options, state)?;
+    let mut container = options.container(state)?;
     let mut record = Record::create(state, &container)?;
     let signals = signals::block()?;
     let mut terminal = Terminal::ours()?;

@@ -1,18 +1,13 @@
 //! What a container is: the one description that the parent and the child share.
 
 use std::fmt::{self, Display, Formatter};
-use std::path::{self, Path, PathBuf};
-use std::time::SystemTime;
+use std::path::PathBuf;
 
-use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::cli::RunOptions;
-use crate::rootfs;
 use crate::state::id::Id;
 use crate::state::process::Process;
-use crate::state::store;
 
 // ANCHOR: container
 #[derive(Serialize, Deserialize)]
@@ -69,29 +64,6 @@ impl Display for Status {
 }
 
 impl Container {
-    /// The container that the user has asked for.
-    pub fn new(options: RunOptions, state: &Path) -> Result<Self> {
-        let rootfs = match options.rootfs {
-            Some(directory) => path::absolute(directory).context("cannot use that --rootfs")?,
-            None => rootfs::default::find(state)?,
-        };
-        let id = Id::new()?;
-        let log = options.detach.then(|| store::log(state, &id));
-        Ok(Self {
-            id,
-            rootfs,
-            hostname: options.hostname,
-            command: options.command,
-            status: Status::Created,
-            created_at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
-            process: None,
-            exit_code: None,
-            log,
-            init: options.init,
-            unknown: Map::new(),
-        })
-    }
-
     // ANCHOR: notice_its_end
     /// The record of a container whose `run` was killed still says that it runs.
     pub fn notice_its_end(&mut self) {

@@ -3,6 +3,7 @@
 pub mod completion;
 pub mod examples;
 pub mod instead;
+pub mod run;
 pub mod slip;
 pub mod switches;
 

@@ -2,26 +2,22 @@
 
 use std::fmt::{self, Display, Formatter};
 use std::net::Ipv4Addr;
-use std::path::{self, Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::cgroup::limits::Limits;
-use crate::cli::RunOptions;
 use crate::network::Net;
 use crate::network::lookup::Lookup;
 use crate::network::ports::Ports;
 use crate::privileges::Privileges;
-use crate::rootfs;
 use crate::rootfs::volume::Volumes;
 use crate::state::id::Id;
 use crate::state::pidfd::PidFd;
 use crate::state::process::Process;
-use crate::state::store;
-use crate::terminal::pty;
 
 // ANCHOR: container
 #[derive(Serialize, Deserialize)]
@@ -131,53 +127,6 @@ impl Display for Status {
 }
 
 impl Container {
-    /// The container that the user has asked for.
-    pub fn new(mut options: RunOptions, state: &Path) -> Result<Self> {
-        let rootfs = match options.rootfs {
-            Some(directory) => path::absolute(directory).context("cannot use that --rootfs")?,
-            None => rootfs::default::find(state)?,
-        };
-        let id = Id::new()?;
-        let net = Net::choose(options.net)?;
-        let has_etc = net != Net::Isolated || options.lookup.is_asked_for();
-        let etc = has_etc.then(|| store::etc(state, &id));
-        let layer = store::layer(state, &id);
-        options.volumes.prepare()?;
-        let log = options.detach.then(|| store::log(state, &id));
-        Ok(Self {
-            id,
-            name: options.name.unwrap_or_default(),
-            rootfs,
-            hostname: options.hostname,
-            command: options.command,
-            status: Status::Created,
-            created_at: now(),
-            process: None,
-            exit_code: None,
-            finished_at: None,
-            remove: options.rm,
-            environment: options.environment.resolve()?,
-            directory: options.workdir,
-            log,
-            init: options.init,
-            interactive: options.interactive,
-            tty: options.tty,
-            console: options.tty.then(pty::callers_size).flatten(),
-            limits: options.limits,
-            cgroup: Vec::new(),
-            out_of_memory: false,
-            net,
-            address: None,
-            ports: options.ports,
-            etc,
-            lookup: options.lookup,
-            layer,
-            volumes: options.volumes,
-            privileges: options.privileges.into(),
-            unknown: Map::new(),
-        })
-    }
-
     // ANCHOR: notice_its_end
     /// The record of a container whose `run` was killed still says that it runs.
     pub fn notice_its_end(&mut self) {

@@ -48,7 +48,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     // The caller's mask would decide who may read what the container creates. This one is Docker's, too.
     umask(Mode::from_bits_truncate(0o022));
     let subnet = options.subnet;
-    let mut container = Container::new(options, state)?;
+    let mut container = options.container(state)?;
     let reserved = container.ports.reserve(container.net)?;
     let signals = signals::block()?;
     // Even if it is not lent, the command may have it as its stdin.

@@ -1,0 +1,63 @@
+//! From what was typed after `run` to the container that it describes.
+
+use std::path::{self, Path};
+
+use anyhow::{Context, Result};
+use serde_json::Map;
+
+use crate::cli::RunOptions;
+use crate::container::{Container, Status, now};
+use crate::network::Net;
+use crate::rootfs;
+use crate::state::id::Id;
+use crate::state::store;
+use crate::terminal::pty;
+
+impl RunOptions {
+    /// The container that the user has asked for.
+    pub fn container(mut self, state: &Path) -> Result<Container> {
+        let rootfs = match self.rootfs {
+            Some(directory) => path::absolute(directory).context("cannot use that --rootfs")?,
+            None => rootfs::default::find(state)?,
+        };
+        let id = Id::new()?;
+        let net = Net::choose(self.net)?;
+        let has_etc = net != Net::Isolated || self.lookup.is_asked_for();
+        let etc = has_etc.then(|| store::etc(state, &id));
+        let layer = store::layer(state, &id);
+        self.volumes.prepare()?;
+        let log = self.detach.then(|| store::log(state, &id));
+        Ok(Container {
+            id,
+            name: self.name.unwrap_or_default(),
+            rootfs,
+            hostname: self.hostname,
+            command: self.command,
+            status: Status::Created,
+            created_at: now(),
+            process: None,
+            exit_code: None,
+            finished_at: None,
+            remove: self.rm,
+            environment: self.environment.resolve()?,
+            directory: self.workdir,
+            log,
+            init: self.init,
+            interactive: self.interactive,
+            tty: self.tty,
+            console: self.tty.then(pty::callers_size).flatten(),
+            limits: self.limits,
+            cgroup: Vec::new(),
+            out_of_memory: false,
+            net,
+            address: None,
+            ports: self.ports,
+            etc,
+            lookup: self.lookup,
+            layer,
+            volumes: self.volumes,
+            privileges: self.privileges.into(),
+            unknown: Map::new(),
+        })
+    }
+}
