@@ -41,15 +41,14 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Result<u8, Failure> {
-    match cli.command {
-        Command::Run(options) => parent::run(options, &state::directory(cli.root)?),
-        Command::Ps { all } => {
-            ps::print(all, &state::directory(cli.root)?).map_err(Failure::of_a_look)
-        }
-        Command::Logs { id } => {
-            Err(anyhow!("cannot show {id}'s log: logs arrives on day 5").into())
-        }
-        Command::Stop { id } => Err(anyhow!("cannot stop {id}: stop arrives on day 6").into()),
-    }
+    let state = || state::directory(cli.root);
+    let outcome = match cli.command {
+        Command::Run(options) => return parent::run(options, &state()?),
+        Command::Ps { all } => ps::print(all, &state()?),
+        Command::Logs { id } => Err(anyhow!("cannot show {id}'s log: logs arrives on day 5")),
+        Command::Stop { id } => Err(anyhow!("cannot stop {id}: stop arrives on day 6")),
+    };
+    // `run` has exit codes of its own. Docker's other commands share one.
+    outcome.map_err(Failure::ordinary)
 }
 // ANCHOR_END: main

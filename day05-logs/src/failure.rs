@@ -37,8 +37,8 @@ impl Failure {
     }
     // ANCHOR_END: to_start
 
-    /// A command that starts nothing has failed.
-    pub fn of_a_look(reason: Error) -> Self {
+    /// A command that starts nothing has failed: ps, say.
+    pub fn ordinary(reason: Error) -> Self {
         let code = FAILED;
         Self { code, reason }
     }

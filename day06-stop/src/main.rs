@@ -43,20 +43,18 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Result<u8, Failure> {
-    match cli.command {
+    let state = || state::directory(cli.root);
+    let outcome = match cli.command {
         Command::Run(options) if options.detach => {
-            detach::run(options, &state::directory(cli.root)?)
+            let state = state()?;
+            return detach::run(|caller| parent::run(options, &state, Some(caller)));
         }
-        Command::Run(options) => parent::run(options, &state::directory(cli.root)?, None),
-        Command::Ps { all } => {
-            ps::print(all, &state::directory(cli.root)?).map_err(Failure::of_a_look)
-        }
-        Command::Logs { follow, id } => {
-            logs::print(&id, follow, &state::directory(cli.root)?).map_err(Failure::of_a_look)
-        }
-        Command::Stop { time, ids } => {
-            stop::stop(&ids, time, &state::directory(cli.root)?).map_err(Failure::of_a_look)
-        }
-    }
+        Command::Run(options) => return parent::run(options, &state()?, None),
+        Command::Ps { all } => ps::print(all, &state()?),
+        Command::Logs { follow, id } => logs::print(&id, follow, &state()?),
+        Command::Stop { time, ids } => stop::stop(&ids, time, &state()?),
+    };
+    // `run` has exit codes of its own. Docker's other commands share one.
+    outcome.map_err(Failure::ordinary)
 }
 // ANCHOR_END: main

@@ -10,9 +10,7 @@ use nix::sys::prctl::set_pdeathsig;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, chdir, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
 
-use crate::cli::RunOptions;
 use crate::failure::Failure;
-use crate::parent;
 use crate::state::id::Id;
 
 /// Who waits for the container to start: the other end is in the command that the user has typed.
@@ -22,8 +20,8 @@ pub struct Caller {
 }
 
 // ANCHOR: run
-/// Leaves the work of [`parent::run`] to a new process, the supervisor, and waits until the container has started.
-pub fn run(options: RunOptions, state: &Path) -> Result<u8, Failure> {
+/// Leaves the work to a new process, the supervisor, and waits until that has started the container.
+pub fn run(supervise: impl FnOnce(Caller) -> Result<u8, Failure>) -> Result<u8, Failure> {
     close_the_callers();
     let (mut news, caller) = io::pipe().context("cannot create a pipe")?;
     // SAFETY: this process has one thread, so the new one can go on as if it were this one.
@@ -33,7 +31,7 @@ pub fn run(options: RunOptions, state: &Path) -> Result<u8, Failure> {
             // No terminal can hang up on it, or send it a Ctrl-C.
             setsid().context("cannot leave the session")?;
             let (pipe, null) = (caller, null()?);
-            parent::run(options, state, Some(Caller { pipe, null }))
+            supervise(Caller { pipe, null })
         }
         ForkResult::Parent { child } => {
             drop(caller);

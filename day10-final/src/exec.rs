@@ -64,7 +64,7 @@ pub fn run(options: Options, state: &Path, caller: Option<Caller>) -> Result<u8,
     umask(Mode::from_bits_truncate(0o022));
     let cannot = format!("cannot execute in {}", store::shown(&options.id));
     let container = find(&options.id, state).context(cannot.clone());
-    let guest = as_guest(container.map_err(Failure::of_a_look)?, options)?;
+    let guest = as_guest(container.map_err(Failure::ordinary)?, options)?;
 
     let signals = signals::block()?;
     let (stdio, pipes) = stdio::divide(&guest)?;

@@ -74,51 +74,36 @@ fn parse() -> Result<Cli, Failure> {
 }
 
 fn dispatch(cli: Cli) -> Result<u8, Failure> {
-    match cli.command {
+    let state = || state::directory(cli.root);
+    let outcome = match cli.command {
         Command::Run(mut options) if options.detach => {
             options.environment.read_files()?;
-            let state = state::directory(cli.root)?;
+            let state = state()?;
             let keep_stdin = options.interactive && !options.tty;
-            detach::run(keep_stdin, |caller| {
+            return detach::run(keep_stdin, |caller| {
                 parent::run(*options, &state, Some(caller))
-            })
+            });
         }
-        Command::Run(options) => parent::run(*options, &state::directory(cli.root)?, None),
+        Command::Run(options) => return parent::run(*options, &state()?, None),
         Command::Exec(mut options) if options.detach => {
             options.environment.read_files()?;
-            let state = state::directory(cli.root)?;
-            detach::run(false, |caller| exec::run(*options, &state, Some(caller)))
+            let state = state()?;
+            return detach::run(false, |caller| exec::run(*options, &state, Some(caller)));
         }
-        Command::Exec(options) => exec::run(*options, &state::directory(cli.root)?, None),
-        Command::Ps(options) => {
-            ps::print(&options, &state::directory(cli.root)?).map_err(Failure::of_a_look)
-        }
-        Command::Inspect { ids } => {
-            inspect::inspect(&ids, &state::directory(cli.root)?).map_err(Failure::of_a_look)
-        }
-        Command::Stats(options) => {
-            stats::print(&options, &state::directory(cli.root)?).map_err(Failure::of_a_look)
-        }
-        Command::Logs { follow, tail, id } => {
-            logs::print(&id, follow, tail, &state::directory(cli.root)?).map_err(Failure::of_a_look)
-        }
-        Command::Rm { force, ids, .. } => {
-            rm::remove(&ids, force, &state::directory(cli.root)?).map_err(Failure::of_a_look)
-        }
-        Command::Kill { signal, ids } => {
-            kill::kill(&ids, &signal, &state::directory(cli.root)?).map_err(Failure::of_a_look)
-        }
-        Command::Wait { ids } => {
-            wait::wait(&ids, &state::directory(cli.root)?).map_err(Failure::of_a_look)
-        }
-        Command::Prune { force } => {
-            prune::prune(force, &state::directory(cli.root)?).map_err(Failure::of_a_look)
-        }
-        Command::Completion { shell } => cli::completion::print(shell).map_err(Failure::of_a_look),
-        Command::Info => info::print(&state::directory(cli.root)?).map_err(Failure::of_a_look),
-        Command::Stop { time, ids } => {
-            stop::stop(&ids, time, &state::directory(cli.root)?).map_err(Failure::of_a_look)
-        }
-    }
+        Command::Exec(options) => return exec::run(*options, &state()?, None),
+        Command::Ps(options) => ps::print(&options, &state()?),
+        Command::Inspect { ids } => inspect::inspect(&ids, &state()?),
+        Command::Stats(options) => stats::print(&options, &state()?),
+        Command::Logs { follow, tail, id } => logs::print(&id, follow, tail, &state()?),
+        Command::Rm { force, ids, .. } => rm::remove(&ids, force, &state()?),
+        Command::Kill { signal, ids } => kill::kill(&ids, &signal, &state()?),
+        Command::Wait { ids } => wait::wait(&ids, &state()?),
+        Command::Prune { force } => prune::prune(force, &state()?),
+        Command::Completion { shell } => cli::completion::print(shell),
+        Command::Info => info::print(&state()?),
+        Command::Stop { time, ids } => stop::stop(&ids, time, &state()?),
+    };
+    // `run` and `exec` have exit codes of their own. Docker's other commands share one.
+    outcome.map_err(Failure::ordinary)
 }
 // ANCHOR_END: main

@@ -6,6 +6,6 @@ use insta::assert_snapshot;
 #[test]
 fn stop_arrives_on_day_6() {
     let seen = see(&["stop", "abc"]);
-    assert_eq!(seen.code, Some(125));
+    assert_eq!(seen.code, Some(1));
     assert_snapshot!(seen.stderr, @"tiny-docker: cannot stop abc: stop arrives on day 6");
 }

@@ -173,5 +173,5 @@ fn become_guest(
 // ANCHOR_END: start
 
 pub fn not_running() -> Failure {
-    Failure::of_a_look(anyhow!("it is not running"))
+    Failure::ordinary(anyhow!("it is not running"))
 }
