@@ -104,6 +104,8 @@ fn grade(cargo: &Path, sandbox: &Path, day: &str, exercise: &str) -> Verdict {
             .env_remove("RUST_BACKTRACE")
             .env_remove("TINY_DOCKER_ROOT");
         command.env("CARGO_TARGET_DIR", sandbox.with_file_name("target"));
+        // A solution has no warnings, either.
+        command.env("RUSTFLAGS", "--deny warnings");
         command.env("CARGO_PROFILE_DEV_DEBUG", "false");
         run(&mut command)
     };
