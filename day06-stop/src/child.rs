@@ -30,7 +30,7 @@ fn become_container(socket: &UnixStream) -> Result<Infallible, Failure> {
     namespaces::make_mounts_private()?;
     sethostname(&container.hostname).context("cannot set the hostname")?;
     if let Some(log) = &container.log {
-        detach::write_to(log)?;
+        detach::redirect_to_log(log)?;
     }
     rootfs::enter(&container.rootfs)?;
     if container.init {

@@ -71,9 +71,9 @@ impl Caller {
     // ANCHOR_END: started
 }
 
-// ANCHOR: write_to
+// ANCHOR: redirect_to_log
 /// In the child: nothing to read, and all that is written goes to the file `log`, byte for byte.
-pub fn write_to(log: &Path) -> Result<()> {
+pub fn redirect_to_log(log: &Path) -> Result<()> {
     // A container in the background outlives its supervisor: others can still stop it.
     set_pdeathsig(None).context("cannot untie the container from the runtime")?;
     // Or a `kill 0` inside would reach the supervisor.
@@ -87,7 +87,7 @@ pub fn write_to(log: &Path) -> Result<()> {
     dup2_stdout(&file).context("cannot write stdout to the log")?;
     dup2_stderr(&file).context("cannot write stderr to the log")
 }
-// ANCHOR_END: write_to
+// ANCHOR_END: redirect_to_log
 
 fn null() -> Result<File> {
     let mut options = OpenOptions::new();

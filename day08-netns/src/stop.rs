@@ -26,10 +26,10 @@ struct Ending {
 /// Stops the containers that `ids` mean. All are asked first, so that all have the same `seconds`.
 pub fn stop(ids: &[String], seconds: u32, state: &Path) -> Result<u8> {
     let deadline = Instant::now() + Duration::from_secs(seconds.into());
-    let asked: Vec<_> = ids.iter().map(|id| ask(id, state)).collect();
+    let endings: Vec<_> = ids.iter().map(|id| terminate(id, state)).collect();
     let mut code = 0;
-    for (id, ending) in ids.iter().zip(asked) {
-        let stopped = ending.and_then(|ending| insist(ending, deadline, state));
+    for (id, ending) in ids.iter().zip(endings) {
+        let stopped = ending.and_then(|ending| kill(ending, deadline, state));
         match stopped.with_context(|| format!("cannot stop {}", store::shown(id))) {
             // Where nobody reads it: the others still have to be stopped.
             Ok(()) => drop(writeln!(io::stdout(), "{id}")),
@@ -45,9 +45,9 @@ pub fn stop(ids: &[String], seconds: u32, state: &Path) -> Result<u8> {
 }
 // ANCHOR_END: stop
 
-// ANCHOR: ask
+// ANCHOR: terminate
 /// SIGTERM: the program may finish what it is at.
-fn ask(id: &str, state: &Path) -> Result<Ending> {
+fn terminate(id: &str, state: &Path) -> Result<Ending> {
     let container = store::find(state, id)?;
     let process = match &container.process {
         Some(process) if container.status == Status::Running => PidFd::of(process)?,
@@ -58,11 +58,11 @@ fn ask(id: &str, state: &Path) -> Result<Ending> {
     }
     Ok(Ending { container, process })
 }
-// ANCHOR_END: ask
+// ANCHOR_END: terminate
 
-// ANCHOR: insist
+// ANCHOR: kill
 /// SIGKILL at the `deadline`: nothing can catch that. When PID 1 dies, the kernel kills the rest.
-fn insist(ending: Ending, deadline: Instant, state: &Path) -> Result<()> {
+fn kill(ending: Ending, deadline: Instant, state: &Path) -> Result<()> {
     let Some(process) = ending.process else {
         return Ok(());
     };
@@ -88,4 +88,4 @@ fn record_it(id: &Id, in_time: bool, state: &Path) -> Result<()> {
     }
     record.save(&container)
 }
-// ANCHOR_END: insist
+// ANCHOR_END: kill

@@ -31,7 +31,7 @@ fn become_container(socket: &UnixStream) -> Result<Infallible, Failure> {
     namespaces::make_mounts_private()?;
     sethostname(&container.hostname).context("cannot set the hostname")?;
     if let Some(log) = &container.log {
-        detach::write_to(log)?;
+        detach::redirect_to_log(log)?;
     }
     network::enter(container.net)?;
     rootfs::enter(&container.rootfs, container.etc.as_deref())?;

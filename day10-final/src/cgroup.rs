@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use nix::sys::statfs::{CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, statfs};
 
-use crate::cgroup::hierarchy::{OURS, Version, hierarchies, parent};
+use crate::cgroup::hierarchy::{OURS, Version, delegated_group, hierarchies};
 use crate::cgroup::limits::Limits;
 use crate::state::id::Id;
 use crate::state::store;
@@ -70,10 +70,10 @@ impl Cgroup {
         let hierarchies = hierarchies()?;
         for (controller, [v2, v1]) in table {
             let cannot = || format!("cannot limit {controller}");
-            let (version, parent) = parent(controller, &hierarchies).with_context(cannot)?;
-            let directory = parent.join(id.to_string());
+            let (version, ours) = delegated_group(controller, &hierarchies).with_context(cannot)?;
+            let directory = ours.join(id.to_string());
             if version == Version::V2 {
-                hand_down(controller, &parent).with_context(cannot)?;
+                enable_controller(controller, &ours).with_context(cannot)?;
             }
             fs::create_dir_all(&directory)
                 .with_context(|| format!("cannot create {}", directory.display()))
@@ -152,9 +152,9 @@ impl Drop for Cgroup {
     }
 }
 
-// ANCHOR: hand_down
+// ANCHOR: enable_controller
 /// Lets the groups in `parent` have `controller`: each group has what the one above it hands down.
-fn hand_down(controller: &str, parent: &Path) -> Result<()> {
+fn enable_controller(controller: &str, parent: &Path) -> Result<()> {
     let above = parent.parent().context("there is nothing above it")?;
     let switch_on = |group: &Path| {
         write(
@@ -165,7 +165,7 @@ fn hand_down(controller: &str, parent: &Path) -> Result<()> {
     // A group that hands something down may not have processes itself: "no internal processes". With "cpu" and "pids" it may,
     // and then never hands down "memory". The highest group, which has no type, may do all that.
     if above.join("cgroup.type").exists() {
-        move_aside(above)?;
+        move_to_leaf(above)?;
     }
     let mut tries = 0;
     while let Err(error) = switch_on(above) {
@@ -176,14 +176,14 @@ fn hand_down(controller: &str, parent: &Path) -> Result<()> {
         if !busy || tries > 10 {
             return Err(error);
         }
-        move_aside(above)?;
+        move_to_leaf(above)?;
     }
     fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
     switch_on(parent)
 }
 
 /// Moves the processes of `group`, this one among them, into a group below it.
-fn move_aside(group: &Path) -> Result<()> {
+fn move_to_leaf(group: &Path) -> Result<()> {
     let processes =
         fs::read_to_string(group.join("cgroup.procs")).context("cannot list processes")?;
     if processes.is_empty() {
@@ -197,7 +197,7 @@ fn move_aside(group: &Path) -> Result<()> {
     }
     Ok(())
 }
-// ANCHOR_END: hand_down
+// ANCHOR_END: enable_controller
 
 /// Without O_CREAT: no file of the kernel's is missing because nobody has made it.
 fn write(file: &Path, value: &str) -> Result<()> {
@@ -238,7 +238,7 @@ pub fn remove_of(container: &Id) {
 
 fn remove_all(is_meant: impl Fn(&Id) -> bool) {
     let hierarchies = hierarchies().unwrap_or_default();
-    let parents = CONTROLLERS.map(|controller| parent(controller, &hierarchies));
+    let parents = CONTROLLERS.map(|controller| delegated_group(controller, &hierarchies));
     for (_, parent) in parents.into_iter().flatten() {
         for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
             let id = entry.file_name().to_str().and_then(Id::parse);

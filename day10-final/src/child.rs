@@ -32,7 +32,7 @@ fn become_container(socket: &UnixStream) -> Result<Infallible, Failure> {
     namespaces::hide_cgroups()?;
     sethostname(&container.hostname).context("cannot set the hostname")?;
     if let Some(log) = container.log.as_ref().filter(|_| !container.tty) {
-        detach::write_to(log, container.interactive)?;
+        detach::redirect_to_log(log, container.interactive)?;
     }
     network::enter(container.net)?;
     rootfs::enter(&container)?;

@@ -90,10 +90,10 @@ fn keep_stdin_open(keep: bool) -> Result<Option<PipeWriter>> {
 }
 // ANCHOR_END: keep_stdin_open
 
-// ANCHOR: write_to
+// ANCHOR: redirect_to_log
 /// In the child: all that is written goes to the file `log`, byte for byte, and there is nothing to read, unless
 /// `interactive`.
-pub fn write_to(log: &Path, interactive: bool) -> Result<()> {
+pub fn redirect_to_log(log: &Path, interactive: bool) -> Result<()> {
     let log = open(log)?;
     if !interactive {
         dup2_stdin(null()?).context("cannot close stdin")?;
@@ -101,7 +101,7 @@ pub fn write_to(log: &Path, interactive: bool) -> Result<()> {
     dup2_stdout(&log).context("cannot write stdout to the log")?;
     dup2_stderr(&log).context("cannot write stderr to the log")
 }
-// ANCHOR_END: write_to
+// ANCHOR_END: redirect_to_log
 
 /// Opens a container's `log`, to be written.
 pub fn open(log: &Path) -> Result<File> {

@@ -101,7 +101,7 @@ fn rows(state: &Path) -> Vec<Row> {
             Version::V1 => "yes, by cgroup v1".to_owned(),
             Version::V2 => "yes, by cgroup v2".to_owned(),
         };
-        let group = hierarchy::parent(controller, &hierarchies).map(version);
+        let group = hierarchy::delegated_group(controller, &hierarchies).map(version);
         rows.push(("day 7", what, group));
     }
     let network = || enter_namespaces(CloneFlags::CLONE_NEWNET);

@@ -38,11 +38,11 @@ pub struct Hierarchy {
 }
 // ANCHOR_END: hierarchy
 
-// ANCHOR: parent
+// ANCHOR: delegated_group
 /// The group, in one of the `hierarchies`, below which ours for `controller` go. It may not exist yet.
 ///
 /// Fails where the kernel has no such controller, or this user no group that they may change.
-pub fn parent(controller: &str, hierarchies: &[Hierarchy]) -> Result<(Version, PathBuf)> {
+pub fn delegated_group(controller: &str, hierarchies: &[Hierarchy]) -> Result<(Version, PathBuf)> {
     let has_it = |hierarchy: &&Hierarchy| hierarchy.controllers.iter().any(|has| has == controller);
     let hierarchy = hierarchies.iter().find(has_it).with_context(|| {
         format!("this host has no cgroup controller for it\n{NONE_HINT} cgroup_enable={controller}")
@@ -73,7 +73,7 @@ pub fn parent(controller: &str, hierarchies: &[Hierarchy]) -> Result<(Version, P
     }
     Ok((hierarchy.version, highest.join(OURS)))
 }
-// ANCHOR_END: parent
+// ANCHOR_END: delegated_group
 
 fn may_change(group: &Path, hierarchy: &Hierarchy) -> bool {
     group.starts_with(&hierarchy.top)
