@@ -322,7 +322,8 @@ fn one_that_is_starting_keeps_its_root_filesystem() {
     assert_eq!(see(&["prune", "-f"]).code, Some(0));
     assert!(!record.exists() && starting.exists());
     assert!(state.join("rootfs/default").is_dir());
-    drop(lock);
+    // Closing it is not enough: another test's process may have inherited it, and not executed its program yet.
+    lock.unlock().unwrap();
     assert_eq!(see(&["prune", "-f"]).code, Some(0));
     assert!(!state.exists());
 }
