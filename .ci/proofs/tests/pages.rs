@@ -1,0 +1,123 @@
+//! What a reader of the book in a browser relies on, as far as the pages' sources show it.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use proofs::{names, read, root};
+
+fn book() -> PathBuf {
+    root().join("book/src")
+}
+
+/// Each page's name, and its text without code blocks and comments.
+fn pages() -> Vec<(String, String)> {
+    let mut pages = names(&book());
+    pages.retain(|name| name.ends_with(".md") && name != "SUMMARY.md");
+    let prose = |name: String| {
+        let text = prose(&read(&book().join(&name)));
+        (name, text)
+    };
+    pages.into_iter().map(prose).collect()
+}
+
+fn prose(page: &str) -> String {
+    let mut fenced = false;
+    let mut hidden = false;
+    let mut prose = String::new();
+    for line in page.lines() {
+        let fence = line.starts_with("```");
+        hidden |= line.starts_with("<!--");
+        if !fenced && !fence && !hidden {
+            prose.push_str(line);
+            prose.push('\n');
+        }
+        fenced ^= fence;
+        hidden &= !line.ends_with("-->");
+    }
+    prose
+}
+
+/// What stands between two marks, each time.
+fn between<'a>(text: &'a str, begin: &str, end: &str) -> Vec<&'a str> {
+    let parts = text.split(begin).skip(1);
+    parts.filter_map(|part| part.split(end).next()).collect()
+}
+
+/// The addresses of a page's headings, as mdBook makes them out of their text.
+fn headings(page: &str) -> BTreeSet<String> {
+    let heading = |line: &str| {
+        let text = line.strip_prefix('#')?.trim_start_matches('#').trim();
+        let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+        Some(text.to_lowercase().chars().filter(kept).collect())
+    };
+    let headings = page.lines().filter_map(heading);
+    headings
+        .map(|text: String| text.replace(' ', "-"))
+        .collect()
+}
+
+#[test]
+fn the_summary_has_the_pages_own_titles() {
+    let summary = read(&book().join("SUMMARY.md"));
+    for (name, page) in pages() {
+        let title = page.lines().find_map(|line| line.strip_prefix("# "));
+        let link = format!("[{}]({name})", title.unwrap_or_default());
+        assert!(summary.contains(&link), "SUMMARY.md has no {link}");
+    }
+}
+
+#[test]
+fn a_folded_text_is_named_after_what_it_is_about() {
+    for (name, page) in pages() {
+        let mut folds = BTreeSet::new();
+        for fold in between(&page, "<summary>", "</summary>") {
+            let says_little = ["Answer", "Solution", "Hint"].contains(&fold);
+            assert!(!says_little, "{name}: a fold is called only {fold}");
+            assert!(folds.insert(fold), "{name}: two folds are called {fold}");
+        }
+    }
+}
+
+#[test]
+fn a_link_leads_to_a_page_and_to_a_heading_of_it() {
+    let pages = pages();
+    for (name, page) in &pages {
+        for link in between(page, "](", ")") {
+            if link.contains("://") {
+                continue;
+            }
+            let (to, heading) = link.split_once('#').unwrap_or((link, ""));
+            let to = if to.is_empty() { name } else { to };
+            let found = pages.iter().find(|(name, _)| name == to);
+            let (_, page) = found.unwrap_or_else(|| panic!("{name}: {link} leads to no page"));
+            let there = heading.is_empty() || headings(page).contains(heading);
+            assert!(there, "{name}: {link} leads to no heading");
+        }
+    }
+}
+
+#[test]
+fn what_a_session_needs_has_a_badge() {
+    let look = read(&root().join("book/look.css"));
+    for (name, _) in pages() {
+        let page = read(&book().join(&name));
+        for kind in between(&page, "```console,", "\n") {
+            for need in kind.split(',') {
+                let need = need.trim().strip_prefix("needs-").unwrap_or(need);
+                let badge = format!("code.needs-{need} {{ --{need}: ");
+                let shown = look.contains(&badge) && look.contains(&format!("var(--{need}, \"\")"));
+                assert!(shown, "{name}: look.css has no badge for needs-{need}");
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_waits_to_be_filled_in() {
+    for (name, _) in pages() {
+        let page = read(&book().join(&name));
+        for placeholder in ["REPOSITORY", "TODO", "FIXME"] {
+            assert!(!page.contains(placeholder), "{name} has {placeholder}");
+        }
+    }
+}
