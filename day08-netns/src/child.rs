@@ -34,7 +34,7 @@ fn become_container(socket: &UnixStream) -> Result<Infallible, Failure> {
         detach::redirect_to_log(log)?;
     }
     network::enter(container.net)?;
-    rootfs::enter(&container.rootfs)?;
+    rootfs::enter(&container.rootfs, &container.etc)?;
     if container.init {
         init::start()?;
     }

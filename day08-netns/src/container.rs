@@ -44,6 +44,9 @@ pub struct Container {
     pub out_of_memory: bool,
     #[serde(default)]
     pub net: Net,
+    /// Where its hosts, hostname and resolv.conf are: see [`crate::network::etc`].
+    #[serde(default)]
+    pub etc: PathBuf,
     /// What a later day's program has written: when this one changes a record, that stays.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,

@@ -1,18 +1,18 @@
 //! What the container sees of the network: network_namespaces(7).
+//!
+//! The [parent](crate::parent) prepares it, and the [child](crate::child) enters it.
 
-use std::io::{self, ErrorKind};
-use std::mem;
-use std::net::{Ipv4Addr, UdpSocket};
-use std::os::fd::AsRawFd;
+pub mod device;
+pub mod etc;
+
+use std::io::ErrorKind;
 
 use anyhow::{Context, Result, anyhow};
 use clap::ValueEnum;
-use nix::errno::Errno;
 use nix::sched::CloneFlags;
 use serde::{Deserialize, Serialize};
 
-/// In a Docker container, even root lacks this capability: capabilities(7).
-const NO_NET_ADMIN: &str = "hint: --net host, or inside Docker: docker run --cap-add NET_ADMIN …";
+use crate::network::device::{NO_NET_ADMIN, set_flags};
 
 // ANCHOR: net
 #[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -42,34 +42,18 @@ impl Net {
 // ANCHOR: enter
 /// In the child: makes the network usable.
 pub fn enter(net: Net) -> Result<()> {
-    match net {
-        Net::Isolated => bring_up_loopback().context("cannot bring up the loopback device"),
-        Net::Host => Ok(()),
+    if net != Net::Host {
+        bring_up_loopback().context("cannot bring up the loopback device")?;
     }
+    Ok(())
 }
 // ANCHOR_END: enter
 
 // ANCHOR: bring_up_loopback
-/// What `ip link set lo up` does, without a program that the host may not have.
 fn bring_up_loopback() -> Result<()> {
     set_flags("lo", libc::IFF_UP).map_err(|error| match error.kind() {
         ErrorKind::PermissionDenied => anyhow!("{error}\n{NO_NET_ADMIN}"),
         _ => error.into(),
     })
-}
-
-/// Sets the `flags` of a network device: netdevice(7).
-fn set_flags(device: &str, flags: i32) -> io::Result<()> {
-    // Any socket will do to talk to the kernel about network devices.
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
-    // SAFETY: ifreq is made of numbers, for which zero is a value.
-    let mut request: libc::ifreq = unsafe { mem::zeroed() };
-    for (to, from) in request.ifr_name.iter_mut().zip(device.bytes()) {
-        *to = from as libc::c_char;
-    }
-    request.ifr_ifru.ifru_flags = flags as libc::c_short;
-    // SAFETY: SIOCSIFFLAGS reads an ifreq.
-    Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &request) })?;
-    Ok(())
 }
 // ANCHOR_END: bring_up_loopback

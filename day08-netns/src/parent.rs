@@ -18,6 +18,7 @@ use crate::cli::RunOptions;
 use crate::container::Status;
 use crate::detach::Caller;
 use crate::failure::{Failure, KILLED, NOT_FOUND, warn};
+use crate::network::etc;
 use crate::state::process::Process;
 use crate::state::store::Record;
 use crate::terminal::Terminal;
@@ -46,6 +47,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     container.process = Some(Process::of(child)?);
     container.status = Status::Running;
     record.save(&container)?;
+    etc::write(&container)?;
     let description = serde_json::to_vec(&container).context("cannot describe the container")?;
     if let Some(terminal) = &mut terminal {
         terminal.lend(child)?;

@@ -1,6 +1,7 @@
 //! The container's own `/`: chroot(2), mount(2), proc(5).
 
 pub mod default;
+pub mod etc;
 
 use std::fs::{self, File};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -30,12 +31,14 @@ const COVERED_HINT: &str = "hint: inside another container, start that one with 
 
 // ANCHOR: enter
 /// Makes `rootfs` the root directory of this process, with a /proc and a /dev of its own.
-pub fn enter(rootfs: &Path) -> Result<()> {
+pub fn enter(rootfs: &Path, etc: &Path) -> Result<()> {
     // Once the root has changed, no path leads there any more; this descriptor does.
     let host_dev = open("/dev", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
         .context("cannot find the host's /dev")?;
+    chdir(etc).context("cannot find the files for /etc")?;
     chroot(rootfs)
         .with_context(|| format!("cannot make {} the root directory", rootfs.display()))?;
+    etc::mount()?;
     // Until here the working directory is still outside.
     chdir("/").context("cannot enter the new root directory")?;
 

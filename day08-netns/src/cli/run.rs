@@ -20,6 +20,7 @@ impl RunOptions {
             None => rootfs::default::find(state)?,
         };
         let id = Id::new()?;
+        let etc = store::etc(state, &id);
         let log = self.detach.then(|| store::log(state, &id));
         Ok(Container {
             id,
@@ -36,6 +37,7 @@ impl RunOptions {
             cgroup: Vec::new(),
             out_of_memory: false,
             net: self.net,
+            etc,
             unknown: Map::new(),
         })
     }

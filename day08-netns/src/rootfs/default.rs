@@ -21,10 +21,14 @@ const PROGRAMS: &str = "
     stat stty sync tail tar tee test timeout top touch tr true truncate tty umount uname uniq unshare uptime wc
     whoami xargs yes";
 
-/// What some of them load by name, unseen by ldd: user names in older glibcs, and the terminal's properties.
-const UNSEEN: [&str; 4] = [
+/// What some of them load by name, unseen by ldd: user and host names in older glibcs, and the terminal's properties.
+const UNSEEN: [&str; 8] = [
+    "/lib/x86_64-linux-gnu/libnss_dns.so.2",
+    "/lib/aarch64-linux-gnu/libnss_dns.so.2",
     "/lib/x86_64-linux-gnu/libnss_files.so.2",
     "/lib/aarch64-linux-gnu/libnss_files.so.2",
+    "/lib/x86_64-linux-gnu/libresolv.so.2",
+    "/lib/aarch64-linux-gnu/libresolv.so.2",
     "/lib/terminfo/x/xterm",
     "/usr/share/terminfo/x/xterm",
 ];
@@ -37,9 +41,14 @@ const LINKS: [(&str, &str); 3] = [
     ("usr/bin", "../bin"),
     ("usr/sbin", "../bin"),
 ];
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 7] = [
     ("etc/group", "root:x:0:\nnogroup:x:65534:\n"),
     ("etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost\n"),
+    // The container's own files are mounted over these.
+    ("etc/hostname", ""),
+    ("etc/resolv.conf", ""),
+    // Without it, glibc asks the DNS server first, and then perhaps nobody else.
+    ("etc/nsswitch.conf", "hosts: files dns\n"),
     (
         "etc/os-release",
         "ID=tiny\nNAME=\"Tiny\"\nPRETTY_NAME=\"tiny-docker's default root filesystem\"\n",

@@ -156,6 +156,11 @@ pub fn log(state: &Path, id: &Id) -> PathBuf {
     directory.join("container.log")
 }
 
+/// Where the files for the /etc of the container `id` are.
+pub fn etc(state: &Path, id: &Id) -> PathBuf {
+    log(state, id).with_file_name("etc")
+}
+
 // ANCHOR: find
 /// The container whose id begins with `prefix`.
 pub fn find(state: &Path, prefix: &str) -> Result<Container> {

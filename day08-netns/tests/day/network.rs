@@ -1,5 +1,7 @@
 //! `--net isolated` and `--net host`.
 
+pub mod etc;
+
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::linux::net::SocketAddrExt;
