@@ -11,19 +11,17 @@ use crate::network::Net;
 
 pub const FILES: [&str; 3] = ["hosts", "hostname", "resolv.conf"];
 
+const RESOLV_CONF: &str = "/etc/resolv.conf";
+
 const LOCALHOST: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost\n";
 
 // ANCHOR: write
 /// Writes the files of `container`.
 pub fn write(container: &Container) -> Result<()> {
     let (directory, hostname) = (&container.etc, &container.hostname);
-    let hosts = match container.net {
-        Net::Isolated => LOCALHOST.to_owned(),
-        Net::Host => of_the_host("/etc/hosts"),
-    };
-    let resolv_conf = match container.net {
-        Net::Isolated => String::new(),
-        Net::Host => of_the_host("/etc/resolv.conf"),
+    let (hosts, resolv_conf) = match container.net {
+        Net::Isolated => (LOCALHOST.to_owned(), String::new()),
+        Net::Host => (of_the_host("/etc/hosts"), of_the_host(RESOLV_CONF)),
     };
     fs::create_dir_all(directory)
         .with_context(|| format!("cannot create {}", directory.display()))?;
