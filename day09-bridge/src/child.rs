@@ -33,8 +33,8 @@ fn become_container(socket: &UnixStream) -> Result<Infallible, Failure> {
     if let Some(log) = &container.log {
         detach::redirect_to_log(log)?;
     }
-    network::enter(container.net)?;
-    rootfs::enter(&container.rootfs, container.etc.as_deref())?;
+    network::enter(container.net, container.address)?;
+    rootfs::enter(&container.rootfs, &container.etc)?;
     if container.init {
         init::start()?;
     }

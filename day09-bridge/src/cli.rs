@@ -8,7 +8,6 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::cgroup::limits::Limits;
 use crate::network::Net;
-use crate::network::subnet::Subnet;
 
 /// A container runtime that is small enough to read
 #[derive(Parser)]
@@ -70,15 +69,6 @@ pub struct RunOptions {
     /// What it sees of the network: bridge, isolated (also called none) or host [default: bridge for root]
     #[arg(long, alias = "network", value_enum, hide_possible_values = true)]
     pub net: Option<Net>,
-    /// The addresses for --net bridge
-    #[arg(
-        long,
-        value_name = "NETWORK",
-        env = "TINY_DOCKER_SUBNET",
-        hide_env_values = true,
-        default_value = "10.10.0.0/24"
-    )]
-    pub subnet: Subnet,
     #[command(flatten)]
     pub limits: Limits,
     /// The directory that becomes the container's / [default: made of this machine's programs]

@@ -45,12 +45,12 @@ pub struct Container {
     pub out_of_memory: bool,
     #[serde(default)]
     pub net: Net,
+    /// Where its hosts, hostname and resolv.conf are: see [`crate::network::etc`].
+    #[serde(default)]
+    pub etc: PathBuf,
     /// In the bridge's network.
     #[serde(default)]
     pub address: Option<Ipv4Addr>,
-    /// Where its hosts, hostname and resolv.conf are, which depend on the network.
-    #[serde(default)]
-    pub etc: Option<PathBuf>,
     /// What a later day's program has written: when this one changes a record, that stays.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,

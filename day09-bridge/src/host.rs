@@ -1,6 +1,7 @@
-//! The programs of the host that configure its network: ip(8), nft(8), iptables(8).
+//! The host's own programs that configure its network: ip(8), nft(8).
+//!
+//! [`network`](crate::network) runs them.
 
-use std::env;
 use std::io::{ErrorKind, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -9,23 +10,26 @@ use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::signals::unblock;
 
+const PACKAGES: &str = "hint: install iproute2 and nftables";
+
 // ANCHOR: run_with_stdin
-/// Runs `command`, types `lines` into it, and returns what it prints. Where it fails, so does this, with its reason.
+/// Runs `command` with these `lines` to read, and returns what it prints. If it fails, its first line of complaint is
+/// the error.
 pub fn run_with_stdin(command: &str, lines: &str) -> Result<String> {
     let mut words = command.split(' ');
     let program = words.next().unwrap_or_default();
-    let mut started = self::program(program)
-        .args(words)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| match error.kind() {
-            ErrorKind::NotFound => anyhow!("{program} is not in PATH"),
-            _ => anyhow!("cannot run {program}: {error}"),
-        })?;
+    let mut command = Command::new(program);
+    command.args(words);
+    command.stdin(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    // SAFETY: between fork and exec, one system call. With it, you can interrupt a program that hangs.
+    unsafe { command.pre_exec(unblock) };
+    let mut started = command.spawn().map_err(|error| match error.kind() {
+        ErrorKind::NotFound => anyhow!("{program} is not in PATH\n{PACKAGES}"),
+        _ => anyhow!("cannot run {program}: {error}"),
+    })?;
     if let Some(mut stdin) = started.stdin.take() {
-        // Where it does not read to the end, it says why.
+        // A program that does not read to the end says why.
         let _ = stdin.write_all(lines.as_bytes());
     }
     let waited = started.wait_with_output();
@@ -36,20 +40,6 @@ pub fn run_with_stdin(command: &str, lines: &str) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 // ANCHOR_END: run_with_stdin
-
-/// A program on the host. It gets the signals that we hold back, so that you can interrupt one that hangs.
-pub fn program(name: &str) -> Command {
-    let mut program = Command::new(name);
-    // SAFETY: between fork and exec, one system call.
-    unsafe { program.pre_exec(unblock) };
-    program
-}
-
-/// Whether there is a `program` in PATH.
-pub fn has(program: &str) -> bool {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|directory| directory.join(program).is_file())
-}
 
 #[cfg(test)]
 mod tests {

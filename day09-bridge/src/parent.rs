@@ -19,7 +19,7 @@ use crate::container::Status;
 use crate::detach::Caller;
 use crate::failure::{Failure, KILLED, NOT_FOUND, warn};
 use crate::network::Net;
-use crate::network::bridge::Veth;
+use crate::network::bridge;
 use crate::network::etc;
 use crate::state::process::Process;
 use crate::state::store::Record;
@@ -38,7 +38,6 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let may_be_image = options.rootfs.is_none() && !options.command[0].starts_with(['/', '.']);
     // The caller's mask would decide who may read what the container creates. This one is Docker's, too.
     umask(Mode::from_bits_truncate(0o022));
-    let subnet = options.subnet;
     let mut container = options.container(state)?;
     let mut record = Record::create(state, &container)?;
     let cgroup = Cgroup::create(&container.limits, &container.id)?;
@@ -49,14 +48,11 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let child = namespaces::spawn_child(childs_end, terminal.is_some(), container.net)?;
     container.process = Some(Process::of(child)?);
     container.status = Status::Running;
-    let veth = (container.net == Net::Bridge)
-        .then(|| Veth::attach(child, subnet).context("cannot use --net bridge"))
-        .transpose()?;
-    container.address = veth.as_ref().map(|veth| veth.address);
-    if let Some(etc) = &container.etc {
-        etc::write(etc, &container)?;
+    if container.net == Net::Bridge {
+        container.address = Some(bridge::attach(child).context("cannot use --net bridge")?);
     }
     record.save(&container)?;
+    etc::write(&container)?;
     let description = serde_json::to_vec(&container).context("cannot describe the container")?;
     if let Some(terminal) = &mut terminal {
         terminal.lend(child)?;
@@ -83,7 +79,6 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let code = wait(child, &signals, terminal.as_mut())?;
     container.out_of_memory = code == KILLED && cgroup.ran_out_of_memory();
     drop(cgroup);
-    drop(veth);
     if failure.is_empty() {
         container.status = Status::Exited;
         container.exit_code = Some(code);

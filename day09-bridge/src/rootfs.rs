@@ -1,6 +1,7 @@
 //! The container's own `/`: chroot(2), mount(2), proc(5).
 
 pub mod default;
+pub mod etc;
 
 use std::fs::{self, File};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -13,8 +14,6 @@ use nix::fcntl::{OFlag, open};
 use nix::mount::{MsFlags, mount};
 use nix::sys::stat::Mode;
 use nix::unistd::{chdir, chroot};
-
-use crate::network::etc;
 
 /// The devices that every program may count on.
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
@@ -32,18 +31,14 @@ const COVERED_HINT: &str = "hint: inside another container, start that one with 
 
 // ANCHOR: enter
 /// Makes `rootfs` the root directory of this process, with a /proc and a /dev of its own.
-pub fn enter(rootfs: &Path, etc: Option<&Path>) -> Result<()> {
+pub fn enter(rootfs: &Path, etc: &Path) -> Result<()> {
     // Once the root has changed, no path leads there any more; this descriptor does.
     let host_dev = open("/dev", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
         .context("cannot find the host's /dev")?;
-    if let Some(etc) = etc {
-        chdir(etc).context("cannot find the files for /etc")?;
-    }
+    chdir(etc).context("cannot find the files for /etc")?;
     chroot(rootfs)
         .with_context(|| format!("cannot make {} the root directory", rootfs.display()))?;
-    if etc.is_some() {
-        etc::mount_over()?;
-    }
+    etc::mount()?;
     // Until here the working directory is still outside.
     chdir("/").context("cannot enter the new root directory")?;
 
@@ -101,7 +96,7 @@ fn mount_dev(host_dev: &OwnedFd) -> Result<()> {
 // ANCHOR_END: mount_dev
 
 /// Lets the file `there` be seen at `here`, too.
-pub fn bind(there: &str, here: &str) -> nix::Result<()> {
+fn bind(there: &str, here: &str) -> nix::Result<()> {
     let nothing = None::<&str>;
     mount(Some(there), here, nothing, MsFlags::MS_BIND, nothing)
 }

@@ -22,7 +22,7 @@ impl RunOptions {
         };
         let id = Id::new()?;
         let net = Net::choose(self.net)?;
-        let etc = Some(store::etc(state, &id));
+        let etc = store::etc(state, &id);
         let log = self.detach.then(|| store::log(state, &id));
         Ok(Container {
             id,
@@ -39,8 +39,8 @@ impl RunOptions {
             cgroup: Vec::new(),
             out_of_memory: false,
             net,
-            address: None,
             etc,
+            address: None,
             unknown: Map::new(),
         })
     }

@@ -1,74 +1,41 @@
-//! Which container has which address. The host's ends of their veths are the register.
+//! The names and addresses on the bridge: 10.10.0.0/24. Only this room uses them, and they use nothing of ours.
 
-use std::fs;
 use std::net::Ipv4Addr;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use nix::net::if_::if_nameindex;
+use nix::net::if_::if_nametoindex;
 
-use crate::network::bridge::BRIDGE;
-use crate::network::subnet::Subnet;
+pub const BRIDGE: &str = "td0";
 
-/// The number of the address that was assigned last. The kernel keeps one number for each device, to be used as its
-/// owner likes: see `tag` in the kernel's ip-sysctl.rst.
-pub const LAST_GIVEN: &str = "/proc/sys/net/ipv4/conf/td0/tag";
+/// RFC 1918 leaves these addresses to everybody.
+pub const NETWORK: &str = "10.10.0.0/24";
+pub const MASK: Ipv4Addr = Ipv4Addr::new(255, 255, 255, 0);
 
-/// How our MAC addresses begin. The 02 says that they were assigned by software, not by a manufacturer.
-pub const VENDOR: &str = "02:42";
+/// The bridge's own address. For the containers, it leads everywhere else.
+pub const GATEWAY: Ipv4Addr = address(1);
 
-/// The name of the veth to the container with the address `number`.
-pub fn name(number: u32) -> String {
-    format!("{BRIDGE}-{number}")
+pub const fn address(number: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 10, 0, number)
 }
 
 /// The MAC address for an IP address. It is always the same one, so what others remember about it stays true.
-pub fn mac(address: Ipv4Addr) -> String {
-    let [a, b, c, d] = address.octets();
-    format!("{VENDOR}:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
-}
-
-// ANCHOR: next_number
-/// The next address that no container has, by its number.
 ///
-/// They are assigned in turn: whoever still sends to a container that has ended does not reach a new one.
-pub fn next_number(subnet: Subnet) -> Result<u32> {
-    let last = fs::read_to_string(LAST_GIVEN).unwrap_or_default();
-    let last = last.trim().parse().unwrap_or(0);
-    let all = 2..=subnet.last();
-    let free = || {
-        let veths = veths().unwrap_or_default();
-        let taken = |number: &u32| veths.iter().any(|(_, veth)| *veth == name(*number));
-        let in_turn = all.clone().filter(|number| *number > last);
-        in_turn.chain(all.clone()).find(|number| !taken(number))
-    };
-    soon(|| free().is_some());
-    free().with_context(|| format!("all addresses of {subnet} are in use\nhint: tiny-docker ps"))
-}
-// ANCHOR_END: next_number
-
-/// All veths on this host, with the kernel's number and the name.
-pub fn veths() -> Result<Vec<(u32, String)>> {
-    let devices = if_nameindex().context("cannot list network devices")?;
-    let mut veths = Vec::new();
-    for device in &devices {
-        let name = device.name().to_string_lossy();
-        if name.starts_with(BRIDGE) && name != BRIDGE {
-            veths.push((device.index(), name.into_owned()));
-        }
-    }
-    Ok(veths)
+/// The 02 says that it was assigned by software, not by a manufacturer.
+pub fn mac(number: u8) -> String {
+    format!("02:42:0a:0a:00:{number:02x}")
 }
 
-/// Whether `condition` holds within a second. The kernel ends a namespace a while after its last process.
-pub fn soon(condition: impl Fn() -> bool) -> bool {
-    let deadline = Instant::now() + Duration::from_secs(1);
-    while !condition() {
-        if Instant::now() > deadline {
-            return false;
-        }
-        sleep(Duration::from_millis(20));
-    }
-    true
+/// The name of the veth to the container with the address `number`.
+pub fn name(number: u8) -> String {
+    format!("{BRIDGE}-{number}")
 }
+
+// ANCHOR: free_number
+/// The number of the first address that no container has. The names of the host's devices are the register.
+pub fn free_number() -> Result<u8> {
+    let is_free = |number: &u8| if_nametoindex(name(*number).as_str()).is_err();
+    (2..255)
+        .find(is_free)
+        .with_context(|| format!("all addresses of {NETWORK} are in use\nhint: tiny-docker ps"))
+}
+// ANCHOR_END: free_number

@@ -1,46 +1,40 @@
 //! The three files in /etc that are about the network: hosts(5), hostname(5), resolv.conf(5).
+//!
+//! The [parent](crate::parent) writes them, and [`rootfs::etc`](crate::rootfs::etc) mounts them.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::net::Ipv4Addr;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
-use nix::errno::Errno;
 
 use crate::container::Container;
 use crate::failure::warn;
 use crate::network::Net;
-use crate::rootfs::bind;
 
-const FILES: [&str; 3] = ["hosts", "hostname", "resolv.conf"];
+pub const FILES: [&str; 3] = ["hosts", "hostname", "resolv.conf"];
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 
-/// Where systemd-resolved writes what it asks itself. The /etc/resolv.conf of such a host leads to it alone.
+/// Where systemd-resolved writes which servers it asks. The /etc/resolv.conf of such a host names only itself.
 const BEHIND_RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
 
+const LOCALHOST: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost\n";
+
 // ANCHOR: write
-/// Writes the files of `container` into `directory`.
-pub fn write(directory: &Path, container: &Container) -> Result<()> {
-    let hostname = &container.hostname;
-    let own = "127.0.0.1\tlocalhost\n::1\tlocalhost\n";
-    let hosts = match (container.net, container.address) {
-        (Net::Host, _) => of_the_host("/etc/hosts"),
-        (_, Some(address)) => format!("{own}{address}\t{hostname}\n"),
-        (_, None) => own.to_owned(),
-    };
-    let resolv_conf = match container.net {
-        Net::Bridge => reachable_servers(),
-        Net::Isolated => String::new(),
-        Net::Host => of_the_host(RESOLV_CONF),
+/// Writes the files of `container`.
+pub fn write(container: &Container) -> Result<()> {
+    let (directory, hostname) = (&container.etc, &container.hostname);
+    let own = |ip: Ipv4Addr| format!("{ip}\t{hostname}\n");
+    let own = container.address.map_or(String::new(), own);
+    let (hosts, resolv_conf) = match container.net {
+        Net::Bridge => (LOCALHOST.to_owned() + &own, reachable_servers()),
+        Net::Isolated => (LOCALHOST.to_owned(), String::new()),
+        Net::Host => (of_the_host("/etc/hosts"), of_the_host(RESOLV_CONF)),
     };
     fs::create_dir_all(directory)
         .with_context(|| format!("cannot create {}", directory.display()))?;
-    for (name, text) in FILES
-        .iter()
-        .zip([hosts, format!("{hostname}\n"), resolv_conf])
-    {
+    let texts = [hosts, format!("{hostname}\n"), resolv_conf];
+    for (name, text) in FILES.iter().zip(texts) {
         let file = directory.join(name);
         fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
     }
@@ -50,7 +44,9 @@ pub fn write(directory: &Path, container: &Container) -> Result<()> {
 fn of_the_host(file: &str) -> String {
     String::from_utf8_lossy(&fs::read(file).unwrap_or_default()).into_owned()
 }
+// ANCHOR_END: write
 
+// ANCHOR: reachable_servers
 /// The host's resolv.conf without the servers that a container cannot reach.
 fn reachable_servers() -> String {
     for file in [RESOLV_CONF, BEHIND_RESOLVED] {
@@ -79,39 +75,4 @@ fn is_reachable(server: &str) -> bool {
     let address = server.parse();
     address.is_ok_and(|address: Ipv4Addr| !address.is_loopback() && !address.is_unspecified())
 }
-// ANCHOR_END: write
-
-// ANCHOR: mount_over
-/// Lets the three files in the working directory be seen in /etc.
-///
-/// To be called while the root has changed, the working directory has not, and there is no /proc: a link in a
-/// hostile rootfs leads nowhere but into that rootfs.
-pub fn mount_over() -> Result<()> {
-    for name in FILES {
-        let place = Path::new("/etc").join(name);
-        // Only where something is can something be mounted. A rootfs that takes no file goes without.
-        let target = behind_links(place.clone());
-        let _ = fs::create_dir_all(target.parent().unwrap_or(&target));
-        // Should it be a FIFO, then not one that we wait for: open(2).
-        let mut options = OpenOptions::new();
-        options.custom_flags(libc::O_NONBLOCK);
-        let _ = options.create(true).append(true).open(&target);
-        match bind(name, &format!("/etc/{name}")) {
-            Err(Errno::ENOENT | Errno::ENOTDIR) => (),
-            mounted => mounted.with_context(|| format!("cannot mount {}", place.display()))?,
-        }
-    }
-    Ok(())
-}
-
-/// The place that the link at `place` leads to, and the next link there, and so on: path_resolution(7).
-fn behind_links(mut place: PathBuf) -> PathBuf {
-    for _ in 0..40 {
-        let Ok(link) = fs::read_link(&place) else {
-            break;
-        };
-        place = place.with_file_name("").join(link);
-    }
-    place
-}
-// ANCHOR_END: mount_over
+// ANCHOR_END: reachable_servers

@@ -2,21 +2,22 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::process::Command;
 
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use tempfile::TempDir;
 
 use crate::need_namespaces;
-use crate::support::{host, see, state};
+use crate::support::{Running, see, state, tiny_docker, wait_until};
 
 /// A copy of the default rootfs.
 pub fn rootfs() -> TempDir {
     let copy = TempDir::new().unwrap();
     let from = state().join("rootfs/default/.");
-    host(&format!(
-        "cp -a {} {}",
-        from.display(),
-        copy.path().display()
-    ));
+    let mut cp = Command::new("cp");
+    let copied = cp.arg("-a").arg(from).arg(copy.path()).status().unwrap();
+    assert!(copied.success());
     copy
 }
 
@@ -43,34 +44,66 @@ fn localhost_is_a_name_in_any_root_filesystem() {
 }
 
 #[test]
-fn the_files_are_behind_links_that_lead_nowhere_yet() {
+fn with_the_hosts_network_two_of_the_three_are_the_hosts() {
+    need_namespaces!();
+    let files = ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"];
+    let run = ["run", "--net=host", "--hostname=web", "cat"];
+    let seen = see(&[&run[..], &files].concat());
+    let host = |file| fs::read_to_string(file).unwrap_or_default();
+    let expected = format!("web\n{}{}", host("/etc/hosts"), host("/etc/resolv.conf"));
+    assert_eq!(seen.stdout, expected, "{}", seen.stderr);
+}
+
+#[test]
+fn the_files_of_the_rootfs_stay_as_they_are() {
     need_namespaces!();
     let rootfs = rootfs();
     let etc = rootfs.path().join("etc");
-    // As on a host with systemd-resolved, with one more on the way.
-    for (link, target) in [
-        ("resolv.conf", "resolv.conf.d"),
-        ("resolv.conf.d", "../run/systemd/resolve/stub-resolv.conf"),
-        ("hostname", "/var/lib/first"),
-        ("../var/lib/first", "second"),
-    ] {
-        fs::create_dir_all(rootfs.path().join("var/lib")).unwrap();
-        let _ = fs::remove_file(etc.join(link));
-        symlink(target, etc.join(link)).unwrap();
-    }
-    let option = format!("--rootfs={}", rootfs.path().display());
-    let script = "cat /etc/hostname /etc/resolv.conf";
+    fs::write(etc.join("hosts"), "192.0.2.9 original\n").unwrap();
+    let outside = TempDir::new().unwrap();
+    let target = outside.path().join("resolv.conf");
+    fs::write(&target, "outside\n").unwrap();
+    let _ = fs::remove_file(etc.join("resolv.conf")); // left by other containers
+    symlink(&target, etc.join("resolv.conf")).unwrap();
+    let rootfs_option = format!("--rootfs={}", rootfs.path().display());
     let seen = see(&[
         "run",
-        "--net=host",
-        &option,
-        "--hostname=web",
+        &rootfs_option,
         "sh",
         "-c",
-        script,
+        "echo x >>/etc/hosts; echo x 2>/dev/null >/etc/resolv.conf; cat /etc/hosts",
     ]);
-    let servers = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
-    assert_eq!(seen.stdout, format!("web\n{servers}"), "{}", seen.stderr);
+    assert_eq!(seen.code, Some(0), "{}", seen.stderr);
+    assert!(seen.stdout.starts_with("127.0.0.1\t"), "{}", seen.stdout);
+    assert_eq!(
+        fs::read_to_string(etc.join("hosts")).unwrap(),
+        "192.0.2.9 original\n"
+    );
+    assert_eq!(fs::read_to_string(target).unwrap(), "outside\n");
+}
+
+#[test]
+fn a_rootfs_that_has_no_etc_goes_without() {
+    need_namespaces!();
+    let rootfs = rootfs();
+    fs::remove_dir_all(rootfs.path().join("etc")).unwrap();
+    fs::write(rootfs.path().join("etc"), "no directory").unwrap();
+    let option = format!("--rootfs={}", rootfs.path().display());
+    let seen = see(&["run", &option, "true"]);
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_rootfs_with_fifos_for_files_is_not_waited_for() {
+    need_namespaces!();
+    let rootfs = rootfs();
+    let hosts = rootfs.path().join("etc/hosts");
+    let _ = fs::remove_file(&hosts);
+    mkfifo(&hosts, Mode::S_IRWXU).unwrap();
+    let option = format!("--rootfs={}", rootfs.path().display());
+    let mut run = Running::start(&mut tiny_docker(&["run", &option, "true"]));
+    wait_until("its end", || run.0.try_wait().unwrap().is_some());
+    assert_eq!(run.0.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -1,0 +1,30 @@
+//! The container's own files in /etc, which [`network::etc`](crate::network::etc) has written.
+
+use std::fs::File;
+
+use anyhow::{Context, Result};
+use nix::errno::Errno;
+
+use super::bind;
+use crate::network::etc::FILES;
+
+// ANCHOR: mount
+/// Mounts the three files in the working directory over those in /etc.
+///
+/// It is called when the root has changed and the working directory has not. So a link in a hostile rootfs leads
+/// nowhere but into that rootfs.
+pub fn mount() -> Result<()> {
+    for name in FILES {
+        let place = format!("/etc/{name}");
+        // There must be something to mount it over. Whatever is there already stays, and is not even opened: it may
+        // be a FIFO.
+        let _ = File::create_new(&place);
+        match bind(name, &place) {
+            // A rootfs without a place for it goes without the file.
+            Err(Errno::ENOENT | Errno::ENOTDIR) => (),
+            mounted => mounted.with_context(|| format!("cannot mount {place}"))?,
+        }
+    }
+    Ok(())
+}
+// ANCHOR_END: mount
