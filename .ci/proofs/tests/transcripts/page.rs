@@ -50,28 +50,38 @@ pub fn parse(chapter: &str, text: &str) -> Result<Vec<Block>, String> {
         let inside = inside
             .by_ref()
             .take_while(|(_, line)| !line.trim_start().starts_with("```"));
-        let flags = language.strip_prefix("console");
-        if flags.is_none() && language != "text" {
-            inside.for_each(drop);
-            continue;
-        }
+        let executed = language.starts_with("console");
+        let needs = language
+            .split(',')
+            .filter_map(|flag| flag.trim().strip_prefix("needs-"));
+        let needs: Vec<_> = needs.map(str::to_owned).collect();
         let mut inside = inside.peekable();
-        let is_session = inside
+        let prompt = inside
             .peek()
             .is_some_and(|(_, line)| line.starts_with("$ "));
-        if flags.is_none() && !is_session {
-            inside.for_each(drop);
-            continue;
-        }
-        let needs = flags.unwrap_or_default().split(',');
-        let needs = needs.filter_map(|flag| flag.trim().strip_prefix("needs-"));
+        let steps = match language {
+            _ if executed => steps(chapter, inside)?,
+            "text" if prompt => steps(chapter, inside)?,
+            // One of them may take several lines, or none: names are all that we want to know.
+            "sh" => inside
+                .map(|(number, line)| Step {
+                    place: format!("{chapter}:{number}"),
+                    command: line.to_owned(),
+                    ..Step::default()
+                })
+                .collect(),
+            _ => {
+                inside.for_each(drop);
+                continue;
+            }
+        };
         blocks.push(Block {
             place: format!("{chapter}:{}", number + 1),
-            needs: needs.map(str::to_owned).collect(),
+            needs,
             hidden,
-            shown: flags.is_none(),
+            shown: !executed,
             fold: folded.then_some(folds),
-            steps: steps(chapter, inside)?,
+            steps,
         });
     }
     Ok(blocks)
