@@ -22,7 +22,7 @@ fn the_diffs_are_fresh() {
     all.retain(|name| fs::read(shown.join(name)).ok() != fs::read(fresh.path().join(name)).ok());
     assert!(
         all.is_empty(),
-        "stale in book/diffs: {}: run .ci/diffs",
+        "stale in book/diffs: {}: run .ci/diffs, or `git stash` if this is your work on an exercise",
         all.join(", ")
     );
 }
@@ -52,7 +52,7 @@ fn the_diffs_turn_each_day_into_the_next() {
         let (same, said) = run(&mut diff);
         assert!(
             same,
-            "{} with its diffs is not {}:\n{said}",
+            "{} with its diffs is not {}, as it is not while you work on an exercise:\n{said}",
             pair[0], pair[1]
         );
     }
