@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-/// A container runtime that is small enough to read
+/// A container runtime small enough to read
 #[derive(Parser)]
 #[command(name = "tiny-docker", bin_name = "tiny-docker", version)]
 pub struct Cli {
@@ -16,7 +16,7 @@ pub enum Command {
     Run(RunOptions),
     /// List containers
     Ps,
-    /// Show what a container has printed
+    /// Fetch the logs of a container
     Logs { id: String },
     /// Stop a container
     Stop { id: String },

@@ -4,7 +4,7 @@ pub mod run;
 
 use clap::{Args, Parser, Subcommand};
 
-/// A container runtime that is small enough to read
+/// A container runtime small enough to read
 #[derive(Parser)]
 #[command(name = "tiny-docker", bin_name = "tiny-docker", version)]
 pub struct Cli {
@@ -18,7 +18,7 @@ pub enum Command {
     Run(RunOptions),
     /// List containers
     Ps,
-    /// Show what a container has printed
+    /// Fetch the logs of a container
     Logs { id: String },
     /// Stop a container
     Stop { id: String },
@@ -39,10 +39,7 @@ fn hostname(name: &str) -> Result<String, String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
     match name.len() {
         0 => Err("it is empty".to_owned()),
-        65.. => Err(format!(
-            "it has {} characters, and 64 are allowed",
-            name.len()
-        )),
+        65.. => Err(format!("it has {} characters; the limit is 64", name.len())),
         _ if !name.chars().all(legal) => {
             Err("only letters, digits, '-', '.' and '_' are allowed".to_owned())
         }

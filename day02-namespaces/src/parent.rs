@@ -23,7 +23,7 @@ pub fn run(options: RunOptions) -> Result<u8, Failure> {
     // The caller's mask would decide who may read what the container creates. This one is Docker's, too.
     umask(Mode::from_bits_truncate(0o022));
     let container = options.container();
-    let description = serde_json::to_vec(&container).context("cannot describe the container")?;
+    let description = serde_json::to_vec(&container).context("cannot serialize the container")?;
     let signals = signals::block()?;
     let mut terminal = Terminal::ours()?;
     let (mut socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;

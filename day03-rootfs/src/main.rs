@@ -24,7 +24,7 @@ use failure::Failure;
     target_os = "linux",
     any(target_arch = "x86_64", target_arch = "aarch64")
 )))]
-compile_error!("tiny-docker is made of parts of Linux: build it there, on x86_64 or aarch64");
+compile_error!("tiny-docker needs Linux: build it there, on x86_64 or aarch64");
 
 // ANCHOR: main
 fn main() -> ExitCode {

@@ -19,7 +19,7 @@ use crate::terminal::Terminal;
 use crate::{namespaces, signals};
 
 /// For those who type the name of an image first, as in Docker.
-const NO_IMAGE: &str = "\nhint: run takes a command, not an image: tiny-docker run ls /bin lists them, \
+const NO_IMAGE: &str = "\nhint: run takes a command, not an image: tiny-docker run ls /bin lists what there is, \
     --rootfs DIR provides others";
 
 // ANCHOR: run
@@ -29,7 +29,7 @@ pub fn run(options: RunOptions, state: &Path) -> Result<u8, Failure> {
     // The caller's mask would decide who may read what the container creates. This one is Docker's, too.
     umask(Mode::from_bits_truncate(0o022));
     let container = options.container(state)?;
-    let description = serde_json::to_vec(&container).context("cannot describe the container")?;
+    let description = serde_json::to_vec(&container).context("cannot serialize the container")?;
     let signals = signals::block()?;
     let mut terminal = Terminal::ours()?;
     let (mut socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;

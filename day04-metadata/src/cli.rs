@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-/// A container runtime that is small enough to read
+/// A container runtime small enough to read
 #[derive(Parser)]
 #[command(name = "tiny-docker", bin_name = "tiny-docker", version)]
 pub struct Cli {
-    /// Where tiny-docker keeps its files
+    /// Directory for tiny-docker's state
     #[arg(
         long,
         global = true,
@@ -29,11 +29,11 @@ pub enum Command {
     Run(RunOptions),
     /// List containers
     Ps {
-        /// Those that have ended, too
+        /// Show all containers (default shows just running)
         #[arg(short, long)]
         all: bool,
     },
-    /// Show what a container has printed
+    /// Fetch the logs of a container
     Logs { id: String },
     /// Stop a container
     Stop { id: String },
@@ -44,7 +44,7 @@ pub struct RunOptions {
     /// Hostname inside the container
     #[arg(long, value_name = "NAME", value_parser = hostname, default_value = "tiny-container")]
     pub hostname: String,
-    /// The directory that becomes the container's / [default: made of this machine's programs]
+    /// Directory to use as the root filesystem [default: one built from this machine's programs]
     #[arg(long, value_name = "DIR")]
     pub rootfs: Option<PathBuf>,
     /// The command and its arguments
@@ -57,10 +57,7 @@ fn hostname(name: &str) -> Result<String, String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
     match name.len() {
         0 => Err("it is empty".to_owned()),
-        65.. => Err(format!(
-            "it has {} characters, and 64 are allowed",
-            name.len()
-        )),
+        65.. => Err(format!("it has {} characters; the limit is 64", name.len())),
         _ if !name.chars().all(legal) => {
             Err("only letters, digits, '-', '.' and '_' are allowed".to_owned())
         }

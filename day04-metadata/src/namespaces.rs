@@ -69,7 +69,7 @@ fn start_again(
     own_group: bool,
 ) -> Result<Infallible> {
     // If the runtime is killed, so is the container: PID 1, and with it all the others.
-    set_pdeathsig(Signal::SIGKILL).context("cannot tie the container to the runtime")?;
+    set_pdeathsig(Signal::SIGKILL).context("cannot set the parent-death signal")?;
     if own_group {
         let myself = Pid::from_raw(0);
         setpgid(myself, myself).context("cannot create a process group")?;
@@ -115,7 +115,7 @@ fn keep_as(fd: RawFd, socket: &UnixStream) -> nix::Result<RawFd> {
 pub fn childs_socket() -> Result<UnixStream> {
     // SAFETY: fcntl(2) sets a flag of a descriptor that nothing else in this process owns.
     Errno::result(unsafe { libc::fcntl(SOCKET, libc::F_SETFD, libc::FD_CLOEXEC) })
-        .context("cannot be a child: only run starts one")?;
+        .context("cannot run as a child: only `run` starts one")?;
     // SAFETY: open, as fcntl has shown, and owned by nobody else.
     Ok(unsafe { UnixStream::from_raw_fd(SOCKET) })
 }
@@ -139,7 +139,7 @@ const SWITCHES: [(&str, &str, &str); 3] = [
 ];
 
 /// Without CAP_SYS_ADMIN, Docker's system call filter forbids namespaces, and its AppArmor profile forbids mounts.
-const IN_CONTAINER: &str = "inside another container, start that one with -u 1000 --security-opt seccomp=unconfined \
+const IN_CONTAINER: &str = "if this is a container, start it with -u 1000 --security-opt seccomp=unconfined \
     --security-opt apparmor=unconfined";
 
 /// The kernel does not let us have a namespace: `errno`, and what to do about it.

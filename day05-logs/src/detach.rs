@@ -29,7 +29,7 @@ pub fn run(supervise: impl FnOnce(Caller) -> Result<u8, Failure>) -> Result<u8, 
         ForkResult::Child => {
             drop(news);
             // No terminal can hang up on it, or send it a Ctrl-C.
-            setsid().context("cannot leave the session")?;
+            setsid().context("cannot create a session")?;
             let (pipe, null) = (caller, null()?);
             supervise(Caller { pipe, null })
         }
@@ -41,7 +41,11 @@ pub fn run(supervise: impl FnOnce(Caller) -> Result<u8, Failure>) -> Result<u8, 
             // It has failed, and has said why.
             match waitpid(child, None).context("cannot wait for the supervisor")? {
                 WaitStatus::Exited(_, code) => Ok(code as u8),
-                _ => Err(anyhow!("cannot tell what came of it: the supervisor was killed\nhint: tiny-docker ps -a").into()),
+                _ => Err(anyhow!(
+                    "cannot tell whether the container has started: the supervisor was killed\n\
+                    hint: tiny-docker ps -a lists all containers"
+                )
+                .into()),
             }
         }
     }
@@ -75,7 +79,7 @@ impl Caller {
 /// In the child: nothing to read, and all that is written goes to the file `log`, byte for byte.
 pub fn redirect_to_log(log: &Path) -> Result<()> {
     // A container in the background outlives its supervisor: others can still stop it.
-    set_pdeathsig(None).context("cannot untie the container from the runtime")?;
+    set_pdeathsig(None).context("cannot clear the parent-death signal")?;
     // Or a `kill 0` inside would reach the supervisor.
     setsid().context("cannot create a session")?;
     // O_APPEND: each write goes to the end, whoever else has the file open.
@@ -84,8 +88,8 @@ pub fn redirect_to_log(log: &Path) -> Result<()> {
     let file = options.custom_flags(libc::O_NOFOLLOW).open(log);
     let file = file.with_context(|| format!("cannot open {}", log.display()))?;
     dup2_stdin(null()?).context("cannot close stdin")?;
-    dup2_stdout(&file).context("cannot write stdout to the log")?;
-    dup2_stderr(&file).context("cannot write stderr to the log")
+    dup2_stdout(&file).context("cannot redirect stdout to the log")?;
+    dup2_stderr(&file).context("cannot redirect stderr to the log")
 }
 // ANCHOR_END: redirect_to_log
 

@@ -26,7 +26,8 @@ const LINKS: [(&str, &str); 4] = [
 ];
 
 /// A user namespace may only mount a /proc where it can see one that hides nothing: mount_namespaces(7).
-const COVERED_HINT: &str = "hint: inside another container, start that one with --security-opt systempaths=unconfined, too";
+const COVERED_HINT: &str =
+    "hint: if this is a container, start it with --security-opt systempaths=unconfined as well";
 
 // ANCHOR: enter
 /// Makes `rootfs` the root directory of this process, with a /proc and a /dev of its own.
@@ -66,7 +67,7 @@ fn mount_proc() -> Result<()> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     let mounted = mount(Some("proc"), "/proc", Some("proc"), flags, None::<&str>);
     mounted.map_err(|errno| match errno {
-        Errno::EPERM => anyhow!("{errno}: parts of the host's /proc are covered\n{COVERED_HINT}"),
+        Errno::EPERM => anyhow!("{errno}: parts of the host's /proc are masked\n{COVERED_HINT}"),
         _ => errno.into(),
     })
 }
@@ -83,7 +84,7 @@ fn mount_dev(host_dev: &OwnedFd) -> Result<()> {
         let device = format!("/proc/self/fd/{}/{name}", host_dev.as_raw_fd());
         let node = format!("/dev/{name}");
         File::create(&node).with_context(|| format!("cannot create {node}"))?;
-        bind(&device, &node).with_context(|| format!("cannot bind {node}"))?;
+        bind(&device, &node).with_context(|| format!("cannot bind mount {node}"))?;
     }
     for (link, target) in LINKS {
         symlink(target, link).with_context(|| format!("cannot create {link}"))?;

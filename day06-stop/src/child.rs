@@ -24,8 +24,8 @@ pub fn main() -> Result<u8, Failure> {
 
 fn become_container(socket: &UnixStream) -> Result<Infallible, Failure> {
     // Ends when the parent has prepared the host's side, and closes its half of the socket.
-    let container: Container =
-        serde_json::from_reader(BufReader::new(socket)).context("cannot read what to become")?;
+    let container: Container = serde_json::from_reader(BufReader::new(socket))
+        .context("cannot read the container's configuration")?;
 
     namespaces::make_mounts_private()?;
     sethostname(&container.hostname).context("cannot set the hostname")?;

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-/// A container runtime that is small enough to read
+/// A container runtime small enough to read
 #[derive(Parser)]
 #[command(name = "tiny-docker", bin_name = "tiny-docker", version)]
 pub struct Cli {
-    /// Where tiny-docker keeps its files
+    /// Directory for tiny-docker's state
     #[arg(
         long,
         global = true,
@@ -29,24 +29,24 @@ pub enum Command {
     Run(RunOptions),
     /// List containers
     Ps {
-        /// Those that have ended, too
+        /// Show all containers (default shows just running)
         #[arg(short, long)]
         all: bool,
     },
-    /// Show what a container has printed
+    /// Fetch the logs of a container
     Logs {
-        /// Go on until the container ends
+        /// Follow log output
         #[arg(short, long)]
         follow: bool,
-        /// The container's id, or the beginning of it
+        /// The container's id, or a unique prefix of it
         id: String,
     },
     /// Stop a container
     Stop {
-        /// How long to wait before killing it
+        /// Seconds to wait before killing the container
         #[arg(short, long, value_name = "SECONDS", default_value_t = 10)]
         time: u32,
-        /// The containers' ids, or the beginnings of them
+        /// The containers' ids, or unique prefixes of them
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
@@ -54,16 +54,16 @@ pub enum Command {
 
 #[derive(Args)]
 pub struct RunOptions {
-    /// Run in the background, and print the container's id
+    /// Run the container in the background and print its id
     #[arg(short, long)]
     pub detach: bool,
-    /// Run a small PID 1 that passes signals on to the command, and reaps its orphans
+    /// Run an init inside the container that forwards signals and reaps processes
     #[arg(long)]
     pub init: bool,
     /// Hostname inside the container
     #[arg(long, value_name = "NAME", value_parser = hostname, default_value = "tiny-container")]
     pub hostname: String,
-    /// The directory that becomes the container's / [default: made of this machine's programs]
+    /// Directory to use as the root filesystem [default: one built from this machine's programs]
     #[arg(long, value_name = "DIR")]
     pub rootfs: Option<PathBuf>,
     /// The command and its arguments
@@ -76,10 +76,7 @@ fn hostname(name: &str) -> Result<String, String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
     match name.len() {
         0 => Err("it is empty".to_owned()),
-        65.. => Err(format!(
-            "it has {} characters, and 64 are allowed",
-            name.len()
-        )),
+        65.. => Err(format!("it has {} characters; the limit is 64", name.len())),
         _ if !name.chars().all(legal) => {
             Err("only letters, digits, '-', '.' and '_' are allowed".to_owned())
         }

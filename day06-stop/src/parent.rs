@@ -23,7 +23,7 @@ use crate::terminal::Terminal;
 use crate::{namespaces, signals};
 
 /// For those who type the name of an image first, as in Docker.
-const NO_IMAGE: &str = "\nhint: run takes a command, not an image: tiny-docker run ls /bin lists them, \
+const NO_IMAGE: &str = "\nhint: run takes a command, not an image: tiny-docker run ls /bin lists what there is, \
     --rootfs DIR provides others";
 
 // ANCHOR: run
@@ -43,7 +43,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     container.process = Some(Process::of(child)?);
     container.status = Status::Running;
     record.save(&container)?;
-    let description = serde_json::to_vec(&container).context("cannot describe the container")?;
+    let description = serde_json::to_vec(&container).context("cannot serialize the container")?;
     if let Some(terminal) = &mut terminal {
         terminal.lend(child)?;
     }

@@ -78,7 +78,7 @@ impl Terminal {
                 if !is_ours() {
                     self.take_back();
                     // We stop everything that our caller's shell sees as one job. After `fg` or `bg`, we go on here.
-                    kill(Pid::from_raw(0), Signal::SIGTSTP).context("cannot stop")?;
+                    kill(Pid::from_raw(0), Signal::SIGTSTP).context("cannot suspend")?;
                 }
                 self.lend(child)?;
                 let _ = killpg(child, Signal::SIGCONT);

@@ -25,7 +25,7 @@ pub fn print(id: &str, follow: bool, state: &Path) -> Result<u8> {
     let container = store::find(state, id).with_context(cannot)?;
     ensure!(
         container.log.is_some(),
-        "{}: it ran in the foreground, and wrote to where it was started",
+        "{}: it ran in the foreground, so its output was not recorded",
         cannot()
     );
     // The path comes from the id. What a record says could be any file.
@@ -47,7 +47,7 @@ pub fn print(id: &str, follow: bool, state: &Path) -> Result<u8> {
 fn leased(error: Error) -> Error {
     let kind = error.downcast_ref().map(io::Error::kind);
     match kind == Some(ErrorKind::WouldBlock) {
-        true => anyhow!("the container has a lease on it\nhint: try again in a minute"),
+        true => anyhow!("the container holds a lease on it\nhint: try again in a minute"),
         false => error,
     }
 }

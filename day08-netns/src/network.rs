@@ -18,10 +18,10 @@ use crate::network::device::{NO_NET_ADMIN, set_flags};
 #[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Net {
-    /// A network of its own, with nothing in it but a loopback device
+    /// A network of its own, with only a loopback device
     #[value(alias = "none")]
     Isolated,
-    /// The host's, as if there were no container
+    /// The host's network, as if there were no container
     #[default] // of the containers of earlier days
     Host,
 }

@@ -27,7 +27,7 @@ pub fn directory(asked: Option<PathBuf>) -> Result<PathBuf> {
     // Without a trailing slash: with one, the kernel follows a link.
     let state: PathBuf = choose(asked)?.components().collect();
     match check(&state) {
-        Err(problem) => bail!("cannot use {problem:#}\nhint: use --root DIR, with a new directory"),
+        Err(problem) => bail!("cannot use {problem:#}\nhint: use a new directory: --root DIR"),
         Ok(()) => Ok(state),
     }
 }
@@ -54,7 +54,7 @@ pub fn check_private(directory: &Path) -> Result<()> {
         found => found.with_context(|| directory.display().to_string())?,
     };
     let problem = if found.is_symlink() {
-        "it is a link"
+        "it is a symbolic link"
     } else if !found.is_dir() {
         "it is not a directory"
     } else if found.uid() != geteuid().as_raw() {
@@ -82,7 +82,7 @@ fn choose(asked: Option<PathBuf>) -> Result<PathBuf> {
         Some(data) if data.is_absolute() => data,
         _ => {
             let home = env::var_os("HOME").filter(|home| !home.is_empty());
-            let home = home.context("cannot keep files: HOME is not set\nhint: use --root DIR")?;
+            let home = home.context("cannot keep state: HOME is not set\nhint: use --root DIR")?;
             PathBuf::from(home).join(".local/share")
         }
     };

@@ -35,7 +35,7 @@ pub fn run_with_stdin(command: &str, lines: &str) -> Result<String> {
     let waited = started.wait_with_output();
     let output = waited.with_context(|| format!("cannot wait for {program}"))?;
     let complaint = String::from_utf8_lossy(&output.stderr);
-    let complaint = complaint.lines().next().unwrap_or("it does not say why");
+    let complaint = complaint.lines().next().unwrap_or("it gave no reason");
     ensure!(output.status.success(), "{program}: {complaint}");
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

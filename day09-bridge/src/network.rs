@@ -25,12 +25,12 @@ use crate::network::device::{NO_NET_ADMIN, configure, set_flags, without_ipv6};
 #[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Net {
-    /// A network of its own, and a bridge to the host's
+    /// A network of its own, connected to the host's by a bridge
     Bridge,
-    /// A network of its own, with nothing in it but a loopback device
+    /// A network of its own, with only a loopback device
     #[value(alias = "none")]
     Isolated,
-    /// The host's, as if there were no container
+    /// The host's network, as if there were no container
     #[default] // of the containers of earlier days
     Host,
 }
@@ -43,7 +43,7 @@ impl Net {
         let root = geteuid().is_root();
         match asked {
             Some(Self::Bridge) if !root => bail!(
-                "cannot use --net bridge: only root may change the host's network\nhint: --net isolated, or {}",
+                "cannot use --net bridge: only root may change the host's network\nhint: use --net isolated, or {}",
                 sudo_run()
             ),
             Some(net) => Ok(net),

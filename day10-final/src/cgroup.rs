@@ -155,7 +155,7 @@ impl Drop for Cgroup {
 // ANCHOR: enable_controller
 /// Lets the groups in `parent` have `controller`: each group has what the one above it hands down.
 fn enable_controller(controller: &str, parent: &Path) -> Result<()> {
-    let above = parent.parent().context("there is nothing above it")?;
+    let above = parent.parent().context("the cgroup has no parent")?;
     let switch_on = |group: &Path| {
         write(
             &group.join("cgroup.subtree_control"),

@@ -24,7 +24,7 @@ use crate::rootfs::volume::Volumes;
 use crate::state::name;
 use crate::{exec, privileges, ps, stats};
 
-/// A container runtime that is small enough to read
+/// A container runtime small enough to read
 #[derive(Parser)]
 #[command(
     name = "tiny-docker",
@@ -34,7 +34,7 @@ use crate::{exec, privileges, ps, stats};
     after_help = examples::ALL
 )]
 pub struct Cli {
-    /// Where tiny-docker keeps its files
+    /// Directory for tiny-docker's state
     #[arg(
         long,
         global = true,
@@ -52,29 +52,29 @@ pub enum Command {
     /// Run a command in a new container
     #[command(after_help = examples::RUN, disable_help_flag = true)]
     Run(Box<RunOptions>),
-    /// Run a command more in a container that runs
+    /// Run a command in a running container
     #[command(after_help = examples::EXEC)]
     Exec(Box<exec::Options>),
     /// List containers
     #[command(after_help = examples::PS)]
     Ps(ps::Options),
-    /// Show all that is known about containers, as JSON
+    /// Display detailed information on containers, as JSON
     #[command(after_help = examples::INSPECT)]
     Inspect {
-        /// The containers' names or ids, or the beginnings of the ids
+        /// The containers' names or ids, or unique prefixes of the ids
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
-    /// Show what containers use
+    /// Display a live stream of containers' resource usage
     #[command(after_help = examples::STATS)]
     Stats(stats::Options),
-    /// Show what a container has printed
+    /// Fetch the logs of a container
     #[command(after_help = examples::LOGS)]
     Logs {
-        /// Go on until the container ends
+        /// Follow log output
         #[arg(short, long)]
         follow: bool,
-        /// Only the last N lines
+        /// Number of lines to show from the end of the logs
         #[arg(
             short = 'n',
             long,
@@ -83,13 +83,13 @@ pub enum Command {
             hide_default_value = true
         )]
         tail: Lines,
-        /// The container's name or id, or the beginning of the id
+        /// The container's name or id, or a unique prefix of the id
         id: String,
     },
     /// Stop a container
     #[command(after_help = examples::STOP)]
     Stop {
-        /// How long to wait before killing it
+        /// Seconds to wait before killing the container
         #[arg(
             short,
             long,
@@ -98,73 +98,73 @@ pub enum Command {
             default_value_t = 10
         )]
         time: u32,
-        /// The containers' names or ids, or the beginnings of the ids
+        /// The containers' names or ids, or unique prefixes of the ids
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
-    /// Remove a container, and what it has written
+    /// Remove containers, and everything they have written
     #[command(after_help = examples::RM)]
     Rm {
-        /// Kill it, if it is running
+        /// Force the removal of a running container (uses SIGKILL)
         #[arg(short, long)]
         force: bool,
-        /// Docker's for volumes that have no name: here there are none that could stay
+        /// Accepted because Docker has it: here, no anonymous volume could be left
         #[arg(short, long, hide = true)]
         volumes: bool,
-        /// The containers' names or ids, or the beginnings of the ids
+        /// The containers' names or ids, or unique prefixes of the ids
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
-    /// Send a signal to a container
+    /// Send a signal to running containers
     #[command(after_help = examples::KILL)]
     Kill {
-        /// By its name or number
+        /// Signal to send, by name or number
         #[arg(short, long, value_name = "SIGNAL", default_value = "KILL")]
         signal: String,
-        /// The containers' names or ids, or the beginnings of the ids
+        /// The containers' names or ids, or unique prefixes of the ids
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
-    /// Wait until containers have ended, and print their exit codes
+    /// Block until containers stop, then print their exit codes
     #[command(after_help = examples::WAIT)]
     Wait {
-        /// The containers' names or ids, or the beginnings of the ids
+        /// The containers' names or ids, or unique prefixes of the ids
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
-    /// Remove all containers that have ended, and what else nobody needs
+    /// Remove all stopped containers, and everything else that is unused
     #[command(after_help = examples::PRUNE)]
     Prune {
-        /// Do not ask
+        /// Do not prompt for confirmation
         #[arg(short, long)]
         force: bool,
     },
-    /// Show what this host lets tiny-docker do, and what to do about the rest
+    /// Show which features this host supports, and how to enable the others
     #[command(after_help = examples::INFO)]
     Info,
-    /// Print a script by which your shell completes what you type
+    /// Print a completion script for your shell
     #[command(after_help = examples::COMPLETION)]
     Completion { shell: Shell },
 }
 
 #[derive(Args)]
 pub struct RunOptions {
-    /// Run in the background, and print the container's id
+    /// Run the container in the background and print its id
     #[arg(short, long)]
     pub detach: bool,
-    /// What to call it [default: one that is drawn]
+    /// Assign a name to the container [default: a random one]
     #[arg(long, value_name = "NAME", value_parser = name::check)]
     pub name: Option<String>,
-    /// Remove it when it has ended
+    /// Automatically remove the container when it exits
     #[arg(long)]
     pub rm: bool,
-    /// Run a small PID 1 that passes signals on to the command, and reaps its orphans
+    /// Run an init inside the container that forwards signals and reaps processes
     #[arg(long)]
     pub init: bool,
-    /// Keep stdin open, in the background too
+    /// Keep stdin open, even in the background
     #[arg(short, long)]
     pub interactive: bool,
-    /// Give it a terminal of its own
+    /// Allocate a pseudo-TTY
     #[arg(short, long)]
     pub tty: bool,
     /// Hostname inside the container
@@ -176,15 +176,15 @@ pub struct RunOptions {
         default_value = "tiny-container"
     )]
     pub hostname: String,
-    /// Where in the container the command begins; it is made, if it is not there
+    /// Working directory inside the container (created if it does not exist)
     #[arg(short, long, value_name = "DIR", value_parser = workdir::check)]
     pub workdir: Option<PathBuf>,
     #[command(flatten)]
     pub environment: Variables,
-    /// What it sees of the network: bridge, isolated (also called none) or host [default: bridge for root]
+    /// Network mode: bridge, isolated (alias none) or host [default: bridge for root]
     #[arg(long, alias = "network", value_enum, hide_possible_values = true)]
     pub net: Option<Net>,
-    /// The addresses for --net bridge
+    /// Subnet for --net bridge
     #[arg(
         long,
         value_name = "NETWORK",
@@ -203,10 +203,10 @@ pub struct RunOptions {
     pub volumes: Volumes,
     #[command(flatten)]
     pub privileges: privileges::Options,
-    /// The directory that becomes the container's / [default: made of this machine's programs]
+    /// Directory to use as the root filesystem [default: one built from this machine's programs]
     #[arg(long, value_name = "DIR")]
     pub rootfs: Option<PathBuf>,
-    /// Print help: -h is the hostname, as in Docker
+    /// Print help (-h sets the hostname, as in Docker)
     #[arg(long, action = ArgAction::Help)]
     pub help: Option<bool>,
     /// The command and its arguments
@@ -219,10 +219,7 @@ fn hostname(name: &str) -> Result<String, String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
     match name.len() {
         0 => Err("it is empty".to_owned()),
-        65.. => Err(format!(
-            "it has {} characters, and 64 are allowed",
-            name.len()
-        )),
+        65.. => Err(format!("it has {} characters; the limit is 64", name.len())),
         _ if !name.chars().all(legal) => {
             Err("only letters, digits, '-', '.' and '_' are allowed".to_owned())
         }

@@ -55,7 +55,7 @@ fn places(program: &str, path: &str) -> Vec<String> {
 
 /// execve(2) says ENOENT, too, when what is missing is a script's interpreter or a program's loader.
 fn without_interpreter(program: &str) -> Failure {
-    let cause = "the file exists, but not the interpreter or loader that it names";
+    let cause = "the file exists, but the interpreter or loader that it names does not";
     let reason = anyhow!("cannot run {program}: {cause}");
     Failure {
         code: NOT_FOUND,

@@ -32,7 +32,7 @@ pub fn run(
         ForkResult::Child => {
             drop(news);
             // No terminal can hang up on it, or send it a Ctrl-C.
-            setsid().context("cannot leave the session")?;
+            setsid().context("cannot create a session")?;
             // Held until the container has ended.
             let _typing = keep_stdin_open(keep_stdin)?;
             let (pipe, null) = (caller, null()?);
@@ -46,7 +46,11 @@ pub fn run(
             // It has failed, and has said why.
             match waitpid(child, None).context("cannot wait for the supervisor")? {
                 WaitStatus::Exited(_, code) => Ok(code as u8),
-                _ => Err(anyhow!("cannot tell what came of it: the supervisor was killed\nhint: tiny-docker ps -a").into()),
+                _ => Err(anyhow!(
+                    "cannot tell whether the container has started: the supervisor was killed\n\
+                    hint: tiny-docker ps -a lists all containers"
+                )
+                .into()),
             }
         }
     }
@@ -98,8 +102,8 @@ pub fn redirect_to_log(log: &Path, interactive: bool) -> Result<()> {
     if !interactive {
         dup2_stdin(null()?).context("cannot close stdin")?;
     }
-    dup2_stdout(&log).context("cannot write stdout to the log")?;
-    dup2_stderr(&log).context("cannot write stderr to the log")
+    dup2_stdout(&log).context("cannot redirect stdout to the log")?;
+    dup2_stderr(&log).context("cannot redirect stderr to the log")
 }
 // ANCHOR_END: redirect_to_log
 

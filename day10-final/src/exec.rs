@@ -31,24 +31,24 @@ const GRACE: u16 = 5000;
 
 #[derive(Args)]
 pub struct Options {
-    /// Run in the background; what it prints is lost
+    /// Run the command in the background, and discard its output
     #[arg(short, long)]
     pub detach: bool,
-    /// Let it read your stdin
+    /// Pass your stdin to the command
     #[arg(short, long)]
     pub interactive: bool,
-    /// Give it a terminal of its own
+    /// Allocate a pseudo-TTY
     #[arg(short, long)]
     pub tty: bool,
     #[command(flatten)]
     pub environment: Variables,
-    /// Where in the container it begins
+    /// Working directory inside the container
     #[arg(short, long, value_name = "DIR", value_parser = workdir::check)]
     pub workdir: Option<PathBuf>,
-    /// Run as this user of the container's, by name or number
+    /// Username or UID, and optionally a group name or GID
     #[arg(short, long, value_name = "USER[:GROUP]")]
     pub user: Option<String>,
-    /// The container's name or id, or the beginning of the id
+    /// The container's name or id, or a unique prefix of the id
     pub id: String,
     /// The command and its arguments
     #[arg(required = true, trailing_var_arg = true)]
@@ -62,7 +62,7 @@ pub fn run(options: Options, state: &Path, caller: Option<Caller>) -> Result<u8,
     pty::check_stdin(typed)?;
     // As for `run`.
     umask(Mode::from_bits_truncate(0o022));
-    let cannot = format!("cannot execute in {}", store::shown(&options.id));
+    let cannot = format!("cannot run a command in {}", store::shown(&options.id));
     let container = find(&options.id, state).context(cannot.clone());
     let guest = as_guest(container.map_err(Failure::ordinary)?, options)?;
 

@@ -55,13 +55,13 @@ pub fn print(state: &Path) -> Result<u8> {
 // ANCHOR_END: print
 
 fn about(state: &Path) -> Result<String> {
-    let kernel = uname().context("cannot ask for the kernel's version")?;
+    let kernel = uname().context("cannot read the kernel version")?;
     let all: Vec<_> = store::all(state)?.into_iter().flatten().collect();
     let running = all
         .iter()
         .filter(|container| container.status == Status::Running);
     Ok(format!(
-        "tiny-docker {}, on {} {}, as {}\ncontainers: {}, running: {}, in {}\n\n",
+        "tiny-docker {} on {} {} as {}\ncontainers: {} ({} running) in {}\n\n",
         env!("CARGO_PKG_VERSION"),
         kernel.sysname().display(),
         kernel.release().display(),
@@ -86,43 +86,39 @@ fn rows(state: &Path) -> Vec<Row> {
     ];
     // Most of what follows is tried out in some.
     if has_namespaces {
-        rows.push(("day 3", "a /proc of its own", yes(attempt(mount_proc))));
+        rows.push(("day 3", "a private /proc", yes(attempt(mount_proc))));
     }
-    rows.push(("day 4", "records", yes(writable(state))));
-    rows.push(("day 5", "following a log", yes(watch())));
-    rows.push(("day 6", "signals without a race", yes(pidfd())));
+    rows.push(("day 4", "container records", yes(writable(state))));
+    rows.push(("day 5", "log following", yes(watch())));
+    rows.push(("day 6", "race-free signals", yes(pidfd())));
     let hierarchies = hierarchy::hierarchies().unwrap_or_default();
     for (what, controller) in [
-        ("limits on memory", "memory"),
-        ("limits on CPUs", "cpu"),
-        ("limits on processes", "pids"),
+        ("memory limits", "memory"),
+        ("CPU limits", "cpu"),
+        ("process limits", "pids"),
     ] {
         let version = |(version, _)| match version {
-            Version::V1 => "yes, by cgroup v1".to_owned(),
-            Version::V2 => "yes, by cgroup v2".to_owned(),
+            Version::V1 => "yes (cgroup v1)".to_owned(),
+            Version::V2 => "yes (cgroup v2)".to_owned(),
         };
         let group = hierarchy::delegated_group(controller, &hierarchies).map(version);
         rows.push(("day 7", what, group));
     }
     let network = || enter_namespaces(CloneFlags::CLONE_NEWNET);
     if has_namespaces {
-        rows.push(("day 8", "a network of its own", yes(attempt(network))));
+        rows.push(("day 8", "network namespaces", yes(attempt(network))));
     }
     let bridge = bridge();
     let has_bridge = bridge.is_ok();
-    rows.push(("day 9", "a bridge", bridge));
+    rows.push(("day 9", "bridge network", bridge));
     if has_bridge {
-        rows.push(("day 9", "a way out, ports", firewall()));
+        rows.push(("day 9", "NAT and published ports", firewall()));
     }
     if has_namespaces {
-        rows.push(("day 10", "layers", yes(mount_layer(state))));
-        rows.push((
-            "day 10",
-            "a filter of system calls",
-            yes(attempt(load_filter)),
-        ));
+        rows.push(("day 10", "writable layers", yes(mount_layer(state))));
+        rows.push(("day 10", "system call filter", yes(attempt(load_filter))));
     }
-    rows.push(("day 10", "users beside root", users()));
+    rows.push(("day 10", "users besides root", users()));
     rows
 }
 // ANCHOR_END: rows
@@ -143,8 +139,8 @@ fn attempt(deed: impl FnOnce() -> Result<()>) -> Result<()> {
             drop(say);
             let mut reason = String::new();
             let heard = hear.read_to_string(&mut reason);
-            waitpid(child, None).context("cannot wait for the attempt")?;
-            heard.context("cannot hear of the attempt")?;
+            waitpid(child, None).context("cannot wait for the check")?;
+            heard.context("cannot read the result of the check")?;
             ensure!(reason.is_empty(), "{reason}");
             Ok(())
         }
@@ -186,11 +182,11 @@ fn mount_layer(state: &Path) -> Result<()> {
         })
     });
     idmap::remove(&here)?;
-    tried.context("a container gets a copy of its root filesystem")
+    tried.context("containers copy their root filesystem instead")
 }
 
 fn load_filter() -> Result<()> {
-    set_no_new_privs().context("cannot rule out new privileges")?;
+    set_no_new_privs().context("cannot set no_new_privs")?;
     seccomp::load(&CapsHashSet::new())
 }
 
@@ -199,7 +195,7 @@ fn writable(state: &Path) -> Result<()> {
     let tried = fs::create_dir(&here).and_then(|()| fs::remove_dir(&here));
     tried.map_err(|error| {
         let place = state.display();
-        anyhow!("cannot write to {place}: {error}\nhint: --root DIR")
+        anyhow!("cannot write to {place}: {error}\nhint: choose another directory: --root DIR")
     })
 }
 
@@ -235,7 +231,7 @@ fn bridge() -> Result<String> {
 fn firewall() -> Result<String> {
     let tools = ["nft", "iptables", "iptables-legacy"];
     let tool = tools.into_iter().find(|tool| has(tool));
-    tool.map(|tool| format!("yes, by {tool}"))
+    tool.map(|tool| format!("yes ({tool})"))
         .context("neither nft nor iptables is in PATH\nhint: install nftables")
 }
 
@@ -245,5 +241,5 @@ fn users() -> Result<String> {
     }
     let [uids, _] = idmap::set_aside().context(idmap::NO_USERS)?;
     let number = uids.split(' ').nth(1).unwrap_or_default();
-    Ok(format!("yes, {number} of them"))
+    Ok(format!("yes ({number})"))
 }

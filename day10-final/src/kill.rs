@@ -25,7 +25,12 @@ fn named(text: &str) -> Result<i32> {
     by_number
         .or_else(by_name)
         .or_else(|| real_time(&name))
-        .with_context(|| format!("there is no signal {}\nhint: kill -l", store::shown(text)))
+        .with_context(|| {
+            format!(
+                "no such signal: {}\nhint: kill -l lists them",
+                store::shown(text)
+            )
+        })
 }
 
 fn real_time(name: &str) -> Option<i32> {

@@ -28,7 +28,7 @@ pub fn print(id: &str, follow: bool, tail: Lines, state: &Path) -> Result<u8> {
     let container = store::find(state, id).with_context(cannot)?;
     ensure!(
         container.log.is_some(),
-        "{}: it ran in the foreground, and wrote to where it was started",
+        "{}: it ran in the foreground, so its output was not recorded",
         cannot()
     );
     // Only with -t does its output pass through its run.
@@ -60,7 +60,7 @@ pub fn print(id: &str, follow: bool, tail: Lines, state: &Path) -> Result<u8> {
 fn leased(error: Error) -> Error {
     let kind = error.downcast_ref().map(io::Error::kind);
     match kind == Some(ErrorKind::WouldBlock) {
-        true => anyhow!("the container has a lease on it\nhint: try again in a minute"),
+        true => anyhow!("the container holds a lease on it\nhint: try again in a minute"),
         false => error,
     }
 }

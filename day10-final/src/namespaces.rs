@@ -97,7 +97,7 @@ fn become_root_of(user_namespace: File) -> Result<()> {
     }
     setns(user_namespace, CloneFlags::CLONE_NEWUSER).context("cannot join its user namespace")?;
     let (uid, gid) = (Uid::from_raw(0), Gid::from_raw(0));
-    setresgid(gid, gid, gid).context("cannot join its root group")?;
+    setresgid(gid, gid, gid).context("cannot become its root group")?;
     setresuid(uid, uid, uid).context("cannot become its root")?;
     idmap::keep_capabilities()
 }
@@ -135,7 +135,7 @@ fn spawn(flags: CloneFlags, start: impl Fn() -> Result<Infallible>) -> Result<Pi
 /// Between clone and exec: system calls, and nothing that would outlive them in the parent's memory.
 fn start_again(role: &CStr, socket: &UnixStream) -> Result<Infallible> {
     // If the runtime is killed, so is the container: PID 1, and with it all the others.
-    set_pdeathsig(Signal::SIGKILL).context("cannot tie the container to the runtime")?;
+    set_pdeathsig(Signal::SIGKILL).context("cannot set the parent-death signal")?;
     make_mounts_private()?;
     let program = binary::protected()?;
     // What the caller's shell had open could still be given a path, as /proc/self/fd/9.
@@ -144,7 +144,7 @@ fn start_again(role: &CStr, socket: &UnixStream) -> Result<Infallible> {
     let (arguments, environment) = ([c"tiny-docker", role], [c""; 0]);
     let itself = AtFlags::AT_EMPTY_PATH;
     execveat(program, c"", &arguments, &environment, itself)
-        .context("cannot run this program again")
+        .context("cannot re-execute this program")
 }
 // ANCHOR_END: start_again
 
@@ -162,7 +162,7 @@ fn keep_as(fd: RawFd, socket: &UnixStream) -> nix::Result<RawFd> {
 pub fn childs_socket() -> Result<UnixStream> {
     // SAFETY: fcntl(2) sets a flag of a descriptor that nothing else in this process owns.
     Errno::result(unsafe { libc::fcntl(SOCKET, libc::F_SETFD, libc::FD_CLOEXEC) })
-        .context("cannot be a child: only run starts one")?;
+        .context("cannot run as a child: only `run` starts one")?;
     // SAFETY: open, as fcntl has shown, and owned by nobody else.
     Ok(unsafe { UnixStream::from_raw_fd(SOCKET) })
 }
@@ -187,10 +187,10 @@ pub fn hide_cgroups() -> Result<()> {
 // ANCHOR: tie_to_runtime
 /// As before exec. A change of user has undone that: PR_SET_PDEATHSIG(2const).
 pub fn tie_to_runtime(socket: &UnixStream) -> Result<()> {
-    set_pdeathsig(Signal::SIGKILL).context("cannot tie the container to the runtime")?;
+    set_pdeathsig(Signal::SIGKILL).context("cannot set the parent-death signal")?;
     // It may have been killed meanwhile. Then nobody has the socket's other end open.
     let mut other_end = [PollFd::new(socket.as_fd(), PollFlags::empty())];
-    poll(&mut other_end, PollTimeout::ZERO).context("cannot look for the runtime")?;
+    poll(&mut other_end, PollTimeout::ZERO).context("cannot check whether the runtime is alive")?;
     let gone = other_end[0]
         .revents()
         .is_some_and(|events| events.contains(PollFlags::POLLHUP));
@@ -200,7 +200,7 @@ pub fn tie_to_runtime(socket: &UnixStream) -> Result<()> {
 
 /// The other way round.
 pub fn untie_from_runtime() -> Result<()> {
-    set_pdeathsig(None).context("cannot untie the container from the runtime")
+    set_pdeathsig(None).context("cannot clear the parent-death signal")
 }
 // ANCHOR_END: tie_to_runtime
 
@@ -212,7 +212,7 @@ const SWITCHES: [(&str, &str, &str); 3] = [
 ];
 
 /// Without CAP_SYS_ADMIN, Docker's system call filter forbids namespaces, and its AppArmor profile forbids mounts.
-const IN_CONTAINER: &str = "inside another container, start that one with -u 1000 --security-opt seccomp=unconfined \
+const IN_CONTAINER: &str = "if this is a container, start it with -u 1000 --security-opt seccomp=unconfined \
     --security-opt apparmor=unconfined";
 
 /// The kernel does not let us have a namespace: `errno`, and what to do about it.

@@ -35,7 +35,7 @@ use crate::terminal::{State, Terminal};
 use crate::{cgroup, namespaces, signals};
 
 /// For those who type the name of an image first, as in Docker.
-const NO_IMAGE: &str = "\nhint: run takes a command, not an image: tiny-docker run ls /bin lists them, \
+const NO_IMAGE: &str = "\nhint: run takes a command, not an image: tiny-docker run ls /bin lists what there is, \
     --rootfs DIR provides others";
 
 // ANCHOR: run
@@ -68,7 +68,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let proxy = container.address;
     let proxy = proxy.map(|address| Proxy::start(reserved, &container.ports, address));
     let proxy = proxy.transpose()?;
-    let description = serde_json::to_vec(&container).context("cannot describe the container")?;
+    let description = serde_json::to_vec(&container).context("cannot serialize the container")?;
     if let Some(terminal) = &mut terminal {
         terminal.lend(child)?;
     }

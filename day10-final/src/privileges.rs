@@ -21,16 +21,16 @@ use crate::privileges::user::User;
 /// As the user types it.
 #[derive(Args)]
 pub struct Options {
-    /// Run as this user of the container's, by name or number
+    /// Username or UID, and optionally a group name or GID
     #[arg(short, long, value_name = "USER[:GROUP]")]
     pub user: Option<String>,
-    /// Give it a capability more, as NET_ADMIN, or ALL
+    /// Add a Linux capability (for example NET_ADMIN), or ALL
     #[arg(long, value_name = "CAPABILITY", value_parser = capabilities::name)]
     pub cap_add: Vec<String>,
-    /// Take a capability away, or ALL
+    /// Drop a Linux capability, or ALL
     #[arg(long, value_name = "CAPABILITY", value_parser = capabilities::name)]
     pub cap_drop: Vec<String>,
-    /// Switch off a protection: seccomp=unconfined or no-new-privileges=false
+    /// Disable a protection: seccomp=unconfined or no-new-privileges=false
     #[arg(long, value_name = "OPTION", value_enum, hide_possible_values = true)]
     pub security_opt: Vec<Opt>,
 }
@@ -119,7 +119,7 @@ impl Privileges {
             false => capabilities::keep_only(&CapsHashSet::new())?,
         }
         if !self.new_privileges {
-            set_no_new_privs().context("cannot rule out new privileges")?;
+            set_no_new_privs().context("cannot set no_new_privs")?;
             self.filter(&granted)?;
         }
         Ok(())

@@ -34,22 +34,22 @@ const ENOUGH: usize = 20;
 /// As the user types it.
 #[derive(Args)]
 pub struct Options {
-    /// Those that have ended, too
+    /// Show all containers (default shows just running)
     #[arg(short, long)]
     all: bool,
-    /// The newest N, whether they have ended or not
+    /// Show the last N created containers (includes all states)
     #[arg(short = 'n', long, value_name = "N")]
     last: Option<usize>,
-    /// The newest one, whether it has ended or not
+    /// Show the latest created container (includes all states)
     #[arg(short, long)]
     latest: bool,
-    /// Nothing but the ids
+    /// Only display container ids
     #[arg(short, long)]
     quiet: bool,
-    /// Do not cut commands short
+    /// Don't truncate output
     #[arg(long)]
     no_trunc: bool,
-    /// table, or json: an object in each line
+    /// Output format: table, or json (one object per line)
     #[arg(
         long,
         value_name = "FORMAT",

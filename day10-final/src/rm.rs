@@ -58,7 +58,7 @@ fn one(id: &str, force: bool, state: &Path) -> Result<()> {
     // Its run is at the record until all that belongs to it is gone: with --rm, the record itself.
     if container.remove {
         let ended = lock::wait(&lock, &path, File::try_lock_shared, LOCK_SECONDS);
-        ended.context("cannot wait for its run")?;
+        ended.context("cannot wait for its supervisor")?;
         if !store::exists(state, &container.id) {
             return Ok(());
         }

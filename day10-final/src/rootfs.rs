@@ -25,7 +25,8 @@ use crate::network::etc;
 use crate::rootfs::mounts::{DATA, Tree, restrict};
 
 /// A user namespace may only mount a /proc where it can see one that hides nothing: mount_namespaces(7).
-const COVERED_HINT: &str = "hint: inside another container, start that one with --security-opt systempaths=unconfined, too";
+const COVERED_HINT: &str =
+    "hint: if this is a container, start it with --security-opt systempaths=unconfined as well";
 
 // ANCHOR: enter
 /// Makes the container's rootfs, with a layer for what it writes, the root of this process's mounts.
@@ -62,8 +63,8 @@ pub fn enter(container: &Container) -> Result<()> {
 /// descriptor could lead to.
 fn change_root(new: &Path) -> Result<()> {
     chdir(new).context("cannot enter the new root directory")?;
-    pivot_root(".", ".").context("cannot change the root of the mounts")?;
-    umount2(".", MntFlags::MNT_DETACH).context("cannot leave the host's mounts")?;
+    pivot_root(".", ".").context("cannot pivot to the new root directory")?;
+    umount2(".", MntFlags::MNT_DETACH).context("cannot detach the host's mounts")?;
     chdir("/").context("cannot enter the new root directory")
 }
 // ANCHOR_END: enter
@@ -73,7 +74,7 @@ fn change_root(new: &Path) -> Result<()> {
 pub fn new_proc() -> Result<Tree> {
     Tree::new("proc", DATA, "").map_err(|error| match error.downcast_ref() {
         Some(errno @ Errno::EPERM) => {
-            anyhow!("{errno}: parts of the host's /proc are covered\n{COVERED_HINT}")
+            anyhow!("{errno}: parts of the host's /proc are masked\n{COVERED_HINT}")
         }
         _ => error,
     })

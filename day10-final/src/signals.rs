@@ -113,10 +113,10 @@ pub fn heed(signal: i32, from_kernel: bool, child: Pid, at_keyboard: Option<Pid>
 
 /// Stops this process, and with it `whom`, as Ctrl-Z does. Returns when they are continued.
 pub fn stop(whom: Pid) -> Result<()> {
-    kill(whom, Signal::SIGTSTP).context("cannot stop")?;
+    kill(whom, Signal::SIGTSTP).context("cannot suspend")?;
     let stopping = SigSet::from(Signal::SIGTSTP);
     // It happens in here.
-    stopping.thread_unblock().context("cannot stop")?;
+    stopping.thread_unblock().context("cannot suspend")?;
     stopping.thread_block().context("cannot block a signal")
 }
 

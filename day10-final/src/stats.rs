@@ -41,13 +41,13 @@ const UNKNOWN: &str = "--";
 /// As the user types it.
 #[derive(Args)]
 pub struct Options {
-    /// Those that have ended, too
+    /// Show all containers (default shows just running)
     #[arg(short, long)]
     all: bool,
-    /// Once, and not again each second
+    /// Print only the first result
     #[arg(long)]
     no_stream: bool,
-    /// table, or json: an object in each line
+    /// Output format: table, or json (one object per line)
     #[arg(
         long,
         value_name = "FORMAT",
@@ -55,7 +55,7 @@ pub struct Options {
         hide_default_value = true
     )]
     format: Format,
-    /// The containers' names or ids, or the beginnings of the ids [default: those that run]
+    /// The containers' names or ids, or unique prefixes of the ids [default: all that are running]
     #[arg(value_name = "ID")]
     ids: Vec<String>,
 }
@@ -133,7 +133,8 @@ impl Sample {
 }
 
 fn find(id: &str, state: &Path) -> Result<Container> {
-    store::find(state, id).with_context(|| format!("cannot show what {} uses", store::shown(id)))
+    store::find(state, id)
+        .with_context(|| format!("cannot show the resource usage of {}", store::shown(id)))
 }
 
 /// Of a container that has ended, there is nothing: as in Docker, not even a limit.

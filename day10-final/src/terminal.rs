@@ -192,10 +192,11 @@ pub struct Raw {
 impl Raw {
     /// From now on. From the background, the caller's shell stops us here until it is brought to the foreground.
     pub fn stdin() -> Result<Self> {
-        let before = tcgetattr(io::stdin()).context("cannot look at the terminal's settings")?;
+        let before = tcgetattr(io::stdin()).context("cannot read the terminal settings")?;
         let mut raw = before.clone();
         cfmakeraw(&mut raw);
-        tcsetattr(io::stdin(), SetArg::TCSADRAIN, &raw).context("cannot set the terminal")?;
+        tcsetattr(io::stdin(), SetArg::TCSADRAIN, &raw)
+            .context("cannot change the terminal settings")?;
         Ok(Self { before })
     }
 }

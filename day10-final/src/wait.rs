@@ -43,7 +43,7 @@ fn one(id: &str, state: &Path) -> Result<u8> {
         .context("cannot read its exit code")?;
     let told = told.trim().parse().ok();
     let code = told.or_else(|| store::find(state, id).ok()?.exit_code);
-    code.context("its exit code is unknown: its run was killed, or could not record it")
+    code.context("its exit code is unknown: its supervisor was killed, or could not record it")
 }
 // ANCHOR_END: wait
 

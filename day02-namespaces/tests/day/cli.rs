@@ -89,14 +89,14 @@ fn wrong_usage_exits_2() {
 #[test]
 fn help_tells_what_there_is() {
     assert_snapshot!(see(&["--help"]).stdout, @"
-    A container runtime that is small enough to read
+    A container runtime small enough to read
 
     Usage: tiny-docker <COMMAND>
 
     Commands:
       run   Run a command in a new container
       ps    List containers
-      logs  Show what a container has printed
+      logs  Fetch the logs of a container
       stop  Stop a container
       help  Print this message or the help of the given subcommand(s)
 

@@ -35,7 +35,7 @@ impl Record {
         let created = DirBuilder::new().mode(0o700).create(&record.directory);
         created.with_context(|| format!("cannot create {}", record.directory.display()))?;
         record.save(container)?;
-        fs::rename(&record.directory, &directory).context("cannot name the record")?;
+        fs::rename(&record.directory, &directory).context("cannot rename the record")?;
         record.directory = directory;
         Ok(record)
     }
@@ -45,7 +45,7 @@ impl Record {
     /// Writes `container` to the record: all of it or, where that fails, nothing.
     pub fn save(&self, container: &Container) -> Result<()> {
         let text =
-            serde_json::to_string_pretty(container).context("cannot describe the container")?;
+            serde_json::to_string_pretty(container).context("cannot serialize the container")?;
         let config = self.directory.join("config.json");
         let new = config.with_extension(format!("json.{}", process::id()));
         // A killed process may have left a file of this name. We never write to an existing one: it could be a link.
@@ -128,7 +128,7 @@ fn load(directory: &Path, id: &Id) -> Result<Container> {
     // The error may quote the record, which is not to print a line of its own, such as a hint.
     let parsed = parsed.map_err(|error| anyhow!(error.to_string().replace('\n', "\\n")));
     let mut container: Container = parsed.with_context(damaged)?;
-    ensure!(container.id == *id, "{}: it has the wrong id", damaged());
+    ensure!(container.id == *id, "{}: it contains another id", damaged());
     container.notice_its_end();
     Ok(container)
 }

@@ -45,7 +45,7 @@ fn a_command_that_is_not_found_exits_127() {
     assert_eq!(seen.code, Some(127));
     assert_snapshot!(seen.stderr, @"
     tiny-docker: cannot run no-such-command: not found in PATH
-    hint: run takes a command, not an image: tiny-docker run ls /bin lists them, --rootfs DIR provides others
+    hint: run takes a command, not an image: tiny-docker run ls /bin lists what there is, --rootfs DIR provides others
     ");
     let seen = see(&["run", "/no/such/command"]);
     assert_eq!(seen.code, Some(127));
@@ -112,19 +112,19 @@ fn wrong_usage_exits_2() {
 #[test]
 fn help_tells_what_there_is() {
     assert_snapshot!(see(&["--help"]).stdout, @"
-    A container runtime that is small enough to read
+    A container runtime small enough to read
 
     Usage: tiny-docker [OPTIONS] <COMMAND>
 
     Commands:
       run   Run a command in a new container
       ps    List containers
-      logs  Show what a container has printed
+      logs  Fetch the logs of a container
       stop  Stop a container
       help  Print this message or the help of the given subcommand(s)
 
     Options:
-          --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+          --root <DIR>  Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
       -h, --help        Print help
       -V, --version     Print version
     ");
@@ -138,8 +138,8 @@ fn help_tells_what_there_is() {
 
     Options:
           --hostname <NAME>  Hostname inside the container [default: tiny-container]
-          --root <DIR>       Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
-          --rootfs <DIR>     The directory that becomes the container's / [default: made of this machine's programs]
+          --root <DIR>       Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+          --rootfs <DIR>     Directory to use as the root filesystem [default: one built from this machine's programs]
       -h, --help             Print help
     ");
     assert_snapshot!(see(&["ps", "--help"]).stdout, @"
@@ -148,8 +148,8 @@ fn help_tells_what_there_is() {
     Usage: tiny-docker ps [OPTIONS]
 
     Options:
-      -a, --all         Those that have ended, too
-          --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+      -a, --all         Show all containers (default shows just running)
+          --root <DIR>  Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
       -h, --help        Print help
     ");
     assert!(see(&["--version"]).stdout.starts_with("tiny-docker "));

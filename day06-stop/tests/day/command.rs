@@ -68,7 +68,7 @@ fn a_script_without_its_interpreter_exits_127() {
     let seen = see(&["run", "--rootfs", "/", script.to_str().unwrap()]);
     assert_eq!(seen.code, Some(127));
     let message = seen.stderr.replace(directory.path().to_str().unwrap(), "");
-    assert_snapshot!(message, @"tiny-docker: cannot run /script: the file exists, but not the interpreter or loader that it names");
+    assert_snapshot!(message, @"tiny-docker: cannot run /script: the file exists, but the interpreter or loader that it names does not");
 }
 
 #[test]
@@ -95,5 +95,5 @@ fn child_is_not_for_the_user() {
     // Without what another test's terminal, at the same moment, may have left open there.
     let seen = shell("exec $TD child 3<&-");
     assert_eq!(seen.code, Some(125));
-    assert_snapshot!(seen.stderr, @"tiny-docker: cannot be a child: only run starts one: EBADF: Bad file number");
+    assert_snapshot!(seen.stderr, @"tiny-docker: cannot run as a child: only `run` starts one: EBADF: Bad file number");
 }

@@ -87,16 +87,16 @@ fn an_id_that_means_no_container_or_several_gets_its_own_message() {
     }
     assert_snapshot!(messages, @r"
     tiny-docker: cannot show the log of '': the id is empty
-    tiny-docker: cannot show the log of ../x: no such container: ids have up to 12 digits, 0 to 9 and a to f
-    tiny-docker: cannot show the log of /etc: no such container: ids have up to 12 digits, 0 to 9 and a to f
-    tiny-docker: cannot show the log of nope: no such container: ids have up to 12 digits, 0 to 9 and a to f
-    tiny-docker: cannot show the log of ABC: no such container: ids have up to 12 digits, 0 to 9 and a to f
-    tiny-docker: cannot show the log of 0123456789abc: no such container: ids have up to 12 digits, 0 to 9 and a to f
+    tiny-docker: cannot show the log of ../x: no such container: ids have up to 12 hexadecimal digits
+    tiny-docker: cannot show the log of /etc: no such container: ids have up to 12 hexadecimal digits
+    tiny-docker: cannot show the log of nope: no such container: ids have up to 12 hexadecimal digits
+    tiny-docker: cannot show the log of ABC: no such container: ids have up to 12 hexadecimal digits
+    tiny-docker: cannot show the log of 0123456789abc: no such container: ids have up to 12 hexadecimal digits
     tiny-docker: cannot show the log of ffffffffffff: no such container
-    hint: tiny-docker ps -a
-    tiny-docker: cannot show the log of a\nb: no such container: ids have up to 12 digits, 0 to 9 and a to f
-    tiny-docker: cannot show the log of \u{1b}[31m: no such container: ids have up to 12 digits, 0 to 9 and a to f
-    tiny-docker: cannot show the log of aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…: no such container: ids have up to 12 digits, 0 to 9 and a to f
+    hint: tiny-docker ps -a lists all containers
+    tiny-docker: cannot show the log of a\nb: no such container: ids have up to 12 hexadecimal digits
+    tiny-docker: cannot show the log of \u{1b}[31m: no such container: ids have up to 12 hexadecimal digits
+    tiny-docker: cannot show the log of aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…: no such container: ids have up to 12 hexadecimal digits
     ");
 
     let ambiguous = ids.iter().map(|container| &container.id[..1]);
@@ -125,7 +125,7 @@ fn a_container_that_ran_in_the_foreground_has_none() {
     let id = id.file_name().unwrap().to_str().unwrap();
     let seen = see(&["logs", id]);
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(1), ""));
-    assert_snapshot!(seen.stderr.replace(id, "ID"), @"tiny-docker: cannot show the log of ID: it ran in the foreground, and wrote to where it was started");
+    assert_snapshot!(seen.stderr.replace(id, "ID"), @"tiny-docker: cannot show the log of ID: it ran in the foreground, so its output was not recorded");
 }
 
 #[test]

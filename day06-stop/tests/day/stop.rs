@@ -96,7 +96,7 @@ fn several_share_the_wait_and_a_wrong_one_is_named() {
     let seen: Seen = stop.wait_with_output().unwrap().into();
     assert_eq!(seen.code, Some(1));
     assert_eq!(seen.stdout.lines().count(), 5);
-    assert_snapshot!(seen.stderr, @"tiny-docker: cannot stop nope: no such container: ids have up to 12 digits, 0 to 9 and a to f");
+    assert_snapshot!(seen.stderr, @"tiny-docker: cannot stop nope: no such container: ids have up to 12 hexadecimal digits");
     assert!(
         containers
             .iter()
@@ -116,10 +116,10 @@ fn every_wrong_id_gets_its_message() {
     }
     assert_snapshot!(messages, @"
     tiny-docker: cannot stop '': the id is empty
-    tiny-docker: cannot stop ../x: no such container: ids have up to 12 digits, 0 to 9 and a to f
-    tiny-docker: cannot stop ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff…: no such container: ids have up to 12 digits, 0 to 9 and a to f
+    tiny-docker: cannot stop ../x: no such container: ids have up to 12 hexadecimal digits
+    tiny-docker: cannot stop ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff…: no such container: ids have up to 12 hexadecimal digits
     tiny-docker: cannot stop ffffffffffff: no such container
-    hint: tiny-docker ps -a
+    hint: tiny-docker ps -a lists all containers
     ");
     let mut messages = String::new();
     for arguments in [
@@ -355,7 +355,7 @@ fn a_run_that_has_been_suspended_is_named_and_not_waited_for() {
     assert_eq!(
         said,
         format!(
-            "tiny-docker: waiting for {lock}: process {pid} has locked it\ntiny-docker: cannot lock {lock}: process {pid} holds it\n"
+            "tiny-docker: waiting for {lock}: process {pid} holds the lock\ntiny-docker: cannot lock {lock}: process {pid} holds it\n"
         )
     );
     kill(Pid::from_raw(run.pid()), Signal::SIGCONT).unwrap();

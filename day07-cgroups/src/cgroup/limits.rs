@@ -18,13 +18,13 @@ const MOST_PIDS: u64 = 1 << 22;
 /// None means: no limit.
 #[derive(Args, Clone, Default, Serialize, Deserialize)]
 pub struct Limits {
-    /// How much memory it may use, as 128m or 1g
+    /// Memory limit (for example 128m or 1g)
     #[arg(short, long, value_name = "SIZE", value_parser = memory, allow_hyphen_values = true)]
     pub memory: Option<u64>,
-    /// How many CPUs it may keep busy, as 0.5 or 2
+    /// Number of CPUs (for example 0.5 or 2)
     #[arg(long, value_name = "NUMBER", value_parser = cpus, allow_hyphen_values = true)]
     pub cpus: Option<f64>,
-    /// How many processes and threads it may have
+    /// Maximum number of processes and threads
     #[arg(long, value_name = "NUMBER", value_parser = pids, allow_hyphen_values = true)]
     pub pids_limit: Option<u64>,
 }
@@ -42,14 +42,14 @@ fn memory(text: &str) -> Result<u64, String> {
         _ => None,
     };
     let (Ok(number), Some(power)) = (number.parse::<f64>(), power) else {
-        return Err("it is not a number, or not followed by b, k, m or g".to_owned());
+        return Err("expected a number, optionally followed by b, k, m or g".to_owned());
     };
     let bytes = number * 1024_f64.powi(power);
     if bytes == 0.0 {
-        return Err("for no limit, leave the option out".to_owned());
+        return Err("to set no limit, leave out the option".to_owned());
     }
     if bytes > i64::MAX as f64 {
-        return Err("no machine has so much".to_owned());
+        return Err("no machine has that much memory".to_owned());
     }
     let bytes = bytes as u64;
     match bytes < LEAST_MEMORY {
@@ -60,13 +60,13 @@ fn memory(text: &str) -> Result<u64, String> {
 
 fn cpus(text: &str) -> Result<f64, String> {
     let Ok(cpus) = text.parse::<f64>() else {
-        return Err("it is not a number".to_owned());
+        return Err("expected a number".to_owned());
     };
     let most = thread::available_parallelism().map_or(f64::INFINITY, |n| n.get() as f64);
     match (LEAST_CPUS..=most).contains(&cpus) {
         true => Ok(cpus),
         false => Err(format!(
-            "it has to be from {LEAST_CPUS} to {most}, the CPUs that there are"
+            "expected a number from {LEAST_CPUS} to {most} (all available CPUs)"
         )),
     }
 }
@@ -74,5 +74,5 @@ fn cpus(text: &str) -> Result<f64, String> {
 fn pids(text: &str) -> Result<u64, String> {
     let pids = text.parse().ok();
     let possible = pids.filter(|pids| (1..=MOST_PIDS).contains(pids));
-    possible.ok_or_else(|| format!("it has to be from 1 to {MOST_PIDS}"))
+    possible.ok_or_else(|| format!("expected a number from 1 to {MOST_PIDS}"))
 }

@@ -31,7 +31,7 @@ pub fn wait(
             (first, told) = (holder(file), true);
             let _ = writeln!(
                 io::stderr(),
-                "tiny-docker: waiting for {path}: {} has locked it",
+                "tiny-docker: waiting for {path}: {} holds the lock",
                 shown(&first)
             );
         } else if waited >= seconds {
@@ -39,7 +39,7 @@ pub fn wait(
             let is_moving = now.is_none() || now != first;
             ensure!(
                 is_moving && start.elapsed().as_secs() < 10 * seconds,
-                "cannot lock {path}: {} holds it",
+                "cannot lock {path}: {} holds the lock",
                 shown(&now)
             );
             (since, first) = (Instant::now(), now);

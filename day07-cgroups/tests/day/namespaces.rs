@@ -34,7 +34,7 @@ fn a_hostname_that_cannot_be_exits_2() {
     }
     assert_snapshot!(messages, @"
     error: invalid value '' for '--hostname <NAME>': it is empty
-    error: invalid value 'hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh' for '--hostname <NAME>': it has 65 characters, and 64 are allowed
+    error: invalid value 'hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh' for '--hostname <NAME>': it has 65 characters; the limit is 64
     error: invalid value 'two words' for '--hostname <NAME>': only letters, digits, '-', '.' and '_' are allowed
     error: invalid value 'a/b' for '--hostname <NAME>': only letters, digits, '-', '.' and '_' are allowed
     ");
@@ -109,6 +109,6 @@ fn inside_a_container_the_error_names_the_least_that_helps() {
     assert_eq!(seen.code, Some(125));
     assert_snapshot!(seen.stderr, @"
     tiny-docker: cannot create namespaces: EPERM: Operation not permitted
-    hint: inside another container, start that one with -u 1000 --security-opt seccomp=unconfined --security-opt apparmor=unconfined
+    hint: if this is a container, start it with -u 1000 --security-opt seccomp=unconfined --security-opt apparmor=unconfined
     ");
 }

@@ -74,7 +74,9 @@ pub fn find(state: &Path) -> Result<PathBuf> {
     let lock = File::open(&parent).with_context(|| format!("cannot open {}", parent.display()))?;
     lock::wait(&lock, &parent, File::try_lock, BUILD_SECONDS)?;
     if !rootfs.is_dir() {
-        eprintln!("tiny-docker: building a root filesystem from this machine's programs, once");
+        eprintln!(
+            "tiny-docker: building a root filesystem from this machine's programs (first run)"
+        );
         let unfinished = parent.join("default.unfinished");
         // An earlier build may have been interrupted.
         let _ = fs::remove_dir_all(&unfinished);
@@ -119,7 +121,7 @@ fn build(root: &Path) -> Result<()> {
     }
     ensure!(
         root.join("bin/sh").exists(),
-        "this machine has no sh\nhint: use --rootfs DIR"
+        "no sh was found on this machine\nhint: provide a root filesystem: --rootfs DIR"
     );
     Ok(())
 }

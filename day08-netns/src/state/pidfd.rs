@@ -45,7 +45,7 @@ impl PidFd {
         self.signal(Signal::SIGKILL)?;
         if !self.ends_before(Some(Instant::now() + Duration::from_secs(1)))? {
             warn(&anyhow!(
-                "still waiting for {id}: one of its processes cannot end yet"
+                "still waiting for {id}: one of its processes cannot exit yet"
             ));
             self.ends_before(None)?;
         }
@@ -64,7 +64,7 @@ impl PidFd {
             match poll(&mut [PollFd::new(self.as_fd(), PollFlags::POLLIN)], timeout) {
                 Ok(0) if left == Some(Duration::ZERO) => return Ok(false),
                 Ok(0) | Err(Errno::EINTR) => (),
-                waited => return Ok(waited.context("cannot wait for its end")? > 0),
+                waited => return Ok(waited.context("cannot wait for it to exit")? > 0),
             }
         }
     }

@@ -45,7 +45,7 @@ fn a_command_that_is_not_found_exits_127() {
     assert_eq!(seen.code, Some(127));
     assert_snapshot!(seen.stderr, @"
     tiny-docker: cannot run no-such-command: not found in PATH
-    hint: run takes a command, not an image: tiny-docker run ls /bin lists them, --rootfs DIR provides others
+    hint: run takes a command, not an image: tiny-docker run ls /bin lists what there is, --rootfs DIR provides others
     ");
     let seen = see(&["run", "/no/such/command"]);
     assert_eq!(seen.code, Some(127));
@@ -112,19 +112,19 @@ fn wrong_usage_exits_2() {
 #[test]
 fn help_tells_what_there_is() {
     assert_snapshot!(see(&["--help"]).stdout, @"
-    A container runtime that is small enough to read
+    A container runtime small enough to read
 
     Usage: tiny-docker [OPTIONS] <COMMAND>
 
     Commands:
       run   Run a command in a new container
       ps    List containers
-      logs  Show what a container has printed
+      logs  Fetch the logs of a container
       stop  Stop a container
       help  Print this message or the help of the given subcommand(s)
 
     Options:
-          --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+          --root <DIR>  Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
       -h, --help        Print help
       -V, --version     Print version
     ");
@@ -137,15 +137,15 @@ fn help_tells_what_there_is() {
       <COMMAND>...  The command and its arguments
 
     Options:
-      -d, --detach               Run in the background, and print the container's id
-          --root <DIR>           Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
-          --init                 Run a small PID 1 that passes signals on to the command, and reaps its orphans
+      -d, --detach               Run the container in the background and print its id
+          --root <DIR>           Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+          --init                 Run an init inside the container that forwards signals and reaps processes
           --hostname <NAME>      Hostname inside the container [default: tiny-container]
-          --net <NET>            What it sees of the network: isolated (also called none) or host [default: isolated]
-      -m, --memory <SIZE>        How much memory it may use, as 128m or 1g
-          --cpus <NUMBER>        How many CPUs it may keep busy, as 0.5 or 2
-          --pids-limit <NUMBER>  How many processes and threads it may have
-          --rootfs <DIR>         The directory that becomes the container's / [default: made of this machine's programs]
+          --net <NET>            Network mode: isolated (alias none) or host [default: isolated]
+      -m, --memory <SIZE>        Memory limit (for example 128m or 1g)
+          --cpus <NUMBER>        Number of CPUs (for example 0.5 or 2)
+          --pids-limit <NUMBER>  Maximum number of processes and threads
+          --rootfs <DIR>         Directory to use as the root filesystem [default: one built from this machine's programs]
       -h, --help                 Print help
     ");
     assert_snapshot!(see(&["ps", "--help"]).stdout, @"
@@ -154,21 +154,21 @@ fn help_tells_what_there_is() {
     Usage: tiny-docker ps [OPTIONS]
 
     Options:
-      -a, --all         Those that have ended, too
-          --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+      -a, --all         Show all containers (default shows just running)
+          --root <DIR>  Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
       -h, --help        Print help
     ");
     assert_snapshot!(see(&["logs", "--help"]).stdout, @"
-    Show what a container has printed
+    Fetch the logs of a container
 
     Usage: tiny-docker logs [OPTIONS] <ID>
 
     Arguments:
-      <ID>  The container's id, or the beginning of it
+      <ID>  The container's id, or a unique prefix of it
 
     Options:
-      -f, --follow      Go on until the container ends
-          --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+      -f, --follow      Follow log output
+          --root <DIR>  Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
       -h, --help        Print help
     ");
     assert_snapshot!(see(&["stop", "--help"]).stdout, @"
@@ -177,11 +177,11 @@ fn help_tells_what_there_is() {
     Usage: tiny-docker stop [OPTIONS] <ID>...
 
     Arguments:
-      <ID>...  The containers' ids, or the beginnings of them
+      <ID>...  The containers' ids, or unique prefixes of them
 
     Options:
-          --root <DIR>      Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
-      -t, --time <SECONDS>  How long to wait before killing it [default: 10]
+          --root <DIR>      Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+      -t, --time <SECONDS>  Seconds to wait before killing the container [default: 10]
       -h, --help            Print help
     ");
     assert!(see(&["--version"]).stdout.starts_with("tiny-docker "));

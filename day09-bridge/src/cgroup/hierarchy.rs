@@ -11,12 +11,13 @@ use crate::failure::sudo_run;
 /// Our groups go below one with this name, as Docker's go below "docker".
 const OURS: &str = "tiny-docker";
 
-const NONE_HINT: &str = "hint: see /proc/cgroups; on some machines it takes the kernel parameter";
-const CONTAINER_HINT: &str = "hint: inside another container, start that one with --privileged";
-const V1_HINT: &str = "hint: this host has cgroup v1 for it, which only root may use:";
-const V2_HINT: &str = "hint: systemd-run --user --scope -p Delegate=yes tiny-docker run …";
+const NONE_HINT: &str = "hint: check /proc/cgroups; some machines need the kernel parameter";
+const CONTAINER_HINT: &str = "hint: if this is a container, start it with --privileged";
+const V1_HINT: &str = "hint: this host uses cgroup v1 for it, which requires root:";
+const V2_HINT: &str =
+    "hint: get a cgroup of your own: systemd-run --user --scope -p Delegate=yes tiny-docker run …";
 const CONTROLLER_HINT: &str =
-    "hint: Delegate=yes in /etc/systemd/system/user@.service.d/delegate.conf, below [Service]";
+    "hint: add Delegate=yes below [Service] in /etc/systemd/system/user@.service.d/delegate.conf";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Version {
@@ -45,7 +46,7 @@ pub struct Hierarchy {
 pub fn delegated_group(controller: &str, hierarchies: &[Hierarchy]) -> Result<(Version, PathBuf)> {
     let has_it = |hierarchy: &&Hierarchy| hierarchy.controllers.iter().any(|has| has == controller);
     let hierarchy = hierarchies.iter().find(has_it).with_context(|| {
-        format!("this host has no cgroup controller for it\n{NONE_HINT} cgroup_enable={controller}")
+        format!("this host has no such cgroup controller\n{NONE_HINT} cgroup_enable={controller}")
     })?;
     // A process may be moved by who may write to its group, to the new one, and to the first above both.
     let ours = hierarchy
@@ -61,7 +62,7 @@ pub fn delegated_group(controller: &str, hierarchies: &[Hierarchy]) -> Result<(V
                 Version::V2 => V2_HINT.to_owned(),
             },
         );
-        bail!("{group} is not ours to change\n{hint}");
+        bail!("{group} cannot be changed by this user\n{hint}");
     };
     let delegated =
         hierarchy.version == Version::V1 || controllers(highest).contains(&controller.to_owned());

@@ -34,8 +34,11 @@ pub fn name(number: u8) -> String {
 /// The number of the first address that no container has. The names of the host's devices are the register.
 pub fn free_number() -> Result<u8> {
     let is_free = |number: &u8| if_nametoindex(name(*number).as_str()).is_err();
-    (2..255)
-        .find(is_free)
-        .with_context(|| format!("all addresses of {NETWORK} are in use\nhint: tiny-docker ps"))
+    (2..255).find(is_free).with_context(|| {
+        format!(
+            "all addresses in {NETWORK} are in use\n\
+                hint: stop a container first (tiny-docker ps lists them)"
+        )
+    })
 }
 // ANCHOR_END: free_number

@@ -23,7 +23,7 @@ const LOCK: &str = "/run/tiny-docker.lock";
 /// How long we wait for others. Each holds the lock for some hundredths of a second, and there may be many.
 const SECONDS: u64 = 300;
 
-const INSTEAD: &str = "hint: --net isolated does without";
+const INSTEAD: &str = "hint: use --net isolated, which needs no bridge";
 
 // ANCHOR: attach
 /// Connects the container whose PID 1 is `container`, and returns its address. The first one has the bridge made, too.
@@ -49,7 +49,7 @@ pub fn attach(container: Pid) -> Result<Ipv4Addr> {
         ));
     }
     if let Err(error) = enable_nat() {
-        warn(&error.context("containers have no way out"));
+        warn(&error.context("containers cannot reach any other network"));
     }
     Ok(address(number))
 }
@@ -72,7 +72,7 @@ fn bridge() -> Result<String> {
     let mut commands = String::new();
     if if_nametoindex(BRIDGE).is_ok() {
         let found = run_with_stdin(&format!("ip link show {BRIDGE}"), "")?;
-        ensure!(found.contains(&mac), "{BRIDGE} is not tiny-docker's");
+        ensure!(found.contains(&mac), "{BRIDGE} belongs to another program");
     } else {
         check_addresses()?;
         commands = format!("link add {BRIDGE} address {mac} type bridge\n");

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 
 /// In a Docker container, even root lacks this capability: capabilities(7).
 pub const NO_NET_ADMIN: &str =
-    "hint: --net host, or inside Docker: docker run --cap-add NET_ADMIN …";
+    "hint: use --net host; if this is a container, start it with --cap-add NET_ADMIN";
 
 // ANCHOR: set_flags
 /// What `ip link set DEVICE up` does, without a program that the host may not have.

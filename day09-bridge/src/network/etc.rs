@@ -58,7 +58,7 @@ fn reachable_servers() -> String {
         }
     }
     warn(&anyhow!(
-        "no DNS server of this host can be reached from a container"
+        "none of this host's DNS servers can be reached from a container"
     ));
     String::new()
 }

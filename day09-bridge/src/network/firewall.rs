@@ -27,12 +27,12 @@ pub fn enable_nat() -> Result<()> {
             |direction| format!("insert rule {chain} {direction} {BRIDGE} accept {COMMENT}\n");
         let both = insert("iifname") + &insert("oifname");
         if let Err(error) = run_with_stdin("nft -f -", &both) {
-            warn(&error.context(format!("{chain} may keep containers from the outside")));
+            warn(&error.context(format!("{chain} may block the traffic of containers")));
         }
     }
     let forwards = fs::read_to_string(FORWARDING).context("cannot read ip_forward")?;
     if forwards.trim() == "0" {
-        fs::write(FORWARDING, "1").context("cannot switch on ip_forward")?;
+        fs::write(FORWARDING, "1").context("cannot enable ip_forward")?;
     }
     Ok(())
 }

@@ -43,7 +43,7 @@ impl Record {
         created.with_context(|| format!("cannot create {}", record.directory.display()))?;
         record.lock()?;
         record.save(container)?;
-        fs::rename(&record.directory, &directory).context("cannot name the record")?;
+        fs::rename(&record.directory, &directory).context("cannot rename the record")?;
         record.directory = directory;
         Ok(record)
     }
@@ -53,7 +53,7 @@ impl Record {
     /// Writes `container` to the record: all of it or, where that fails, nothing.
     pub fn save(&self, container: &Container) -> Result<()> {
         let text =
-            serde_json::to_string_pretty(container).context("cannot describe the container")?;
+            serde_json::to_string_pretty(container).context("cannot serialize the container")?;
         let config = self.directory.join("config.json");
         let new = config.with_extension(format!("json.{}", process::id()));
         // A killed process may have left a file of this name. We never write to an existing one: it could be a link.
@@ -167,14 +167,17 @@ pub fn find(state: &Path, prefix: &str) -> Result<Container> {
     ensure!(!prefix.is_empty(), "the id is empty");
     ensure!(
         Id::may_begin_with(prefix),
-        "no such container: ids have up to 12 digits, 0 to 9 and a to f"
+        "no such container: ids have up to 12 hexadecimal digits"
     );
     let mut ids = ids(state)?;
     ids.retain(|id| id.to_string().starts_with(prefix));
     match &ids[..] {
-        [] => bail!("no such container\nhint: tiny-docker ps -a"),
+        [] => bail!("no such container\nhint: tiny-docker ps -a lists all containers"),
         [id] => load(&state.join("containers").join(id.to_string()), id),
-        [one, another, ..] => bail!("{} ids begin so, as {one} and {another}", ids.len()),
+        [one, another, ..] => bail!(
+            "{} ids begin with it, for example {one} and {another}",
+            ids.len()
+        ),
     }
 }
 // ANCHOR_END: find
@@ -214,7 +217,7 @@ fn load(directory: &Path, id: &Id) -> Result<Container> {
     // The error may quote the record, which is not to print a line of its own, such as a hint.
     let parsed = parsed.map_err(|error| anyhow!(error.to_string().replace('\n', "\\n")));
     let mut container: Container = parsed.with_context(damaged)?;
-    ensure!(container.id == *id, "{}: it has the wrong id", damaged());
+    ensure!(container.id == *id, "{}: it contains another id", damaged());
     container.notice_its_end();
     Ok(container)
 }

@@ -70,12 +70,12 @@ fn root_without_net_admin_is_told_what_helps() {
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(125), ""));
     assert_snapshot!(seen.stderr, @"
     tiny-docker: cannot bring up the loopback device: Operation not permitted (os error 1)
-    hint: --net host, or inside Docker: docker run --cap-add NET_ADMIN …
+    hint: use --net host; if this is a container, start it with --cap-add NET_ADMIN
     ");
     let seen = shell(&format!("{run} bridge true"));
     assert_snapshot!(seen.stderr, @"
     tiny-docker: cannot use --net bridge: ip: RTNETLINK answers: Operation not permitted
-    hint: --net host, or inside Docker: docker run --cap-add NET_ADMIN …
+    hint: use --net host; if this is a container, start it with --cap-add NET_ADMIN
     ");
     assert_eq!(shell(&format!("{run} host true")).code, Some(0));
 }

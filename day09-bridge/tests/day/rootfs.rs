@@ -26,7 +26,7 @@ fn the_default_rootfs_is_built_once_and_one_line_says_so() {
     need_namespaces!();
     let state = TempDir::new().unwrap();
     let first = see_first(state.path(), &["run", "cat", "/etc/os-release"]);
-    assert_snapshot!(first.stderr, @"tiny-docker: building a root filesystem from this machine's programs, once");
+    assert_snapshot!(first.stderr, @"tiny-docker: building a root filesystem from this machine's programs (first run)");
     assert_snapshot!(first.stdout, @r#"
     ID=tiny
     NAME="Tiny"
@@ -297,7 +297,7 @@ fn where_parts_of_proc_are_covered_the_error_names_the_least_that_helps() {
     );
     assert_eq!(seen.code, Some(125));
     assert_snapshot!(seen.stderr, @"
-    tiny-docker: cannot mount /proc: EPERM: Operation not permitted: parts of the host's /proc are covered
-    hint: inside another container, start that one with --security-opt systempaths=unconfined, too
+    tiny-docker: cannot mount /proc: EPERM: Operation not permitted: parts of the host's /proc are masked
+    hint: if this is a container, start it with --security-opt systempaths=unconfined as well
     ");
 }

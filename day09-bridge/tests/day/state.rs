@@ -61,7 +61,7 @@ fn where_there_is_no_place_the_error_says_so() {
         .into();
     assert_eq!(seen.code, Some(125));
     assert_snapshot!(seen.stderr, @"
-    tiny-docker: cannot keep files: HOME is not set
+    tiny-docker: cannot keep state: HOME is not set
     hint: use --root DIR
     ");
 
@@ -77,7 +77,7 @@ fn a_directory_that_tiny_docker_did_not_create_is_left_alone() {
     fs::create_dir(project.path().join("rootfs")).unwrap();
     assert_snapshot!(refused(project.path()), @"
     tiny-docker: cannot use STATE: it is not empty, and tiny-docker did not create it
-    hint: use --root DIR, with a new directory
+    hint: use a new directory: --root DIR
     ");
     let left = fs::read_dir(project.path()).unwrap();
     assert_eq!(left.count(), 1);
@@ -113,7 +113,7 @@ fn a_directory_that_others_can_change_is_refused() {
     chown(&state, Some(65534), None).unwrap();
     assert_snapshot!(refused(&state), @"
     tiny-docker: cannot use STATE: it belongs to another user
-    hint: use --root DIR, with a new directory
+    hint: use a new directory: --root DIR
     ");
 }
 
@@ -140,7 +140,7 @@ fn a_link_in_the_state_directory_is_not_followed() {
         symlink(&elsewhere, state.join(name)).unwrap();
         let said = refused(&state);
         assert!(
-            said.contains(&format!("cannot use STATE/{name}: it is a link")),
+            said.contains(&format!("cannot use STATE/{name}: it is a symbolic link")),
             "{said}"
         );
     }
@@ -168,7 +168,7 @@ fn whoever_builds_the_root_filesystem_is_named_to_those_who_wait() {
     assert_eq!(
         line,
         format!(
-            "tiny-docker: waiting for {}: process {holder} has locked it\n",
+            "tiny-docker: waiting for {}: process {holder} holds the lock\n",
             path.display()
         )
     );

@@ -3,13 +3,13 @@
 // ANCHOR: examples
 pub const ALL: &str = "\
 Examples:
-  tiny-docker run -it --rm sh     # a shell in a container, of which nothing stays
+  tiny-docker run -it --rm sh     # a shell in a throwaway container
   tiny-docker run -d --name web sh -c 'while date; do sleep 1; done'
-  tiny-docker logs -f web         # what it prints
-  tiny-docker exec -it web sh     # a look around in it
+  tiny-docker logs -f web         # follow its output
+  tiny-docker exec -it web sh     # look around inside
   tiny-docker rm -f web
 
-COMMAND --help shows more of them, and info what this host allows.";
+Run 'tiny-docker COMMAND --help' for more examples, and 'tiny-docker info' to see what this host supports.";
 
 pub const RUN: &str = "\
 Examples:
@@ -32,7 +32,7 @@ Examples:
   tiny-docker ps
   tiny-docker ps -a
   tiny-docker ps --format json | jq -r .Names
-  tiny-docker rm -f $(tiny-docker ps -aq)     # all of them";
+  tiny-docker rm -f $(tiny-docker ps -aq)     # remove all containers";
 
 pub const INSPECT: &str = "\
 Examples:
@@ -48,21 +48,21 @@ pub const LOGS: &str = "\
 Examples:
   tiny-docker logs web
   tiny-docker logs -f web | grep :00
-  tiny-docker logs -n 5 web       # the last lines";
+  tiny-docker logs -n 5 web       # the last five lines";
 
 pub const STOP: &str = "\
 Examples:
   tiny-docker stop web
-  tiny-docker stop -t 1 web       # a second, and then SIGKILL";
+  tiny-docker stop -t 1 web       # wait one second, then send SIGKILL";
 
 pub const RM: &str = "\
 Examples:
   tiny-docker rm web
-  tiny-docker rm -f web           # even if it runs";
+  tiny-docker rm -f web           # even if it is running";
 
 pub const KILL: &str = "\
 Examples:
-  tiny-docker kill -s HUP web     # many programs read their settings again
+  tiny-docker kill -s HUP web     # many programs then reload their configuration
   tiny-docker kill web";
 
 pub const WAIT: &str = "\
@@ -81,10 +81,10 @@ Examples:
 
 pub const COMPLETION: &str = "\
 Examples:
-  source <(tiny-docker completion bash)      # for this shell
+  source <(tiny-docker completion bash)      # for the current shell
   mkdir -p ~/.local/share/bash-completion/completions && \
 tiny-docker completion bash >~/.local/share/bash-completion/completions/tiny-docker
   mkdir -p ~/.zfunc && tiny-docker completion zsh >~/.zfunc/_tiny-docker
   mkdir -p ~/.config/fish/completions && tiny-docker completion fish >~/.config/fish/completions/tiny-docker.fish
 
-zsh searches ~/.zfunc if ~/.zshrc contains, before compinit: fpath=(~/.zfunc $fpath)";
+For zsh, ~/.zshrc must contain this line before compinit: fpath=(~/.zfunc $fpath)";

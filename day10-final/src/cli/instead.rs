@@ -9,14 +9,15 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 /// What is not here, why, and what to type instead: nothing, where there is nothing.
 type Lack = (&'static [&'static str], &'static str, &'static str);
 
-const IMAGES: &str = "images are not supported";
-const EXPORT: &str = "docker export $(docker create IMAGE) | tar -x -C DIR, then --rootfs DIR";
+const IMAGES: &str = "there are no images, only directories";
+const EXPORT: &str =
+    "docker export $(docker create IMAGE) | tar -x -C DIR, then tiny-docker run --rootfs DIR …";
 
 // ANCHOR: commands
 const COMMANDS: [Lack; 19] = [
     (
         &["attach", "debug"],
-        "a container keeps the terminal that it was started with",
+        "a container keeps the terminal it was started with",
         "tiny-docker logs -f ID, or exec -it ID sh",
     ),
     (
@@ -37,7 +38,7 @@ const COMMANDS: [Lack; 19] = [
     ),
     (
         &["container"],
-        "leave the word out",
+        "its subcommands are commands of their own",
         "tiny-docker ps, rm, prune, …",
     ),
     (
@@ -52,12 +53,12 @@ const COMMANDS: [Lack; 19] = [
     ),
     (
         &["diff"],
-        "what a container has written is in a directory",
+        "a container's changes are in a directory",
         "find $(tiny-docker inspect ID | jq -r '.[].Layer')/upper",
     ),
     (
         &["events"],
-        "there is no daemon that could report them",
+        "there is no daemon to report them",
         "tiny-docker wait ID",
     ),
     (
@@ -74,12 +75,12 @@ const COMMANDS: [Lack; 19] = [
     (
         &["pause", "unpause"],
         "a container cannot be frozen",
-        "tiny-docker kill -s STOP ID, and CONT",
+        "tiny-docker kill -s STOP ID, later -s CONT",
     ),
     (&["port"], "ps shows the ports", "tiny-docker ps"),
     (
         &["checkpoint", "context", "plugin", "trust"],
-        "there is no daemon that could do it",
+        "there is no daemon to do it",
         "",
     ),
     (
@@ -89,22 +90,22 @@ const COMMANDS: [Lack; 19] = [
     ),
     (
         &["system"],
-        "leave the word out",
+        "its subcommands are commands of their own",
         "tiny-docker info, or prune",
     ),
     (
         &["top"],
-        "list the processes from inside",
+        "processes can be listed from inside",
         "tiny-docker exec ID ps -ef",
     ),
     (
         &["version"],
-        "client and server are one program",
+        "client and server are one program, with one version",
         "tiny-docker --version",
     ),
     (
         &["volume"],
-        "volumes are directories of the host",
+        "volumes are directories on the host",
         "tiny-docker run -v $PWD/DIR:/DIR",
     ),
 ];
@@ -124,7 +125,7 @@ const VALUES: [(&str, Lack); 4] = [
         "--security-opt",
         (
             &["seccomp"],
-            "there is one filter, or none",
+            "the only choice is between the default filter and none",
             "--security-opt seccomp=unconfined",
         ),
     ),
@@ -176,7 +177,7 @@ pub fn find(error: &Error) -> Option<String> {
         "" => String::new(),
         instead => format!("\nhint: {instead}"),
     };
-    Some(format!("there is no {word}: {why}{hint}"))
+    Some(format!("{word} is not supported: {why}{hint}"))
 }
 
 /// The command that the `error` is about, taken from its usage line: "Usage: tiny-docker run [OPTIONS] …".

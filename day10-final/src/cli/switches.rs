@@ -32,6 +32,6 @@ fn boolean(text: &str) -> Result<bool, String> {
     match text {
         "1" | "t" | "T" | "true" | "True" | "TRUE" => Ok(true),
         "0" | "f" | "F" | "false" | "False" | "FALSE" => Ok(false),
-        _ => Err("it is neither true nor false".to_owned()),
+        _ => Err("expected true or false".to_owned()),
     }
 }

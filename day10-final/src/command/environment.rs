@@ -16,10 +16,10 @@ pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 /// As the user types it.
 #[derive(Args)]
 pub struct Variables {
-    /// Give its command a variable; without a value, the one that you have
+    /// Set an environment variable (without a value: copy it from your environment)
     #[arg(short, long, value_name = "NAME[=VALUE]")]
     pub env: Vec<String>,
-    /// The same from a file, with a variable in each line
+    /// Read environment variables from a file, one per line
     #[arg(long, value_name = "FILE")]
     pub env_file: Vec<PathBuf>,
 }
@@ -45,7 +45,7 @@ impl Variables {
         for variable in &self.env {
             ensure!(
                 !variable.is_empty() && !variable.starts_with('='),
-                "'{variable}' is no variable\nhint: -e NAME=VALUE"
+                "'{variable}' is not a variable\nhint: use -e NAME=VALUE"
             );
         }
         Ok(self.env.into_iter().filter_map(with_value).collect())
@@ -81,12 +81,12 @@ fn variable(line: &[u8]) -> Result<Option<&str>> {
         return Ok(None);
     }
     let name = name(line);
-    ensure!(!name.is_empty(), "there is no name: '{}'", shown(line));
+    ensure!(!name.is_empty(), "the name is missing: '{}'", shown(line));
     // For example `export B=2` or `C = 3`. A shell would set B and run C, and no program would find such a name.
     let odd = |c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}';
     ensure!(
         !name.contains(odd),
-        "a variable's name cannot contain blanks or control characters: '{}'",
+        "a variable name cannot contain whitespace or control characters: '{}'",
         shown(name)
     );
     ensure!(

@@ -23,7 +23,7 @@ pub fn start() -> Result<()> {
     // Blocked, a signal waits to be read. One that is neither handled nor blocked does not even reach PID 1.
     let all = SigSet::all();
     all.thread_block().context("cannot block signals")?;
-    set_name(c"init").context("cannot change the name")?;
+    set_name(c"init").context("cannot change the process name")?;
     // The command must not see init before it is complete. So it waits for the end of this pipe, which init closes last.
     let (mut ready, inits_end) = io::pipe().context("cannot create a pipe")?;
     // SAFETY: this process has one thread.
@@ -51,7 +51,7 @@ fn be_init(command: Pid, all: &SigSet, held: PipeWriter) -> Result<Infallible> {
     loop {
         // One SIGCHLD may stand for several children.
         let any = Pid::from_raw(-1);
-        while let Some((pid, status)) = ended(any).context("cannot reap")? {
+        while let Some((pid, status)) = ended(any).context("cannot reap a process")? {
             if pid == command {
                 exit(exit_code(status).into());
             }

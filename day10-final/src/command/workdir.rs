@@ -14,7 +14,7 @@ pub fn check(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     match path.is_absolute() {
         true => Ok(path),
-        false => Err("it has to be an absolute path".to_owned()),
+        false => Err("expected an absolute path".to_owned()),
     }
 }
 
@@ -39,11 +39,11 @@ pub fn create(directory: &Path) -> Result<()> {
 /// A link may lead to one of the host's that this process has open, as /proc/self/fd/7: CVE-2024-21626. In the
 /// container that one has no path.
 pub fn enter(directory: &Path) -> Result<()> {
-    let cannot = || format!("cannot begin in {}", directory.display());
+    let cannot = || format!("cannot use the working directory {}", directory.display());
     let place = place::find(directory, Missing::Fail).with_context(cannot)?;
     fchdir(place.fd).with_context(cannot)?;
     if getcwd().is_err() {
-        bail!("{}: it is not in the container", cannot());
+        bail!("{}: it is outside the container", cannot());
     }
     Ok(())
 }

@@ -44,7 +44,7 @@ pub fn main() -> Result<u8, Failure> {
             let pid = command.as_raw().to_ne_bytes();
             // The command's process has the socket, too, and whoever traces it may have filled it by now.
             let (fd, now) = (socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
-            send(fd, &pid, now).context("cannot tell its pid")?;
+            send(fd, &pid, now).context("cannot send its pid")?;
             Ok(0)
         }
         Err(failure) => Ok(tell(&failure, &socket)),
@@ -59,7 +59,8 @@ pub fn tell(failure: &Failure, mut socket: &UnixStream) -> u8 {
 /// The order counts. First what needs the host's files, then what needs the host's power; and then that is gone.
 fn join(socket: &UnixStream) -> Result<Pid, Failure> {
     let mut orders = Deserializer::from_reader(BufReader::new(socket));
-    let container = Container::deserialize(&mut orders).context("cannot read what to become")?;
+    let container =
+        Container::deserialize(&mut orders).context("cannot read the container's configuration")?;
     // Nothing in the container may be opened with the power that this process still has.
     dev::protect_null()?;
     dev::check_stdio()?;
@@ -80,7 +81,7 @@ fn join(socket: &UnixStream) -> Result<Pid, Failure> {
     }
     container.privileges.apply(&user)?;
     // What is still in this program's memory is nobody's business either, until exec replaces it.
-    set_dumpable(false).context("cannot hide from the container")?;
+    set_dumpable(false).context("cannot disable tracing by the container")?;
     let own = &container.environment;
     let environment = environment::complete(&container.hostname, &user.home, own);
     start(socket, &container, &environment)
@@ -119,7 +120,7 @@ fn others(process: &Process) -> Result<Vec<(&'static str, File)>, Failure> {
 /// Enters them. Of the one for pids, only what this process starts will be a part.
 fn enter(namespaces: Vec<(&str, File)>) -> Result<(), Failure> {
     let root = || {
-        let root = fs::metadata("/").context("cannot look at /")?;
+        let root = fs::metadata("/").context("cannot stat /")?;
         anyhow::Ok((root.dev(), root.ino()))
     };
     let hosts = root()?;
@@ -129,7 +130,10 @@ fn enter(namespaces: Vec<(&str, File)>) -> Result<(), Failure> {
     }
     // On an earlier day, a chroot kept it in. Who joins its mounts would be outside of that.
     match root()? == hosts {
-        true => Err(anyhow!("the root of its mounts is the host's\nhint: run it again").into()),
+        true => Err(anyhow!(
+            "its root is the host's: it was started on an earlier day\nhint: start it again"
+        )
+        .into()),
         false => Ok(()),
     }
 }

@@ -75,7 +75,7 @@ fn start(guest: &Container, stdio: [OwnedFd; 3]) -> Result<Started, Failure> {
     })?;
     let null = || detach::null().map(OwnedFd::from);
     be([null()?, null()?, null()?])?;
-    let description = serde_json::to_vec(guest).context("cannot describe the command")?;
+    let description = serde_json::to_vec(guest).context("cannot serialize the command")?;
     // If the joiner is dead already, what it has said, or how it ended, tells us more than this error.
     let _ = socket.write_all(&description);
     let ended = waitpid(joiner, None).context("cannot wait for the process that joins it")?;
@@ -89,7 +89,7 @@ fn start(guest: &Container, stdio: [OwnedFd; 3]) -> Result<Started, Failure> {
             let child = Pid::from_raw(i32::from_ne_bytes(*pid));
             match is_ours(child) {
                 true => Ok((child, failure.to_owned(), terminals_end)),
-                false => Err(anyhow!("a process in the container answered instead").into()),
+                false => Err(anyhow!("another process in the container answered").into()),
             }
         }
         (WaitStatus::Exited(_, code), _) => Err(Failure {
@@ -97,7 +97,7 @@ fn start(guest: &Container, stdio: [OwnedFd; 3]) -> Result<Started, Failure> {
             reason: anyhow!("{}", String::from_utf8_lossy(&said)),
         }),
         // The kernel does that if the container's memory is used up.
-        _ => Err(anyhow!("the process that joins it was killed").into()),
+        _ => Err(anyhow!("the process that joined it was killed").into()),
     }
 }
 

@@ -23,7 +23,7 @@ impl FromStr for Lines {
             _ => text
                 .parse()
                 .map(|lines| Self(Some(lines)))
-                .map_err(|_| "it has to be a number of lines, or all"),
+                .map_err(|_| "expected a number of lines, or all"),
         }
     }
 }

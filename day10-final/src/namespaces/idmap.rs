@@ -18,7 +18,7 @@ use crate::host::{has, program, run_with_stdin};
 use crate::namespaces::refused;
 
 /// What to tell who asks for another one, and how to get them.
-pub const NO_USERS: &str = "this container has no user but root\nhint: install uidmap, and \
+pub const NO_USERS: &str = "root is the only user in this container\nhint: install uidmap, then run \
     sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER";
 
 // ANCHOR: map
@@ -34,7 +34,7 @@ pub fn map(child: Pid) -> Result<()> {
         // Only root may write such a map. These two programs are root, and look into /etc/subuid first.
         match run_with_stdin(&uids, "").and_then(|_| run_with_stdin(&gids, "")) {
             Ok(_) => return Ok(()),
-            Err(error) => warn(&error.context("the container has no user but root")),
+            Err(error) => warn(&error.context("root is the only user in the container")),
         }
     }
     for (file, text) in [

@@ -50,7 +50,12 @@ pub fn next_number(subnet: Subnet) -> Result<u32> {
         in_turn.chain(all.clone()).find(|number| !taken(number))
     };
     soon(|| free().is_some());
-    free().with_context(|| format!("all addresses of {subnet} are in use\nhint: tiny-docker ps"))
+    free().with_context(|| {
+        format!(
+            "all addresses in {subnet} are in use\n\
+            hint: stop a container first (tiny-docker ps lists them)"
+        )
+    })
 }
 // ANCHOR_END: next_number
 

@@ -28,7 +28,7 @@ const SECONDS: u64 = 300;
 
 const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 
-const INSTEAD: &str = "hint: --net isolated does without";
+const INSTEAD: &str = "hint: use --net isolated, which needs no bridge";
 
 // ANCHOR: veth
 /// Connects a container with the bridge, as long as that has its namespace.
@@ -61,7 +61,7 @@ impl Veth {
         drop(lock);
         match opened {
             Err(error) if ports.publish.is_empty() => {
-                warn(&error.context("containers have no way out"));
+                warn(&error.context("containers cannot reach any other network"));
             }
             opened => opened.context("cannot publish ports")?,
         }
@@ -136,7 +136,7 @@ impl Veth {
         published.write()?;
         let forwards = fs::read_to_string(FORWARDING).context("cannot read ip_forward")?;
         if forwards.trim() == "0" {
-            fs::write(FORWARDING, "1").context("cannot switch on ip_forward")?;
+            fs::write(FORWARDING, "1").context("cannot enable ip_forward")?;
         }
         Ok(())
     }
@@ -174,17 +174,17 @@ impl Drop for Veth {
 /// It stays when the last container ends, since the next one needs it again.
 fn bridge(subnet: Subnet) -> Result<String> {
     if let Some((device, network)) = subnet.taken(BRIDGE)? {
-        let other = Subnet::another(BRIDGE).context("all networks that we know are taken")?;
-        bail!("{subnet} is taken: {device} leads to {network}\nhint: TINY_DOCKER_SUBNET={other}");
+        let other = Subnet::another(BRIDGE).context("all candidate subnets are in use")?;
+        bail!("{subnet} overlaps {network} on {device}\nhint: use TINY_DOCKER_SUBNET={other}");
     }
     let (exists, network) = (if_nametoindex(BRIDGE).is_ok(), Subnet::of(BRIDGE)?);
     if network == Some(subnet) {
         return Ok(String::new());
     }
-    ensure!(!exists || is_ours()?, "{BRIDGE} is not tiny-docker's");
+    ensure!(!exists || is_ours()?, "{BRIDGE} belongs to another program");
     ensure!(
         network.is_none() || soon(|| veths().is_ok_and(|veths| veths.is_empty())),
-        "{BRIDGE} is in use, and not for {subnet}\nhint: ip route show dev {BRIDGE}"
+        "{BRIDGE} is in use, but not with subnet {subnet}\nhint: ip route show dev {BRIDGE} shows its subnet"
     );
     let mut commands = String::new();
     if network.is_some() {

@@ -48,7 +48,7 @@ pub fn write(directory: &Path, container: &Container, gateway: Ipv4Addr) -> Resu
         };
         let address = address
             .or(host)
-            .context("there is no way to the host\nhint: --net bridge")?;
+            .context("the container has no route to the host\nhint: use --net bridge")?;
         hosts += &format!("{address}\t{name}\n");
     }
     let resolv_conf = match container.net {
@@ -84,7 +84,7 @@ fn reachable_servers() -> String {
         }
     }
     warn(&anyhow!(
-        "no DNS server of this host can be reached from a container"
+        "none of this host's DNS servers can be reached from a container"
     ));
     String::new()
 }

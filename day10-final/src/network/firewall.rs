@@ -75,7 +75,7 @@ fn open_with_nft(bridge: &str, subnet: Subnet, list: &str) -> Result<()> {
             |direction| format!("insert rule {chain} {direction} {bridge} accept {COMMENT}\n");
         let both = insert("iifname") + &insert("oifname");
         if let Err(error) = run_with_stdin("nft -f -", &both) {
-            warn(&error.context(format!("{chain} may keep containers from the outside")));
+            warn(&error.context(format!("{chain} may block the traffic of containers")));
         }
     }
     Ok(())

@@ -13,10 +13,10 @@ const HOST: &str = "host-gateway";
 // ANCHOR: lookup
 #[derive(Args, Clone, Default, Serialize, Deserialize)]
 pub struct Lookup {
-    /// A line more for its /etc/hosts; host-gateway is the address of this host
+    /// Add a custom host-to-IP mapping (host-gateway stands for this host's address)
     #[arg(long, value_name = "NAME:ADDRESS")]
     pub add_host: Vec<Host>,
-    /// A DNS server, in place of the host's
+    /// Set a custom DNS server
     #[arg(long, value_name = "ADDRESS")]
     pub dns: Vec<IpAddr>,
 }
@@ -50,18 +50,18 @@ impl FromStr for Host {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let Some((name, address)) = text.split_once(':') else {
-            return Err("it has to be NAME:ADDRESS".to_owned());
+            return Err("expected NAME:ADDRESS".to_owned());
         };
         let legal = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
         if name.is_empty() || !name.chars().all(legal) {
-            return Err("in a name, only letters, digits, '-', '.' and '_' are allowed".to_owned());
+            return Err("only letters, digits, '-', '.' and '_' are allowed in a name".to_owned());
         }
         let address = match address {
             HOST => None,
             _ => Some(
                 address
                     .parse()
-                    .map_err(|_| format!("{address} is no address"))?,
+                    .map_err(|_| format!("{address} is not an IP address"))?,
             ),
         };
         let name = name.to_owned();

@@ -18,7 +18,7 @@ use crate::network::Net;
 #[derive(Args, Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Ports {
-    /// Let a port of this host's IPv4 lead to one of its own: [IP:]HOST:CONTAINER[/udp], or CONTAINER for a free one
+    /// Publish a container's port on the host (IPv4): [IP:]HOST:CONTAINER[/udp], or CONTAINER for a free host port
     #[arg(short, long, value_name = "PORTS")]
     pub publish: Vec<Port>,
 }
@@ -60,14 +60,14 @@ impl FromStr for Port {
             [host, container] => ("", host, container),
             [ip, host, container] => (ip, host, container),
             _ => {
-                return Err(
-                    "it has to be IP:HOST:CONTAINER, HOST:CONTAINER or CONTAINER".to_owned(),
-                );
+                return Err("expected IP:HOST:CONTAINER, HOST:CONTAINER or CONTAINER".to_owned());
             }
         };
         let ip = match ip {
             "" => Ipv4Addr::UNSPECIFIED,
-            ip => ip.parse().map_err(|_| format!("{ip} is no IPv4 address"))?,
+            ip => ip
+                .parse()
+                .map_err(|_| format!("{ip} is not an IPv4 address"))?,
         };
         let host = if host.is_empty() { 0 } else { number(host)? };
         let container = number(container)?;
@@ -82,10 +82,10 @@ impl FromStr for Port {
 
 fn number(text: &str) -> Result<u16, String> {
     if text.contains('-') {
-        return Err("there are no ranges; use one -p for each port".to_owned());
+        return Err("port ranges are not supported; use one -p for each port".to_owned());
     }
     let port = text.parse().ok().filter(|port| *port != 0);
-    port.ok_or_else(|| format!("a port is a number from 1 to 65535, and '{text}' is not"))
+    port.ok_or_else(|| format!("'{text}' is not a port number from 1 to 65535"))
 }
 
 /// As Docker's `ps` shows them.
@@ -126,18 +126,19 @@ impl Ports {
         match net {
             Net::Host if !self.publish.is_empty() => {
                 warn(&anyhow!(
-                    "-p does nothing with --net host: all ports are the host's there"
+                    "-p has no effect with --net host: the container uses the host's ports"
                 ));
                 self.publish.clear();
             }
             Net::Isolated if !self.publish.is_empty() && geteuid().is_root() => {
                 bail!(
-                    "cannot publish ports: nothing leads to a container with --net isolated\nhint: --net bridge"
+                    "cannot publish ports: a container with --net isolated cannot be reached\n\
+                    hint: use --net bridge"
                 );
             }
             Net::Isolated if !self.publish.is_empty() => bail!(
                 "cannot publish ports: only root may change the host's network\n\
-                hint: {}, or --net host, where all ports are the host's",
+                hint: {}, or use --net host, which needs no published ports",
                 sudo_run()
             ),
             _ => (),
@@ -155,7 +156,7 @@ impl Port {
         let in_use = |error: &io::Error| error.kind() == io::ErrorKind::AddrInUse;
         let hint = match &bound {
             Err(error) if in_use(error) => {
-                format!("\nhint: -p {} takes one that is free", self.container)
+                format!("\nhint: -p {} chooses a free port", self.container)
             }
             _ => String::new(),
         };

@@ -24,7 +24,7 @@ pub fn forbid(bridge: &str, subnet: Subnet, veths: &[(u32, String)]) -> Result<S
     match list.filter(|list| is_there(list, &table)) {
         Some(list) => Ok(list),
         None => run_with_stdin("nft -f -", &(table + &add)).or_else(|error| {
-            warn(&error.context("containers can take each other's addresses"));
+            warn(&error.context("cannot prevent containers from using each other's addresses"));
             run_with_stdin("nft list ruleset", "")
         }),
     }

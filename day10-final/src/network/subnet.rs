@@ -25,9 +25,9 @@ impl FromStr for Subnet {
             let network = network.parse().map(Ipv4Addr::to_bits).ok()?;
             Some((network, bits.parse::<u32>().ok()?))
         });
-        let (network, bits) = parsed.ok_or("it is not of the form 10.10.0.0/24")?;
+        let (network, bits) = parsed.ok_or("expected the form 10.10.0.0/24")?;
         if !(16..=29).contains(&bits) {
-            return Err("it has to be from /16 to /29".to_owned());
+            return Err("expected a prefix length from /16 to /29".to_owned());
         }
         let mask = u32::MAX << (32 - bits);
         let subnet = Self {
@@ -36,7 +36,7 @@ impl FromStr for Subnet {
         };
         match network == subnet.network {
             true => Ok(subnet),
-            false => Err(format!("its first address makes it {subnet}")),
+            false => Err(format!("its network address is {subnet}")),
         }
     }
 }

@@ -34,7 +34,7 @@ pub fn name(text: &str) -> Result<String, String> {
     };
     match name == ALL || name.parse::<Capability>().is_ok() {
         true => Ok(name),
-        false => Err("there is no such capability\nhint: man 7 capabilities".to_owned()),
+        false => Err("no such capability\nhint: man 7 capabilities lists them".to_owned()),
     }
 }
 
@@ -59,7 +59,7 @@ pub fn granted(add: &[String], drop: &[String]) -> Vec<Capability> {
 // ANCHOR: limit
 /// Nothing that this process, or what it starts, ever executes can have more than `granted`.
 pub fn limit(granted: &CapsHashSet) -> Result<()> {
-    let cannot = "cannot give up capabilities";
+    let cannot = "cannot drop capabilities";
     let bounding = caps::read(None, CapSet::Bounding).context(cannot)?;
     let mut others: Vec<_> = bounding.difference(granted).copied().collect();
     others.sort_by_key(Capability::index);
@@ -71,7 +71,7 @@ pub fn limit(granted: &CapsHashSet) -> Result<()> {
 
 /// And neither has it now. The sets in this order: effective is never more than permitted.
 pub fn keep_only(granted: &CapsHashSet) -> Result<()> {
-    let cannot = "cannot give up capabilities";
+    let cannot = "cannot drop capabilities";
     caps::clear(None, CapSet::Ambient).context(cannot)?;
     caps::clear(None, CapSet::Inheritable).context(cannot)?;
     let permitted = caps::read(None, CapSet::Permitted).context(cannot)?;

@@ -144,7 +144,7 @@ fn when(test: u32, value: u32, then: &[sock_filter]) -> Vec<sock_filter> {
 
 /// Skips as many of the next instructions: one number if the test holds, the other if not.
 const fn jump(test: u32, value: u32, holds: usize, fails: usize) -> sock_filter {
-    assert!(holds < 256 && fails < 256, "no jump is so long");
+    assert!(holds < 256 && fails < 256, "the jump is too long");
     instruction(BPF_JMP | test | BPF_K, value, holds as u8, fails as u8)
 }
 

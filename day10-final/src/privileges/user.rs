@@ -51,7 +51,7 @@ impl User {
         let entry = wanted.look_up("/etc/passwd");
         let uid = wanted
             .id(entry.as_ref())
-            .with_context(|| format!("there is no user {user} in its /etc/passwd"))?;
+            .with_context(|| format!("no user {user} in the container's /etc/passwd"))?;
         let field = |n: usize| entry.as_ref().and_then(|entry| entry.rest.get(n));
         let (gid, groups) = match (group, &entry) {
             ("", None) => (0, Vec::new()),
@@ -85,7 +85,7 @@ impl<'a> Wanted<'a> {
         let numeric = |c: char| c.is_numeric() || c.is_whitespace() || "+-".contains(c);
         match text.starts_with(numeric) {
             true => Ok(Self::Id(number(text).with_context(|| {
-                format!("a number has only digits, and is at most {}", i32::MAX)
+                format!("expected a name, or a number from 0 to {}", i32::MAX)
             })?)),
             false => Ok(Self::Name(text)),
         }
@@ -112,7 +112,7 @@ fn named_group(text: &str) -> Result<u32> {
     let wanted = Wanted::parse(text).with_context(|| format!("cannot run as group {text}"))?;
     wanted
         .id(wanted.look_up("/etc/group").as_ref())
-        .with_context(|| format!("there is no group {text} in its /etc/group"))
+        .with_context(|| format!("no group {text} in the container's /etc/group"))
 }
 
 /// If that cannot be read, it is not root's.
@@ -120,7 +120,10 @@ fn own_group(user: &Entry) -> Result<u32> {
     let gid = user.rest.first().and_then(|gid| number(gid));
     gid.with_context(|| {
         let who = user.id;
-        format!("the group of user {who} in its /etc/passwd is not a number\nhint: -u {who}:GROUP")
+        format!(
+            "the group of user {who} in the container's /etc/passwd is not a number\n\
+            hint: -u {who}:GROUP"
+        )
     })
 }
 

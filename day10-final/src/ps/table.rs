@@ -19,7 +19,7 @@ impl FromStr for Format {
         match text {
             "table" => Ok(Self::Table),
             "json" => Ok(Self::Json),
-            _ => Err("there are table and json\nhint: --format json | jq .ID"),
+            _ => Err("expected table or json\nhint: select fields with --format json | jq .ID"),
         }
     }
 }

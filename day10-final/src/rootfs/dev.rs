@@ -54,7 +54,7 @@ pub fn open_hosts() -> Result<Dev> {
         let found = fstat(&node).with_context(cannot)?;
         ensure!(
             is_device(&found, numbers),
-            "{} is another device",
+            "{} is not the expected device",
             path.display()
         );
         // That is about the node, not the device: or a `chmod 0 /dev/null` inside would be one on the host.
@@ -92,7 +92,7 @@ pub fn mount(dev: &Dev, rootfs: &Path, rootless: bool) -> Result<()> {
             .with_context(|| format!("cannot create /dev/{directory}"))?;
     }
     fchmodat(dev, "shm", mode(0o1777), FchmodatFlags::FollowSymlink)
-        .context("cannot open /dev/shm to all")?;
+        .context("cannot make /dev/shm world-writable")?;
     // Group 5 is tty, in all distributions. In a user namespace there need be none.
     let tty = if rootless { "" } else { ",gid=5" };
     let options = format!("newinstance,ptmxmode=0666,mode=0620{tty}");
@@ -133,7 +133,7 @@ pub fn check_stdio() -> Result<()> {
         let kind = SFlag::from_bits_truncate(there.st_mode) & SFlag::S_IFMT;
         ensure!(
             kind != SFlag::S_IFDIR,
-            "descriptor {fd} is a directory of the host's"
+            "descriptor {fd} is a directory on the host"
         );
         if is_device(&there, NULL) {
             let null = OpenOptions::new().read(true).write(true).open("/dev/null");

@@ -38,11 +38,11 @@ pub fn mount(rootfs: &Path, layer: &Path, rootless: bool) -> Result<()> {
     match overlay(rootfs, layer, rootless) {
         Err(error) if error.is::<Errno>() && layer.starts_with(rootfs) => {
             // As --rootfs / of an ordinary user. A copy of it would have to contain itself.
-            warn(&error.context("no layer above this root filesystem, so it is read-only"));
+            warn(&error.context("cannot add a layer to this root filesystem, so it is read-only"));
             bind(rootfs, layer, MsFlags::MS_RDONLY).context("cannot mount the root filesystem")
         }
         Err(error) if error.is::<Errno>() => {
-            let reason = "copying the root filesystem, since there is no overlayfs for it here";
+            let reason = "copying the root filesystem, because overlayfs is not available for it";
             warn(&error.context(reason));
             let copy = layer.join(PARTS[0]);
             copy_to(&copy, rootfs)?;
@@ -102,7 +102,7 @@ fn copy_to(to: &Path, from: &Path) -> Result<()> {
     cp.args([OsStr::new("-a"), OsStr::new("--"), from.join(".").as_ref()]);
     let output = cp.arg(to).output().context("cannot run cp")?;
     let complaint = String::from_utf8_lossy(&output.stderr);
-    let complaint = complaint.lines().next().unwrap_or("it does not say why");
+    let complaint = complaint.lines().next().unwrap_or("it gave no reason");
     ensure!(output.status.success(), "{complaint}");
     Ok(())
 }

@@ -16,7 +16,7 @@ const MOST_LINKS: usize = 40;
 /// The container's protections are mounted here. A mount on top would undo them, and so would one on /.
 const TAKEN: [&str; 2] = ["/proc", "/sys"];
 
-pub const NOT_A_PLACE: &str = "in the container, it has to be an absolute path, and not /";
+pub const NOT_A_PLACE: &str = "the path in the container must be absolute, and not /";
 
 /// What to do if the path does not exist.
 #[derive(Clone, Copy, PartialEq)]
@@ -66,7 +66,7 @@ pub fn find(path: &Path, missing: Missing) -> Result<Place> {
             let filesystem = fstatfs(&found)?.filesystem_type();
             ensure!(
                 filesystem != PROC_SUPER_MAGIC,
-                "a link in /proc is not followed"
+                "links in /proc are not followed"
             );
             way.clear();
         }
@@ -102,7 +102,10 @@ pub fn to_mount(path: &Path, missing: Missing) -> Result<Place> {
     let place = find(path, missing)?;
     match taken(&place.path) {
         None => Ok(place),
-        Some(reason) => bail!("it is a link to {}: {reason}", place.path.display()),
+        Some(reason) => bail!(
+            "it is a symbolic link to {}: {reason}",
+            place.path.display()
+        ),
     }
 }
 
@@ -112,7 +115,7 @@ pub fn taken(path: &Path) -> Option<String> {
         return Some(NOT_A_PLACE.to_owned());
     }
     let taken = TAKEN.iter().find(|taken| path.starts_with(taken))?;
-    Some(format!("{taken} is the container's own"))
+    Some(format!("{taken} belongs to the container itself"))
 }
 
 // ANCHOR: directory

@@ -18,13 +18,13 @@ use crate::rootfs::tmpfs::Tmpfs;
 // ANCHOR: volumes
 #[derive(Args, Clone, Default, Serialize, Deserialize)]
 pub struct Volumes {
-    /// Let it see a directory or file of the host's, with :ro only to read
+    /// Bind mount a host file or directory (append :ro for read-only)
     #[arg(short, long = "volume", value_name = "HOST:CONTAINER[:ro]")]
     pub volumes: Vec<Volume>,
-    /// Mount an empty directory in memory (with options such as size=64m,exec)
+    /// Mount a tmpfs directory (with options such as size=64m,exec)
     #[arg(long, value_name = "PATH[:OPTIONS]")]
     pub tmpfs: Vec<Tmpfs>,
-    /// Let it write nowhere else
+    /// Mount the root filesystem as read-only
     #[arg(long)]
     pub read_only: bool,
 }
@@ -45,11 +45,11 @@ impl FromStr for Volume {
         let (host, container, read_only) = match parts[..] {
             [host, container] | [host, container, "rw"] => (host, container, false),
             [host, container, "ro"] => (host, container, true),
-            _ => return Err("it has to be HOST:CONTAINER, or HOST:CONTAINER:ro".to_owned()),
+            _ => return Err("expected HOST:CONTAINER or HOST:CONTAINER:ro".to_owned()),
         };
         if !host.contains('/') && host != "." {
             return Err(format!(
-                "there are no named volumes; for a directory, ./{host}"
+                "named volumes are not supported; for a directory, use ./{host}"
             ));
         }
         let host = std::path::absolute(host).map_err(|error| error.to_string())?;

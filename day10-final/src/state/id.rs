@@ -17,9 +17,9 @@ impl Id {
     /// A new one, from the kernel's random source: the last part of a random UUID has 12 digits, random(4).
     pub fn new() -> Result<Self> {
         let uuid =
-            fs::read_to_string("/proc/sys/kernel/random/uuid").context("cannot draw an id")?;
+            fs::read_to_string("/proc/sys/kernel/random/uuid").context("cannot generate an id")?;
         let id = uuid.trim().rsplit('-').next().and_then(Self::parse);
-        id.context("cannot draw an id: the kernel's uuid is none")
+        id.context("cannot generate an id: the kernel's UUID is malformed")
     }
     // ANCHOR_END: new_id
 

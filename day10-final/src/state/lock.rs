@@ -34,7 +34,7 @@ pub fn wait(
             (first, told) = (holder(file), true);
             let _ = writeln!(
                 io::stderr(),
-                "tiny-docker: waiting for {path}: {} has locked it",
+                "tiny-docker: waiting for {path}: {} holds the lock",
                 shown(&first)
             );
         } else if waited >= seconds {
@@ -42,7 +42,7 @@ pub fn wait(
             let is_moving = now.is_none() || now != first;
             ensure!(
                 is_moving && start.elapsed().as_secs() < 10 * seconds,
-                "cannot lock {path}: {} holds it",
+                "cannot lock {path}: {} holds the lock",
                 shown(&now)
             );
             (since, first) = (Instant::now(), now);
@@ -65,7 +65,7 @@ fn sleep(pause: Duration) -> Result<()> {
     let held = SignalFd::with_flags(&ends, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
     let mut signal = [PollFd::new(held.as_fd(), PollFlags::POLLIN)];
     let _ = poll(&mut signal, PollTimeout::try_from(pause)?);
-    ensure!(held.read_signal()?.is_none(), "a signal ended the wait");
+    ensure!(held.read_signal()?.is_none(), "interrupted by a signal");
     Ok(())
 }
 

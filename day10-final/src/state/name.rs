@@ -36,7 +36,7 @@ pub fn check(name: &str) -> Result<String, String> {
         true if name.len() > 64 => Err("it has more than 64 characters".to_owned()),
         true => Ok(name.to_owned()),
         false => Err(
-            "it has to be two or more letters, digits, '_', '.' or '-', the first a letter or digit".to_owned(),
+            "expected two or more letters, digits, '_', '.' or '-', starting with a letter or digit".to_owned(),
         ),
     }
 }
@@ -58,10 +58,12 @@ pub fn reserve(state: &Path, asked: &str, id: &Id) -> Result<String> {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => match find(state, &name) {
                 // Its container is gone, and the process that should have removed the link was killed.
                 Some(old) if !store::exists(state, &old) => {
-                    fs::remove_file(&link).context("cannot remove the link of an old name")?
+                    fs::remove_file(&link).context("cannot remove a stale name")?
                 }
                 Some(other) if asked == name => {
-                    bail!("the name {name} is taken, by {other}\nhint: tiny-docker rm {name}")
+                    bail!(
+                        "the name {name} is already in use by {other}\nhint: tiny-docker rm {name}"
+                    )
                 }
                 None if asked == name => bail!("{} is not a link to an id", link.display()),
                 _ => attempt += 1,

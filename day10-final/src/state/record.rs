@@ -83,7 +83,7 @@ impl Record {
     /// Writes `container` to the record: all of it or, where that fails, nothing.
     pub fn save(&mut self, container: &Container) -> Result<()> {
         let text =
-            serde_json::to_string_pretty(container).context("cannot describe the container")?;
+            serde_json::to_string_pretty(container).context("cannot serialize the container")?;
         let config = self.directory.join("config.json");
         let new = config.with_extension(format!("json.{}", process::id()));
         // A killed process may have left a file of this name. We never write to an existing one: it could be a link.
@@ -100,7 +100,7 @@ impl Record {
         self.saved = Some(saved.with_context(|| format!("cannot save {}", config.display()))?);
         // Under its own name it is complete from the first moment: others may be reading.
         let directory = directory(&self.state, &self.id);
-        fs::rename(&self.directory, &directory).context("cannot name the record")?;
+        fs::rename(&self.directory, &directory).context("cannot rename the record")?;
         self.directory = directory;
         Ok(())
     }
@@ -168,7 +168,7 @@ impl Record {
         let mut record = Self::of(state, id, "");
         let directory = &record.directory;
         if !fs::symlink_metadata(directory)?.is_dir() {
-            return fs::remove_file(directory).context("cannot remove what is in its place");
+            return fs::remove_file(directory).context("cannot remove the file in its place");
         }
         let _ = fs::set_permissions(directory, Permissions::from_mode(0o700));
         let path = directory.join("lock");

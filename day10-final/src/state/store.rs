@@ -28,7 +28,7 @@ pub struct NoSuch;
 
 impl Display for NoSuch {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
-        f.write_str("no such container\nhint: tiny-docker ps -a")
+        f.write_str("no such container\nhint: tiny-docker ps -a lists all containers")
     }
 }
 
@@ -141,7 +141,10 @@ pub fn resolve(state: &Path, text: &str) -> Result<Id> {
     match &ids[..] {
         [] => bail!(NoSuch),
         [id] => Ok(id.clone()),
-        [one, another, ..] => bail!("{} ids begin so, as {one} and {another}", ids.len()),
+        [one, another, ..] => bail!(
+            "{} ids begin with it, for example {one} and {another}",
+            ids.len()
+        ),
     }
 }
 // ANCHOR_END: find
@@ -233,10 +236,10 @@ pub fn load(directory: &Path, id: &Id) -> Result<Container> {
     // The error may quote the record, which is not to print a line of its own, such as a hint.
     let parsed = parsed.map_err(|error| anyhow!(error.to_string().replace('\n', "\\n")));
     let mut container: Container = parsed.with_context(damaged)?;
-    ensure!(container.id == *id, "{}: it has the wrong id", damaged());
+    ensure!(container.id == *id, "{}: it contains another id", damaged());
     ensure!(
         container.name.is_empty() || name::check(&container.name).is_ok(),
-        "{}: it has a name that no container can have",
+        "{}: its name is not valid",
         damaged()
     );
     // Whatever the record says, these are where we have put them.

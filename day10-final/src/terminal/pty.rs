@@ -53,9 +53,9 @@ pub fn open(socket: &UnixStream, owner: Uid, size: Option<[u16; 2]>) -> Result<(
     }
     fchown(&theirs, Some(owner), None).context("cannot give the terminal to its user")?;
     send(socket, &ours).context("cannot hand over the terminal")?;
-    dup2_stdin(&theirs).context("cannot read the terminal")?;
-    dup2_stdout(&theirs).context("cannot write stdout to the terminal")?;
-    dup2_stderr(&theirs).context("cannot write stderr to the terminal")
+    dup2_stdin(&theirs).context("cannot use the terminal as stdin")?;
+    dup2_stdout(&theirs).context("cannot use the terminal as stdout")?;
+    dup2_stderr(&theirs).context("cannot use the terminal as stderr")
 }
 // ANCHOR_END: open
 
@@ -64,7 +64,7 @@ pub fn control() -> Result<()> {
     let (terminal, steal) = (libc::STDIN_FILENO, 0);
     // SAFETY: TIOCSCTTY takes a number.
     Errno::result(unsafe { libc::ioctl(terminal, libc::TIOCSCTTY, steal) })
-        .context("cannot make the terminal the session's own")?;
+        .context("cannot make it the controlling terminal")?;
     Ok(())
 }
 
@@ -73,10 +73,10 @@ pub fn be_console() -> Result<()> {
     let console = Path::new("/dev/console");
     let place =
         place::to_mount(console, Missing::MakeFile).context("cannot create /dev/console")?;
-    let terminal = Tree::of(io::stdin()).context("cannot bind /dev/console")?;
+    let terminal = Tree::of(io::stdin()).context("cannot bind mount /dev/console")?;
     terminal
         .attach(place.fd)
-        .context("cannot bind /dev/console")
+        .context("cannot bind mount /dev/console")
 }
 
 // ANCHOR: copy_size

@@ -75,9 +75,9 @@ pub fn with<T>(stdio: [OwnedFd; 3], work: impl FnOnce() -> Result<T>) -> Result<
 
 /// Makes these three this process's stdin, stdout and stderr.
 pub fn be([stdin, stdout, stderr]: [OwnedFd; 3]) -> Result<()> {
-    dup2_stdin(stdin).context("cannot pass stdin on")?;
-    dup2_stdout(stdout).context("cannot pass stdout on")?;
-    dup2_stderr(stderr).context("cannot pass stderr on")
+    dup2_stdin(stdin).context("cannot forward stdin")?;
+    dup2_stdout(stdout).context("cannot forward stdout")?;
+    dup2_stderr(stderr).context("cannot forward stderr")
 }
 
 fn same_terminal(one: impl AsFd + IsTerminal, other: impl AsFd + IsTerminal) -> Result<bool> {
@@ -170,6 +170,6 @@ fn pipe() -> Result<(PipeReader, PipeWriter)> {
     let (reader, writer) = io::pipe().context("cannot create a pipe")?;
     let everybody = Permissions::from_mode(0o666);
     let opened = copy(&writer)?.set_permissions(everybody);
-    opened.context("cannot make a pipe accessible")?;
+    opened.context("cannot change the mode of a pipe")?;
     Ok((reader, writer))
 }

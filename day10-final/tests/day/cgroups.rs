@@ -577,14 +577,17 @@ fn an_ordinary_user_without_a_group_is_told_the_way_out() {
         lines[0].starts_with("tiny-docker: cannot limit memory: /sys/fs/cgroup"),
         "{lines:?}"
     );
-    assert!(lines[0].ends_with(" is not ours to change"), "{lines:?}");
+    assert!(
+        lines[0].ends_with(" cannot be changed by this user"),
+        "{lines:?}"
+    );
     let program = as_ordinary_user(home.path(), &[]);
     let program = program.get_program().display();
     let ways = [
-        "hint: systemd-run --user --scope -p Delegate=yes tiny-docker run …",
+        "hint: get a cgroup of your own: systemd-run --user --scope -p Delegate=yes tiny-docker run …",
         // By a path, since sudo may not find it by its name.
         &format!(
-            "hint: this host has cgroup v1 for it, which only root may use: sudo {program} run …"
+            "hint: this host uses cgroup v1 for it, which requires root: sudo {program} run …"
         ),
     ];
     assert!(ways.contains(&lines[1]), "{lines:?}");
@@ -621,12 +624,12 @@ fn a_limit_that_cannot_be_is_refused() {
         .map(|value| refused("--memory", value))
         .collect();
     assert_snapshot!(errors, @"
-    error: invalid value '0' for '--memory <SIZE>': for no limit, leave the option out
-    error: invalid value '-1' for '--memory <SIZE>': it is not a number, or not followed by b, k, m or g
-    error: invalid value '12q' for '--memory <SIZE>': it is not a number, or not followed by b, k, m or g
-    error: invalid value '' for '--memory <SIZE>': it is not a number, or not followed by b, k, m or g
-    error: invalid value '1.2.3m' for '--memory <SIZE>': it is not a number, or not followed by b, k, m or g
-    error: invalid value '99999999999g' for '--memory <SIZE>': no machine has so much
+    error: invalid value '0' for '--memory <SIZE>': to set no limit, leave out the option
+    error: invalid value '-1' for '--memory <SIZE>': expected a number, optionally followed by b, k, m or g
+    error: invalid value '12q' for '--memory <SIZE>': expected a number, optionally followed by b, k, m or g
+    error: invalid value '' for '--memory <SIZE>': expected a number, optionally followed by b, k, m or g
+    error: invalid value '1.2.3m' for '--memory <SIZE>': expected a number, optionally followed by b, k, m or g
+    error: invalid value '99999999999g' for '--memory <SIZE>': no machine has that much memory
     error: invalid value '5m' for '--memory <SIZE>': a container needs at least 6m
     error: invalid value '4095' for '--memory <SIZE>': a container needs at least 6m
     ");
@@ -637,13 +640,13 @@ fn a_limit_that_cannot_be_is_refused() {
         .collect();
     let cpus = std::thread::available_parallelism().unwrap();
     assert_snapshot!(errors.replace(&format!("to {cpus},"), "to CPUS,"), @"
-    error: invalid value '0' for '--cpus <NUMBER>': it has to be from 0.01 to CPUS, the CPUs that there are
-    error: invalid value '-1' for '--cpus <NUMBER>': it has to be from 0.01 to CPUS, the CPUs that there are
-    error: invalid value 'abc' for '--cpus <NUMBER>': it is not a number
-    error: invalid value '' for '--cpus <NUMBER>': it is not a number
-    error: invalid value 'nan' for '--cpus <NUMBER>': it has to be from 0.01 to CPUS, the CPUs that there are
-    error: invalid value 'inf' for '--cpus <NUMBER>': it has to be from 0.01 to CPUS, the CPUs that there are
-    error: invalid value '0.001' for '--cpus <NUMBER>': it has to be from 0.01 to CPUS, the CPUs that there are
+    error: invalid value '0' for '--cpus <NUMBER>': expected a number from 0.01 to CPUS (all available CPUs)
+    error: invalid value '-1' for '--cpus <NUMBER>': expected a number from 0.01 to CPUS (all available CPUs)
+    error: invalid value 'abc' for '--cpus <NUMBER>': expected a number
+    error: invalid value '' for '--cpus <NUMBER>': expected a number
+    error: invalid value 'nan' for '--cpus <NUMBER>': expected a number from 0.01 to CPUS (all available CPUs)
+    error: invalid value 'inf' for '--cpus <NUMBER>': expected a number from 0.01 to CPUS (all available CPUs)
+    error: invalid value '0.001' for '--cpus <NUMBER>': expected a number from 0.01 to CPUS (all available CPUs)
     ");
     let values = ["0", "-1", "abc", "4194305"];
     let errors: String = values
@@ -651,10 +654,10 @@ fn a_limit_that_cannot_be_is_refused() {
         .map(|value| refused("--pids-limit", value))
         .collect();
     assert_snapshot!(errors, @"
-    error: invalid value '0' for '--pids-limit <NUMBER>': it has to be from 1 to 4194304
-    error: invalid value '-1' for '--pids-limit <NUMBER>': it has to be from 1 to 4194304
-    error: invalid value 'abc' for '--pids-limit <NUMBER>': it has to be from 1 to 4194304
-    error: invalid value '4194305' for '--pids-limit <NUMBER>': it has to be from 1 to 4194304
+    error: invalid value '0' for '--pids-limit <NUMBER>': expected a number from 1 to 4194304
+    error: invalid value '-1' for '--pids-limit <NUMBER>': expected a number from 1 to 4194304
+    error: invalid value 'abc' for '--pids-limit <NUMBER>': expected a number from 1 to 4194304
+    error: invalid value '4194305' for '--pids-limit <NUMBER>': expected a number from 1 to 4194304
     ");
     assert!(records().is_empty());
 }

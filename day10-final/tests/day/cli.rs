@@ -50,7 +50,7 @@ fn a_command_that_is_not_found_exits_127() {
     assert_eq!(seen.code, Some(127));
     assert_snapshot!(seen.stderr, @"
     tiny-docker: cannot run no-such-command: not found in PATH
-    hint: run takes a command, not an image: tiny-docker run ls /bin lists them, --rootfs DIR provides others
+    hint: run takes a command, not an image: tiny-docker run ls /bin lists what there is, --rootfs DIR provides others
     ");
     let seen = see(&["run", "/no/such/command"]);
     assert_eq!(seen.code, Some(127));
@@ -115,39 +115,39 @@ fn wrong_usage_exits_as_in_docker() {
 #[test]
 fn help_tells_what_there_is() {
     assert_snapshot!(see(&["--help"]).stdout, @"
-    A container runtime that is small enough to read
+    A container runtime small enough to read
 
     Usage: tiny-docker [OPTIONS] <COMMAND>
 
     Commands:
       run         Run a command in a new container
-      exec        Run a command more in a container that runs
+      exec        Run a command in a running container
       ps          List containers
-      inspect     Show all that is known about containers, as JSON
-      stats       Show what containers use
-      logs        Show what a container has printed
+      inspect     Display detailed information on containers, as JSON
+      stats       Display a live stream of containers' resource usage
+      logs        Fetch the logs of a container
       stop        Stop a container
-      rm          Remove a container, and what it has written
-      kill        Send a signal to a container
-      wait        Wait until containers have ended, and print their exit codes
-      prune       Remove all containers that have ended, and what else nobody needs
-      info        Show what this host lets tiny-docker do, and what to do about the rest
-      completion  Print a script by which your shell completes what you type
+      rm          Remove containers, and everything they have written
+      kill        Send a signal to running containers
+      wait        Block until containers stop, then print their exit codes
+      prune       Remove all stopped containers, and everything else that is unused
+      info        Show which features this host supports, and how to enable the others
+      completion  Print a completion script for your shell
       help        Print this message or the help of the given subcommand(s)
 
     Options:
-          --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+          --root <DIR>  Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
       -h, --help        Print help
       -V, --version     Print version
 
     Examples:
-      tiny-docker run -it --rm sh     # a shell in a container, of which nothing stays
+      tiny-docker run -it --rm sh     # a shell in a throwaway container
       tiny-docker run -d --name web sh -c 'while date; do sleep 1; done'
-      tiny-docker logs -f web         # what it prints
-      tiny-docker exec -it web sh     # a look around in it
+      tiny-docker logs -f web         # follow its output
+      tiny-docker exec -it web sh     # look around inside
       tiny-docker rm -f web
 
-    COMMAND --help shows more of them, and info what this host allows.
+    Run 'tiny-docker COMMAND --help' for more examples, and 'tiny-docker info' to see what this host supports.
     ");
     assert_snapshot!(see(&["run", "--help"]).stdout, @"
     Run a command in a new container
@@ -158,34 +158,34 @@ fn help_tells_what_there_is() {
       <COMMAND>...  The command and its arguments
 
     Options:
-      -d, --detach                        Run in the background, and print the container's id
-          --root <DIR>                    Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
-          --name <NAME>                   What to call it [default: one that is drawn]
-          --rm                            Remove it when it has ended
-          --init                          Run a small PID 1 that passes signals on to the command, and reaps its orphans
-      -i, --interactive                   Keep stdin open, in the background too
-      -t, --tty                           Give it a terminal of its own
+      -d, --detach                        Run the container in the background and print its id
+          --root <DIR>                    Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+          --name <NAME>                   Assign a name to the container [default: a random one]
+          --rm                            Automatically remove the container when it exits
+          --init                          Run an init inside the container that forwards signals and reaps processes
+      -i, --interactive                   Keep stdin open, even in the background
+      -t, --tty                           Allocate a pseudo-TTY
       -h, --hostname <NAME>               Hostname inside the container [default: tiny-container]
-      -w, --workdir <DIR>                 Where in the container the command begins; it is made, if it is not there
-      -e, --env <NAME[=VALUE]>            Give its command a variable; without a value, the one that you have
-          --env-file <FILE>               The same from a file, with a variable in each line
-          --net <NET>                     What it sees of the network: bridge, isolated (also called none) or host [default: bridge for root]
-          --subnet <NETWORK>              The addresses for --net bridge [env: TINY_DOCKER_SUBNET] [default: 10.10.0.0/24]
-      -p, --publish <PORTS>               Let a port of this host's IPv4 lead to one of its own: [IP:]HOST:CONTAINER[/udp], or CONTAINER for a free one
-          --add-host <NAME:ADDRESS>       A line more for its /etc/hosts; host-gateway is the address of this host
-          --dns <ADDRESS>                 A DNS server, in place of the host's
-      -m, --memory <SIZE>                 How much memory it may use, as 128m or 1g
-          --cpus <NUMBER>                 How many CPUs it may keep busy, as 0.5 or 2
-          --pids-limit <NUMBER>           How many processes and threads it may have
-      -v, --volume <HOST:CONTAINER[:ro]>  Let it see a directory or file of the host's, with :ro only to read
-          --tmpfs <PATH[:OPTIONS]>        Mount an empty directory in memory (with options such as size=64m,exec)
-          --read-only                     Let it write nowhere else
-      -u, --user <USER[:GROUP]>           Run as this user of the container's, by name or number
-          --cap-add <CAPABILITY>          Give it a capability more, as NET_ADMIN, or ALL
-          --cap-drop <CAPABILITY>         Take a capability away, or ALL
-          --security-opt <OPTION>         Switch off a protection: seccomp=unconfined or no-new-privileges=false
-          --rootfs <DIR>                  The directory that becomes the container's / [default: made of this machine's programs]
-          --help                          Print help: -h is the hostname, as in Docker
+      -w, --workdir <DIR>                 Working directory inside the container (created if it does not exist)
+      -e, --env <NAME[=VALUE]>            Set an environment variable (without a value: copy it from your environment)
+          --env-file <FILE>               Read environment variables from a file, one per line
+          --net <NET>                     Network mode: bridge, isolated (alias none) or host [default: bridge for root]
+          --subnet <NETWORK>              Subnet for --net bridge [env: TINY_DOCKER_SUBNET] [default: 10.10.0.0/24]
+      -p, --publish <PORTS>               Publish a container's port on the host (IPv4): [IP:]HOST:CONTAINER[/udp], or CONTAINER for a free host port
+          --add-host <NAME:ADDRESS>       Add a custom host-to-IP mapping (host-gateway stands for this host's address)
+          --dns <ADDRESS>                 Set a custom DNS server
+      -m, --memory <SIZE>                 Memory limit (for example 128m or 1g)
+          --cpus <NUMBER>                 Number of CPUs (for example 0.5 or 2)
+          --pids-limit <NUMBER>           Maximum number of processes and threads
+      -v, --volume <HOST:CONTAINER[:ro]>  Bind mount a host file or directory (append :ro for read-only)
+          --tmpfs <PATH[:OPTIONS]>        Mount a tmpfs directory (with options such as size=64m,exec)
+          --read-only                     Mount the root filesystem as read-only
+      -u, --user <USER[:GROUP]>           Username or UID, and optionally a group name or GID
+          --cap-add <CAPABILITY>          Add a Linux capability (for example NET_ADMIN), or ALL
+          --cap-drop <CAPABILITY>         Drop a Linux capability, or ALL
+          --security-opt <OPTION>         Disable a protection: seccomp=unconfined or no-new-privileges=false
+          --rootfs <DIR>                  Directory to use as the root filesystem [default: one built from this machine's programs]
+          --help                          Print help (-h sets the hostname, as in Docker)
 
     Examples:
       tiny-docker run -it --rm sh
@@ -201,39 +201,39 @@ fn help_tells_what_there_is() {
     Usage: tiny-docker ps [OPTIONS]
 
     Options:
-      -a, --all              Those that have ended, too
-          --root <DIR>       Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
-      -n, --last <N>         The newest N, whether they have ended or not
-      -l, --latest           The newest one, whether it has ended or not
-      -q, --quiet            Nothing but the ids
-          --no-trunc         Do not cut commands short
-          --format <FORMAT>  table, or json: an object in each line
+      -a, --all              Show all containers (default shows just running)
+          --root <DIR>       Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+      -n, --last <N>         Show the last N created containers (includes all states)
+      -l, --latest           Show the latest created container (includes all states)
+      -q, --quiet            Only display container ids
+          --no-trunc         Don't truncate output
+          --format <FORMAT>  Output format: table, or json (one object per line)
       -h, --help             Print help
 
     Examples:
       tiny-docker ps
       tiny-docker ps -a
       tiny-docker ps --format json | jq -r .Names
-      tiny-docker rm -f $(tiny-docker ps -aq)     # all of them
+      tiny-docker rm -f $(tiny-docker ps -aq)     # remove all containers
     ");
     assert_snapshot!(see(&["logs", "--help"]).stdout, @"
-    Show what a container has printed
+    Fetch the logs of a container
 
     Usage: tiny-docker logs [OPTIONS] <ID>
 
     Arguments:
-      <ID>  The container's name or id, or the beginning of the id
+      <ID>  The container's name or id, or a unique prefix of the id
 
     Options:
-      -f, --follow      Go on until the container ends
-          --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
-      -n, --tail <N>    Only the last N lines
+      -f, --follow      Follow log output
+          --root <DIR>  Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+      -n, --tail <N>    Number of lines to show from the end of the logs
       -h, --help        Print help
 
     Examples:
       tiny-docker logs web
       tiny-docker logs -f web | grep :00
-      tiny-docker logs -n 5 web       # the last lines
+      tiny-docker logs -n 5 web       # the last five lines
     ");
     assert_snapshot!(see(&["stop", "--help"]).stdout, @"
     Stop a container
@@ -241,16 +241,16 @@ fn help_tells_what_there_is() {
     Usage: tiny-docker stop [OPTIONS] <ID>...
 
     Arguments:
-      <ID>...  The containers' names or ids, or the beginnings of the ids
+      <ID>...  The containers' names or ids, or unique prefixes of the ids
 
     Options:
-          --root <DIR>      Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
-      -t, --time <SECONDS>  How long to wait before killing it [default: 10]
+          --root <DIR>      Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+      -t, --time <SECONDS>  Seconds to wait before killing the container [default: 10]
       -h, --help            Print help
 
     Examples:
       tiny-docker stop web
-      tiny-docker stop -t 1 web       # a second, and then SIGKILL
+      tiny-docker stop -t 1 web       # wait one second, then send SIGKILL
     ");
     assert!(see(&["--version"]).stdout.starts_with("tiny-docker "));
 }

@@ -100,12 +100,12 @@ fn what_cannot_be_done_is_told_with_or_without_a_terminal() {
         }
     }
     assert_snapshot!(table, @r"
-    127 tiny-docker: cannot execute in ID: cannot run no-such-command: not found in PATH
-    126 tiny-docker: cannot execute in ID: cannot run /etc/passwd: EACCES: Permission denied
-    127 tiny-docker: cannot execute in ID: cannot run /no/such/command: ENOENT: No such file or directory
-    126 tiny-docker: cannot execute in ID: cannot begin in /nowhere: ENOENT: No such file or directory
-    126 tiny-docker: cannot execute in ID: cannot begin in /etc/passwd: ENOTDIR: Not a directory
-    125 tiny-docker: cannot execute in ID: there is no user nobody-knows in its /etc/passwd
+    127 tiny-docker: cannot run a command in ID: cannot run no-such-command: not found in PATH
+    126 tiny-docker: cannot run a command in ID: cannot run /etc/passwd: EACCES: Permission denied
+    127 tiny-docker: cannot run a command in ID: cannot run /no/such/command: ENOENT: No such file or directory
+    126 tiny-docker: cannot run a command in ID: cannot use the working directory /nowhere: ENOENT: No such file or directory
+    126 tiny-docker: cannot run a command in ID: cannot use the working directory /etc/passwd: ENOTDIR: Not a directory
+    125 tiny-docker: cannot run a command in ID: no user nobody-knows in the container's /etc/passwd
     ");
     assert_eq!(processes(&container).lines().count(), 3);
 }
@@ -121,12 +121,11 @@ fn there_has_to_be_a_container_that_runs() {
         assert_eq!(seen.code, Some(1), "{option}");
         assert_eq!(
             seen.stderr,
-            "tiny-docker: cannot execute in ID: it is not running\n"
+            "tiny-docker: cannot run a command in ID: it is not running\n"
         );
         let seen = exec(&container, &[option, "nothing", "true"]);
         assert_eq!(seen.code, Some(1), "{option}");
-        let told =
-            "tiny-docker: cannot execute in nothing: no such container\nhint: tiny-docker ps -a\n";
+        let told = "tiny-docker: cannot run a command in nothing: no such container\nhint: tiny-docker ps -a lists all containers\n";
         assert_eq!(seen.stderr, told);
     }
 }
@@ -470,7 +469,7 @@ fn a_container_may_end_while_exec_is_on_its_way() {
     let stderr = seen.stderr.replace(&container.id, "ID");
     assert_eq!(
         stderr,
-        "tiny-docker: cannot execute in ID: it is not running\n"
+        "tiny-docker: cannot run a command in ID: it is not running\n"
     );
     assert_eq!(seen.code, Some(1));
 }

@@ -20,9 +20,9 @@ fn info_begins_with_who_asks_and_what_there_is() {
     assert_eq!(see(&["run", "true"]).code, Some(0));
     let seen = see(&["info"]);
     assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
-    let version = format!("tiny-docker {}, on Linux ", env!("CARGO_PKG_VERSION"));
+    let version = format!("tiny-docker {} on Linux ", env!("CARGO_PKG_VERSION"));
     assert!(seen.stdout.starts_with(&version), "{}", seen.stdout);
-    let counted = "\ncontainers: 2, running: 1, in /";
+    let counted = "\ncontainers: 2 (1 running) in /";
     assert!(seen.stdout.contains(counted), "{}", seen.stdout);
     drop(container);
 }
@@ -32,23 +32,23 @@ fn a_host_that_has_all_has_yes_on_each_line() {
     need_cgroups!();
     let text = see(&["info"]).stdout;
     if nix::unistd::geteuid().is_root() {
-        insta::with_settings!({filters => vec![(r"by cgroup v\d", "by cgroup"), ("by (nft|iptables.*)", "by a tool")]}, {
+        insta::with_settings!({filters => vec![(r"cgroup v\d", "cgroup"), (r"\((nft|iptables.*)\)", "(a tool)")]}, {
             assert_snapshot!(rows(&text), @"
             day 1   processes                   yes
             day 2   namespaces                  yes
-            day 3   a /proc of its own          yes
-            day 4   records                     yes
-            day 5   following a log             yes
-            day 6   signals without a race      yes
-            day 7   limits on memory            yes, by cgroup
-            day 7   limits on CPUs              yes, by cgroup
-            day 7   limits on processes         yes, by cgroup
-            day 8   a network of its own        yes
-            day 9   a bridge                    yes
-            day 9   a way out, ports            yes, by a tool
-            day 10  layers                      yes
-            day 10  a filter of system calls    yes
-            day 10  users beside root           yes
+            day 3   a private /proc             yes
+            day 4   container records           yes
+            day 5   log following               yes
+            day 6   race-free signals           yes
+            day 7   memory limits               yes (cgroup)
+            day 7   CPU limits                  yes (cgroup)
+            day 7   process limits              yes (cgroup)
+            day 8   network namespaces          yes
+            day 9   bridge network              yes
+            day 9   NAT and published ports     yes (a tool)
+            day 10  writable layers             yes
+            day 10  system call filter          yes
+            day 10  users besides root          yes
             ");
         });
     }
@@ -66,7 +66,7 @@ fn what_a_user_may_not_do_has_a_reason_and_a_hint() {
     assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
     let program = command.get_program().display();
     let bridge = format!(
-        "a bridge                    no: only root may change the host's network
+        "bridge network              no: only root may change the host's network
         hint: sudo {program} run …\n"
     );
     assert!(seen.stdout.contains(&bridge), "{}", seen.stdout);
@@ -81,7 +81,7 @@ fn info_works_where_little_is_there() {
     own_network();
     let seen = see(&["--root", "/proc/nowhere", "info"]);
     assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
-    let records = "records                     no: cannot write to /proc: ";
+    let records = "container records           no: cannot write to /proc: ";
     assert!(seen.stdout.contains(records), "{}", seen.stdout);
     assert!(can_have_namespaces() || seen.stdout.contains("no: "));
 }

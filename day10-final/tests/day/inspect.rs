@@ -331,7 +331,7 @@ fn those_that_there_are_are_told_and_each_of_the_others_is_an_error() {
     );
     assert_snapshot!(seen.stderr, @"
     tiny-docker: cannot inspect nope: no such container
-    hint: tiny-docker ps -a
+    hint: tiny-docker ps -a lists all containers
     tiny-docker: cannot inspect '': the id is empty
     ");
     let seen = see(&["inspect", "nope"]);
@@ -349,7 +349,7 @@ fn those_that_there_are_are_told_and_each_of_the_others_is_an_error() {
     let seen = see(&["inspect", "-f", "{{.State.Pid}}", "one"]);
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(125), ""));
     assert_snapshot!(seen.stderr, @"
-    tiny-docker: there is no -f: there are no templates, but there is JSON
+    tiny-docker: -f is not supported: there are no templates, but the output is JSON
     hint: tiny-docker inspect ID | jq -r '.[].State.Pid'
     ");
     // As Docker: four blanks for each level.
@@ -375,7 +375,7 @@ fn an_output_that_takes_no_more_is_an_error() {
     assert_eq!(seen.status.code(), Some(1));
     assert_snapshot!(String::from_utf8(seen.stderr).unwrap(), @"
     tiny-docker: cannot inspect nope: no such container
-    hint: tiny-docker ps -a
+    hint: tiny-docker ps -a lists all containers
     tiny-docker: cannot print: No space left on device (os error 28)
     ");
 }
@@ -383,15 +383,15 @@ fn an_output_that_takes_no_more_is_an_error() {
 #[test]
 fn its_help_tells_what_there_is() {
     assert_snapshot!(see(&["inspect", "--help"]).stdout, @"
-    Show all that is known about containers, as JSON
+    Display detailed information on containers, as JSON
 
     Usage: tiny-docker inspect [OPTIONS] <ID>...
 
     Arguments:
-      <ID>...  The containers' names or ids, or the beginnings of the ids
+      <ID>...  The containers' names or ids, or unique prefixes of the ids
 
     Options:
-          --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+          --root <DIR>  Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
       -h, --help        Print help
 
     Examples:

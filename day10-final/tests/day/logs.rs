@@ -92,23 +92,23 @@ fn an_id_that_means_no_container_or_several_gets_its_own_message() {
     assert_snapshot!(messages, @r"
     tiny-docker: cannot show the log of '': the id is empty
     tiny-docker: cannot show the log of ../x: no such container
-    hint: tiny-docker ps -a
+    hint: tiny-docker ps -a lists all containers
     tiny-docker: cannot show the log of /etc: no such container
-    hint: tiny-docker ps -a
+    hint: tiny-docker ps -a lists all containers
     tiny-docker: cannot show the log of nope: no such container
-    hint: tiny-docker ps -a
+    hint: tiny-docker ps -a lists all containers
     tiny-docker: cannot show the log of ABC: no such container
-    hint: tiny-docker ps -a
+    hint: tiny-docker ps -a lists all containers
     tiny-docker: cannot show the log of 0123456789abc: no such container
-    hint: tiny-docker ps -a
+    hint: tiny-docker ps -a lists all containers
     tiny-docker: cannot show the log of ffffffffffff: no such container
-    hint: tiny-docker ps -a
+    hint: tiny-docker ps -a lists all containers
     tiny-docker: cannot show the log of a\nb: no such container
-    hint: tiny-docker ps -a
+    hint: tiny-docker ps -a lists all containers
     tiny-docker: cannot show the log of \u{1b}[31m: no such container
-    hint: tiny-docker ps -a
+    hint: tiny-docker ps -a lists all containers
     tiny-docker: cannot show the log of aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…: no such container
-    hint: tiny-docker ps -a
+    hint: tiny-docker ps -a lists all containers
     ");
 
     let ambiguous = ids.iter().map(|container| &container.id[..1]);
@@ -137,7 +137,7 @@ fn a_container_that_ran_in_the_foreground_has_none() {
     let id = id.file_name().unwrap().to_str().unwrap();
     let seen = see(&["logs", id]);
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(1), ""));
-    assert_snapshot!(seen.stderr.replace(id, "ID"), @"tiny-docker: cannot show the log of ID: it ran in the foreground, and wrote to where it was started");
+    assert_snapshot!(seen.stderr.replace(id, "ID"), @"tiny-docker: cannot show the log of ID: it ran in the foreground, so its output was not recorded");
 }
 
 #[test]
@@ -368,7 +368,7 @@ fn the_tail_of_a_log_is_its_last_lines() {
     let seen = see(&["logs", "--tail=-1", &container.id]);
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(125), ""));
     assert_snapshot!(seen.stderr, @"
-    error: invalid value '-1' for '--tail <N>': it has to be a number of lines, or all
+    error: invalid value '-1' for '--tail <N>': expected a number of lines, or all
 
     For more information, try '--help'.
     ");

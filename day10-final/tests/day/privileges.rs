@@ -156,9 +156,9 @@ fn a_capability_that_does_not_exist_exits_125() {
         messages += "\n";
     }
     assert_snapshot!(messages, @r"
-    error: invalid value 'NET_WORK' for '--cap-add <CAPABILITY>': there is no such capability
-    error: invalid value 'CAP_ALL' for '--cap-drop <CAPABILITY>': there is no such capability
-    error: invalid value '' for '--cap-add <CAPABILITY>': there is no such capability
-    tiny-docker: there is no apparmor=unconfined: containers have no AppArmor profile and no SELinux label
+    error: invalid value 'NET_WORK' for '--cap-add <CAPABILITY>': no such capability
+    error: invalid value 'CAP_ALL' for '--cap-drop <CAPABILITY>': no such capability
+    error: invalid value '' for '--cap-add <CAPABILITY>': no such capability
+    tiny-docker: apparmor=unconfined is not supported: containers have no AppArmor profile and no SELinux label
     ");
 }

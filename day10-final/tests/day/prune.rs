@@ -266,7 +266,7 @@ fn the_next_run_makes_the_root_filesystem_anew() {
         assert_eq!((seen.code, seen.stdout.as_str()), (Some(0), "here\n"));
         assert_eq!(
             seen.stderr,
-            "tiny-docker: building a root filesystem from this machine's programs, once\n"
+            "tiny-docker: building a root filesystem from this machine's programs (first run)\n"
         );
         assert_eq!(see(&["prune", "-f"]).code, Some(0));
         assert!(!root.exists());

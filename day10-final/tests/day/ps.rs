@@ -205,8 +205,8 @@ fn for_programs_there_is_json() {
     let seen = see(&["ps", "--format", "{{.Names}}"]);
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(125), ""));
     assert_snapshot!(seen.stderr, @"
-    error: invalid value '{{.Names}}' for '--format <FORMAT>': there are table and json
-    hint: --format json | jq .ID
+    error: invalid value '{{.Names}}' for '--format <FORMAT>': expected table or json
+    hint: select fields with --format json | jq .ID
 
     For more information, try '--help'.
     ");

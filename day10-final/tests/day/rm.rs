@@ -83,9 +83,9 @@ fn each_is_removed_and_each_error_is_told() {
     assert_eq!(seen.stdout, format!("{id}\n"));
     assert_snapshot!(seen.stderr.replace(id, "ID"), @"
     tiny-docker: cannot remove nope: no such container
-    hint: tiny-docker ps -a
+    hint: tiny-docker ps -a lists all containers
     tiny-docker: cannot remove ID: no such container
-    hint: tiny-docker ps -a
+    hint: tiny-docker ps -a lists all containers
     tiny-docker: cannot remove '': the id is empty
     ");
     assert_eq!(see(&["rm"]).code, Some(1));

@@ -169,14 +169,14 @@ fn a_wrong_id_is_an_error_and_nothing_else() {
     let seen = see(&["stats", "gone", "nope"]);
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(1), ""));
     assert_snapshot!(seen.stderr, @"
-    tiny-docker: cannot show what nope uses: no such container
-    hint: tiny-docker ps -a
+    tiny-docker: cannot show the resource usage of nope: no such container
+    hint: tiny-docker ps -a lists all containers
     ");
     let seen = see(&["stats", "--format", "{{.Name}}"]);
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(125), ""));
     assert_snapshot!(seen.stderr, @"
-    error: invalid value '{{.Name}}' for '--format <FORMAT>': there are table and json
-    hint: --format json | jq .ID
+    error: invalid value '{{.Name}}' for '--format <FORMAT>': expected table or json
+    hint: select fields with --format json | jq .ID
 
     For more information, try '--help'.
     ");
@@ -236,18 +236,18 @@ fn on_a_terminal_each_table_takes_the_place_of_the_last() {
 #[test]
 fn its_help_tells_what_there_is() {
     assert_snapshot!(see(&["stats", "--help"]).stdout, @"
-    Show what containers use
+    Display a live stream of containers' resource usage
 
     Usage: tiny-docker stats [OPTIONS] [ID]...
 
     Arguments:
-      [ID]...  The containers' names or ids, or the beginnings of the ids [default: those that run]
+      [ID]...  The containers' names or ids, or unique prefixes of the ids [default: all that are running]
 
     Options:
-      -a, --all              Those that have ended, too
-          --root <DIR>       Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
-          --no-stream        Once, and not again each second
-          --format <FORMAT>  table, or json: an object in each line
+      -a, --all              Show all containers (default shows just running)
+          --root <DIR>       Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+          --no-stream        Print only the first result
+          --format <FORMAT>  Output format: table, or json (one object per line)
       -h, --help             Print help
 
     Examples:

@@ -98,7 +98,7 @@ fn several_share_the_wait_and_a_wrong_one_is_named() {
     assert_eq!(seen.stdout.lines().count(), 5);
     assert_snapshot!(seen.stderr, @"
     tiny-docker: cannot stop nope: no such container
-    hint: tiny-docker ps -a
+    hint: tiny-docker ps -a lists all containers
     ");
     assert!(
         containers
@@ -120,11 +120,11 @@ fn every_wrong_id_gets_its_message() {
     assert_snapshot!(messages, @"
     tiny-docker: cannot stop '': the id is empty
     tiny-docker: cannot stop ../x: no such container
-    hint: tiny-docker ps -a
+    hint: tiny-docker ps -a lists all containers
     tiny-docker: cannot stop ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff…: no such container
-    hint: tiny-docker ps -a
+    hint: tiny-docker ps -a lists all containers
     tiny-docker: cannot stop ffffffffffff: no such container
-    hint: tiny-docker ps -a
+    hint: tiny-docker ps -a lists all containers
     ");
     let mut messages = String::new();
     for (arguments, code) in [
@@ -371,7 +371,7 @@ fn a_run_that_has_been_suspended_is_named_and_not_waited_for() {
     assert_eq!(
         said,
         format!(
-            "tiny-docker: waiting for {lock}: process {pid} has locked it\ntiny-docker: cannot lock {lock}: process {pid} holds it\n"
+            "tiny-docker: waiting for {lock}: process {pid} holds the lock\ntiny-docker: cannot lock {lock}: process {pid} holds it\n"
         )
     );
     kill(Pid::from_raw(run.pid()), Signal::SIGCONT).unwrap();

@@ -138,9 +138,9 @@ fn where_nobody_has_seen_the_end_there_is_no_code() {
     let seen = see(&["wait", &orphan.id, "nope", &other.id]);
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(1), "4\n"));
     assert_snapshot!(seen.stderr.replace(&orphan.id, "ID"), @"
-    tiny-docker: cannot wait for ID: its exit code is unknown: its run was killed, or could not record it
+    tiny-docker: cannot wait for ID: its exit code is unknown: its supervisor was killed, or could not record it
     tiny-docker: cannot wait for nope: no such container
-    hint: tiny-docker ps -a
+    hint: tiny-docker ps -a lists all containers
     ");
 }
 

@@ -224,7 +224,7 @@ fn a_server_on_the_hosts_loopback_is_left_out() {
     .unwrap();
     let seen = run("cat /etc/resolv.conf");
     assert_eq!(seen.stdout, "");
-    assert_snapshot!(seen.stderr, @"tiny-docker: no DNS server of this host can be reached from a container");
+    assert_snapshot!(seen.stderr, @"tiny-docker: none of this host's DNS servers can be reached from a container");
     fs::create_dir_all("/run/systemd/resolve").unwrap();
     fs::write("/run/systemd/resolve/resolv.conf", "nameserver 192.0.2.7\n").unwrap();
     let seen = run("cat /etc/resolv.conf");
@@ -329,8 +329,8 @@ fn two_hundred_and_fifty_three_have_different_addresses() {
     let seen = see(&["run", "true"]);
     assert_eq!(seen.code, Some(125));
     assert_snapshot!(seen.stderr, @"
-    tiny-docker: cannot use --net bridge: all addresses of 10.10.0.0/24 are in use
-    hint: tiny-docker ps
+    tiny-docker: cannot use --net bridge: all addresses in 10.10.0.0/24 are in use
+    hint: stop a container first (tiny-docker ps lists them)
     ");
     let ids: Vec<_> = containers
         .iter()
@@ -356,7 +356,7 @@ fn a_run_says_whom_it_waits_for_when_the_network_is_locked() {
     let this = std::process::id();
     assert_eq!(
         line,
-        format!("tiny-docker: waiting for {LOCK}: process {this} has locked it\n")
+        format!("tiny-docker: waiting for {LOCK}: process {this} holds the lock\n")
     );
     own.as_file().unlock().unwrap();
     assert_eq!(run.0.wait().unwrap().code(), Some(0));
@@ -504,7 +504,7 @@ fn a_table_that_its_owner_locks_costs_a_warning() {
     assert_eq!(seen.stdout, "hello 192.0.2.1\n");
     assert!(
         seen.stderr
-            .starts_with("tiny-docker: inet owned f may keep containers from the outside: nft: "),
+            .starts_with("tiny-docker: inet owned f may block the traffic of containers: nft: "),
         "{}",
         seen.stderr
     );
@@ -516,7 +516,7 @@ fn a_device_with_the_bridges_name_is_left_alone() {
     host("ip link add td0 type bridge");
     let seen = see(&["run", "true"]);
     assert_eq!(seen.code, Some(125));
-    assert_snapshot!(seen.stderr, @"tiny-docker: cannot use --net bridge: td0 is not tiny-docker's");
+    assert_snapshot!(seen.stderr, @"tiny-docker: cannot use --net bridge: td0 belongs to another program");
     host("ip link show td0");
 }
 
@@ -543,7 +543,7 @@ fn where_forwarding_cannot_be_switched_on_there_is_no_way_out() {
     let warnings: Vec<_> = seen.stderr.lines().take(2).collect();
     assert_snapshot!(warnings.join("\n"), @"
     tiny-docker: a container may become this host's router: Read-only file system (os error 30)
-    tiny-docker: containers have no way out: cannot switch on ip_forward: Read-only file system (os error 30)
+    tiny-docker: containers cannot reach any other network: cannot enable ip_forward: Read-only file system (os error 30)
     ");
 }
 
@@ -590,7 +590,7 @@ fn where_a_program_of_the_host_fails_its_reason_is_told_and_nothing_is_left() {
     );
     assert_snapshot!(failed(&path), @r#"
     tiny-docker: cannot use --net bridge: ip: Cannot find device "td0-2"
-    hint: --net isolated does without
+    hint: use --net isolated, which needs no bridge
     "#);
 }
 
@@ -676,7 +676,7 @@ fn without_nft_there_is_no_way_out() {
     );
     let warning: Vec<_> = seen.stderr.lines().take(2).collect();
     assert_snapshot!(warning.join("\n"), @"
-    tiny-docker: containers have no way out: nft is not in PATH
+    tiny-docker: containers cannot reach any other network: nft is not in PATH
     hint: install iproute2 and nftables
     ");
 }
@@ -707,19 +707,19 @@ fn a_network_that_the_host_has_already_is_refused() {
     };
     assert_snapshot!(refused("10.10.0.0/24"), @"
     tiny-docker: cannot use --net bridge: 10.10.0.0/24 is taken: 10.10.0.0/24 dev up0
-    hint: --net isolated does without
+    hint: use --net isolated, which needs no bridge
     ");
     assert_snapshot!(refused("10.10.0.77/16"), @"
     tiny-docker: cannot use --net bridge: 10.10.0.0/24 is taken: 10.10.0.0/16 dev up0
-    hint: --net isolated does without
+    hint: use --net isolated, which needs no bridge
     ");
     assert_snapshot!(refused("10.10.0.129/25"), @"
     tiny-docker: cannot use --net bridge: 10.10.0.0/24 is taken: 10.10.0.128/25 dev up0
-    hint: --net isolated does without
+    hint: use --net isolated, which needs no bridge
     ");
     assert_snapshot!(refused("10.123.0.1/8"), @"
     tiny-docker: cannot use --net bridge: 10.10.0.0/24 is taken: 10.0.0.0/8 dev up0
-    hint: --net isolated does without
+    hint: use --net isolated, which needs no bridge
     ");
     assert_eq!(ours_on_the_host(), "");
     assert!(records().is_empty());
@@ -745,7 +745,7 @@ fn an_ordinary_user_has_no_bridge() {
         .replace(program.get_program().to_str().unwrap(), "PROGRAM");
     assert_snapshot!(said, @"
     tiny-docker: cannot use --net bridge: only root may change the host's network
-    hint: --net isolated, or sudo PROGRAM run …
+    hint: use --net isolated, or sudo PROGRAM run …
     ");
     let network = see(&["run", "readlink", "/proc/self/ns/net"]).stdout;
     let hosts = fs::read_link("/proc/thread-self/ns/net").unwrap();

@@ -5,7 +5,7 @@ use super::{Lack, run};
 const GLOBAL: [Lack; 3] = [
     (
         &["--debug", "-D", "--log-level", "-l"],
-        "there is no daemon that keeps a log",
+        "there is no daemon to keep a log",
         "strace -f tiny-docker …",
     ),
     (
@@ -22,11 +22,11 @@ const GLOBAL: [Lack; 3] = [
             "--tlsverify",
         ],
         "there is no daemon to talk to",
-        "--root DIR, for other containers",
+        "--root DIR selects another set of containers",
     ),
     (
         &["-v"],
-        "the version has a capital letter",
+        "the short form of --version is -V",
         "tiny-docker -V",
     ),
 ];
@@ -34,7 +34,7 @@ const GLOBAL: [Lack; 3] = [
 const EXEC: [Lack; 2] = [
     (
         &["--detach-keys"],
-        "a terminal is kept until the command ends",
+        "the terminal is kept until the command ends",
         "tiny-docker exec -d ID COMMAND",
     ),
     (
@@ -56,7 +56,7 @@ const PS: [Lack; 2] = [
 const INSPECT: [Lack; 3] = [
     (
         &["--format", "-f"],
-        "there are no templates, but there is JSON",
+        "there are no templates, but the output is JSON",
         "tiny-docker inspect ID | jq -r '.[].State.Pid'",
     ),
     (SIZE, NOT_MEASURED, DU),
@@ -68,7 +68,7 @@ const INSPECT: [Lack; 3] = [
 ];
 
 const SIZE: &[&str] = &["--size", "-s"];
-const NOT_MEASURED: &str = "what a container has written is in a directory";
+const NOT_MEASURED: &str = "a container's changes are in a directory";
 const DU: &str = "du -sh $(tiny-docker inspect ID | jq -r '.[].Layer')/upper";
 
 const LOGS: [Lack; 2] = [
@@ -96,7 +96,7 @@ const RM: [Lack; 1] = [(
     "tiny-docker rm ID",
 )];
 
-const STATS: [Lack; 1] = [(&["--no-trunc"], "nothing is cut short", "leave it out")];
+const STATS: [Lack; 1] = [(&["--no-trunc"], "nothing is truncated", "leave it out")];
 
 const PRUNE: [Lack; 3] = [
     (

@@ -2,7 +2,7 @@
 
 use super::{EXPORT, IMAGES, Lack};
 
-const NO_DAEMON: &str = "there is no daemon that could do it";
+const NO_DAEMON: &str = "there is no daemon to do it";
 
 pub const OPTIONS: [Lack; 33] = [
     (
@@ -17,7 +17,7 @@ pub const OPTIONS: [Lack; 33] = [
     ),
     (
         &["--cgroup-parent"],
-        "a container's cgroup is below your own",
+        "a container's cgroup is created below your own",
         "systemd-run --user --scope -p Delegate=yes tiny-docker run …",
     ),
     (
@@ -32,7 +32,7 @@ pub const OPTIONS: [Lack; 33] = [
     ),
     (
         &["--cpu-period", "--cpu-quota"],
-        "the limit is a number of CPUs",
+        "the limit is given as a number of CPUs",
         "--cpus NUMBER",
     ),
     (
@@ -42,7 +42,7 @@ pub const OPTIONS: [Lack; 33] = [
     ),
     (
         &["--oom-kill-disable", "--oom-score-adj"],
-        "the kernel chooses what it kills",
+        "the kernel decides what it kills",
         "--memory SIZE",
     ),
     (
@@ -66,7 +66,7 @@ pub const OPTIONS: [Lack; 33] = [
             "--kernel-memory",
             "--memory-reservation",
         ],
-        "there are three limits",
+        "there are only three limits",
         "--memory, --cpus, --pids-limit",
     ),
     (
@@ -82,17 +82,17 @@ pub const OPTIONS: [Lack; 33] = [
     (&["--quiet", "-q"], "nothing is pulled", "leave it out"),
     (
         &["--dns-search", "--dns-option", "--dns-opt"],
-        "only the servers can be chosen",
+        "only the DNS servers can be chosen",
         "--dns ADDRESS",
     ),
     (
         &["--domainname"],
-        "it is part of the hostname",
+        "the domain is part of the hostname",
         "--hostname NAME.DOMAIN",
     ),
     (
         &["--entrypoint"],
-        "there are no images, and so no entry points",
+        "there are no images, and therefore no entry points",
         "tiny-docker run … COMMAND ARG…",
     ),
     (
@@ -102,7 +102,7 @@ pub const OPTIONS: [Lack; 33] = [
     ),
     (
         &["--group-add"],
-        "a user has the groups of the container's /etc/group",
+        "a user's groups come from the container's /etc/group",
         "-u USER:GROUP",
     ),
     (
@@ -120,17 +120,17 @@ pub const OPTIONS: [Lack; 33] = [
     ),
     (
         &["--ip", "--ip6", "--link-local-ip", "--mac-address"],
-        "the address is assigned",
+        "addresses are assigned automatically",
         "tiny-docker inspect ID",
     ),
     (
         &["--link", "--network-alias", "--net-alias"],
-        "containers do not find each other by name",
+        "containers cannot find each other by name",
         "--add-host NAME:ADDRESS",
     ),
     (
         &["--isolation", "--runtime"],
-        "there is one way to run a container",
+        "there is only one way to run a container",
         "leave it out",
     ),
     (
@@ -145,7 +145,7 @@ pub const OPTIONS: [Lack; 33] = [
     ),
     (
         &["--privileged"],
-        "no single option switches all protections off",
+        "no single option disables all protections",
         "--cap-add ALL --security-opt seccomp=unconfined --security-opt no-new-privileges=false",
     ),
     (
@@ -155,7 +155,7 @@ pub const OPTIONS: [Lack; 33] = [
     ),
     (
         &["--shm-size"],
-        "/dev/shm has the size of /dev, unless it is a tmpfs of its own",
+        "/dev/shm shares the space of /dev, unless it is a separate tmpfs",
         "--tmpfs /dev/shm",
     ),
     (
@@ -186,7 +186,7 @@ pub const OPTIONS: [Lack; 33] = [
     (&["--use-api-socket"], "there is no daemon", ""),
     (
         &["--volumes-from", "--volume-driver"],
-        "volumes are directories of the host",
+        "volumes are directories on the host",
         "-v HOST:CONTAINER",
     ),
 ];

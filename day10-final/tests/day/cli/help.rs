@@ -150,23 +150,23 @@ fn help_of_the_commands_of_this_day() {
         }
     }
     assert_snapshot!(text, @"
-    Run a command more in a container that runs
+    Run a command in a running container
 
     Usage: tiny-docker exec [OPTIONS] <ID> <COMMAND>...
 
     Arguments:
-      <ID>          The container's name or id, or the beginning of the id
+      <ID>          The container's name or id, or a unique prefix of the id
       <COMMAND>...  The command and its arguments
 
     Options:
-      -d, --detach               Run in the background; what it prints is lost
-          --root <DIR>           Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
-      -i, --interactive          Let it read your stdin
-      -t, --tty                  Give it a terminal of its own
-      -e, --env <NAME[=VALUE]>   Give its command a variable; without a value, the one that you have
-          --env-file <FILE>      The same from a file, with a variable in each line
-      -w, --workdir <DIR>        Where in the container it begins
-      -u, --user <USER[:GROUP]>  Run as this user of the container's, by name or number
+      -d, --detach               Run the command in the background, and discard its output
+          --root <DIR>           Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+      -i, --interactive          Pass your stdin to the command
+      -t, --tty                  Allocate a pseudo-TTY
+      -e, --env <NAME[=VALUE]>   Set an environment variable (without a value: copy it from your environment)
+          --env-file <FILE>      Read environment variables from a file, one per line
+      -w, --workdir <DIR>        Working directory inside the container
+      -u, --user <USER[:GROUP]>  Username or UID, and optionally a group name or GID
       -h, --help                 Print help
 
     Examples:
@@ -174,111 +174,111 @@ fn help_of_the_commands_of_this_day() {
       tiny-docker exec -w /etc web cat passwd
       tiny-docker exec -i web sh -c 'cat >/tmp/copy' </etc/hosts
     ---
-    Show all that is known about containers, as JSON
+    Display detailed information on containers, as JSON
 
     Usage: tiny-docker inspect [OPTIONS] <ID>...
 
     Arguments:
-      <ID>...  The containers' names or ids, or the beginnings of the ids
+      <ID>...  The containers' names or ids, or unique prefixes of the ids
 
     Options:
-          --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+          --root <DIR>  Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
       -h, --help        Print help
 
     Examples:
       tiny-docker inspect web
       tiny-docker inspect web | jq -r '.[0].NetworkSettings.IPAddress'
     ---
-    Show what containers use
+    Display a live stream of containers' resource usage
 
     Usage: tiny-docker stats [OPTIONS] [ID]...
 
     Arguments:
-      [ID]...  The containers' names or ids, or the beginnings of the ids [default: those that run]
+      [ID]...  The containers' names or ids, or unique prefixes of the ids [default: all that are running]
 
     Options:
-      -a, --all              Those that have ended, too
-          --root <DIR>       Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
-          --no-stream        Once, and not again each second
-          --format <FORMAT>  table, or json: an object in each line
+      -a, --all              Show all containers (default shows just running)
+          --root <DIR>       Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+          --no-stream        Print only the first result
+          --format <FORMAT>  Output format: table, or json (one object per line)
       -h, --help             Print help
 
     Examples:
       tiny-docker stats --no-stream
       tiny-docker stats --no-stream --format json web | jq -r .MemUsage
     ---
-    Remove a container, and what it has written
+    Remove containers, and everything they have written
 
     Usage: tiny-docker rm [OPTIONS] <ID>...
 
     Arguments:
-      <ID>...  The containers' names or ids, or the beginnings of the ids
+      <ID>...  The containers' names or ids, or unique prefixes of the ids
 
     Options:
-      -f, --force       Kill it, if it is running
-          --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+      -f, --force       Force the removal of a running container (uses SIGKILL)
+          --root <DIR>  Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
       -h, --help        Print help
 
     Examples:
       tiny-docker rm web
-      tiny-docker rm -f web           # even if it runs
+      tiny-docker rm -f web           # even if it is running
     ---
-    Send a signal to a container
+    Send a signal to running containers
 
     Usage: tiny-docker kill [OPTIONS] <ID>...
 
     Arguments:
-      <ID>...  The containers' names or ids, or the beginnings of the ids
+      <ID>...  The containers' names or ids, or unique prefixes of the ids
 
     Options:
-          --root <DIR>       Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
-      -s, --signal <SIGNAL>  By its name or number [default: KILL]
+          --root <DIR>       Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+      -s, --signal <SIGNAL>  Signal to send, by name or number [default: KILL]
       -h, --help             Print help
 
     Examples:
-      tiny-docker kill -s HUP web     # many programs read their settings again
+      tiny-docker kill -s HUP web     # many programs then reload their configuration
       tiny-docker kill web
     ---
-    Wait until containers have ended, and print their exit codes
+    Block until containers stop, then print their exit codes
 
     Usage: tiny-docker wait [OPTIONS] <ID>...
 
     Arguments:
-      <ID>...  The containers' names or ids, or the beginnings of the ids
+      <ID>...  The containers' names or ids, or unique prefixes of the ids
 
     Options:
-          --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+          --root <DIR>  Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
       -h, --help        Print help
 
     Examples:
       tiny-docker wait web
       tiny-docker wait $(tiny-docker run -d sh -c 'exit 3')     # prints 3
     ---
-    Remove all containers that have ended, and what else nobody needs
+    Remove all stopped containers, and everything else that is unused
 
     Usage: tiny-docker prune [OPTIONS]
 
     Options:
-      -f, --force       Do not ask
-          --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+      -f, --force       Do not prompt for confirmation
+          --root <DIR>  Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
       -h, --help        Print help
 
     Examples:
       tiny-docker prune
       tiny-docker prune -f
     ---
-    Show what this host lets tiny-docker do, and what to do about the rest
+    Show which features this host supports, and how to enable the others
 
     Usage: tiny-docker info [OPTIONS]
 
     Options:
-          --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+          --root <DIR>  Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
       -h, --help        Print help
 
     Examples:
       tiny-docker info
     ---
-    Print a script by which your shell completes what you type
+    Print a completion script for your shell
 
     Usage: tiny-docker completion [OPTIONS] <SHELL>
 
@@ -286,16 +286,16 @@ fn help_of_the_commands_of_this_day() {
       <SHELL>  [possible values: bash, elvish, fish, powershell, zsh]
 
     Options:
-          --root <DIR>  Where tiny-docker keeps its files [env: TINY_DOCKER_ROOT]
+          --root <DIR>  Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
       -h, --help        Print help
 
     Examples:
-      source <(tiny-docker completion bash)      # for this shell
+      source <(tiny-docker completion bash)      # for the current shell
       mkdir -p ~/.local/share/bash-completion/completions && tiny-docker completion bash >~/.local/share/bash-completion/completions/tiny-docker
       mkdir -p ~/.zfunc && tiny-docker completion zsh >~/.zfunc/_tiny-docker
       mkdir -p ~/.config/fish/completions && tiny-docker completion fish >~/.config/fish/completions/tiny-docker.fish
 
-    zsh searches ~/.zfunc if ~/.zshrc contains, before compinit: fpath=(~/.zfunc $fpath)
+    For zsh, ~/.zshrc must contain this line before compinit: fpath=(~/.zfunc $fpath)
     ---
     ");
 }

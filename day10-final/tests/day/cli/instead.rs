@@ -44,62 +44,62 @@ fn dockers_commands_that_are_not_here() {
     ];
     assert_snapshot!(said(&commands), @"
     $ tiny-docker attach x
-    tiny-docker: there is no attach: a container keeps the terminal that it was started with
+    tiny-docker: attach is not supported: a container keeps the terminal it was started with
     hint: tiny-docker logs -f ID, or exec -it ID sh
     $ tiny-docker build .
-    tiny-docker: there is no build: images are not supported
-    hint: docker export $(docker create IMAGE) | tar -x -C DIR, then --rootfs DIR
+    tiny-docker: build is not supported: there are no images, only directories
+    hint: docker export $(docker create IMAGE) | tar -x -C DIR, then tiny-docker run --rootfs DIR …
     $ tiny-docker checkpoint ls
-    tiny-docker: there is no checkpoint: there is no daemon that could do it
+    tiny-docker: checkpoint is not supported: there is no daemon to do it
     $ tiny-docker compose up
-    tiny-docker: there is no compose: each container is started separately
+    tiny-docker: compose is not supported: each container is started separately
     $ tiny-docker container ls
-    tiny-docker: there is no container: leave the word out
+    tiny-docker: container is not supported: its subcommands are commands of their own
     hint: tiny-docker ps, rm, prune, …
     $ tiny-docker cp x:/a b
-    tiny-docker: there is no cp: copy files through a volume or a pipe
+    tiny-docker: cp is not supported: copy files through a volume or a pipe
     hint: -v DIR:/mnt, or tiny-docker exec ID cat FILE >FILE
     $ tiny-docker create x
-    tiny-docker: there is no create: a container runs only once
+    tiny-docker: create is not supported: a container runs only once
     hint: tiny-docker run
     $ tiny-docker diff x
-    tiny-docker: there is no diff: what a container has written is in a directory
+    tiny-docker: diff is not supported: a container's changes are in a directory
     hint: find $(tiny-docker inspect ID | jq -r '.[].Layer')/upper
     $ tiny-docker events
-    tiny-docker: there is no events: there is no daemon that could report them
+    tiny-docker: events is not supported: there is no daemon to report them
     hint: tiny-docker wait ID
     $ tiny-docker export x
-    tiny-docker: there is no export: images are not supported
+    tiny-docker: export is not supported: there are no images, only directories
     hint: tiny-docker exec ID tar -c -C / . >FILE
     $ tiny-docker ls
-    tiny-docker: there is no ls: ps lists the containers
+    tiny-docker: ls is not supported: ps lists the containers
     hint: tiny-docker ps
     $ tiny-docker network ls
-    tiny-docker: there is no network: there is only one bridge
+    tiny-docker: network is not supported: there is only one bridge
     hint: tiny-docker run --net bridge
     $ tiny-docker pause x
-    tiny-docker: there is no pause: a container cannot be frozen
-    hint: tiny-docker kill -s STOP ID, and CONT
+    tiny-docker: pause is not supported: a container cannot be frozen
+    hint: tiny-docker kill -s STOP ID, later -s CONT
     $ tiny-docker port x
-    tiny-docker: there is no port: ps shows the ports
+    tiny-docker: port is not supported: ps shows the ports
     hint: tiny-docker ps
     $ tiny-docker pull x
-    tiny-docker: there is no pull: images are not supported
-    hint: docker export $(docker create IMAGE) | tar -x -C DIR, then --rootfs DIR
+    tiny-docker: pull is not supported: there are no images, only directories
+    hint: docker export $(docker create IMAGE) | tar -x -C DIR, then tiny-docker run --rootfs DIR …
     $ tiny-docker rename x y
-    tiny-docker: there is no rename: a container cannot be changed
+    tiny-docker: rename is not supported: a container cannot be changed
     hint: tiny-docker rm ID, then run --name NAME
     $ tiny-docker system df
-    tiny-docker: there is no system: leave the word out
+    tiny-docker: system is not supported: its subcommands are commands of their own
     hint: tiny-docker info, or prune
     $ tiny-docker top x
-    tiny-docker: there is no top: list the processes from inside
+    tiny-docker: top is not supported: processes can be listed from inside
     hint: tiny-docker exec ID ps -ef
     $ tiny-docker version
-    tiny-docker: there is no version: client and server are one program
+    tiny-docker: version is not supported: client and server are one program, with one version
     hint: tiny-docker --version
     $ tiny-docker volume ls
-    tiny-docker: there is no volume: volumes are directories of the host
+    tiny-docker: volume is not supported: volumes are directories on the host
     hint: tiny-docker run -v $PWD/DIR:/DIR
     ");
 }
@@ -146,7 +146,7 @@ fn each_option_that_docker_has_is_answered() {
             let seen = see(&words[usize::from(command.is_empty())..]);
             let (code, stdout) = (seen.code, seen.stdout.as_str());
             assert_eq!((code, stdout), (Some(125), ""), "{command} {option}");
-            let says = format!("tiny-docker: there is no {option}: ");
+            let says = format!("tiny-docker: {option} is not supported: ");
             let answer = seen.stderr.strip_prefix(&says).expect(&seen.stderr);
             match answers.iter_mut().find(|(known, _)| known == answer) {
                 Some((_, about)) => *about += &format!(" {option}"),
@@ -166,11 +166,11 @@ fn each_option_that_docker_has_is_answered() {
     containers have no labels
     hint: --name NAME
     run --blkio-weight --blkio-weight-device -c --cpu-count --cpu-percent --cpu-rt-period --cpu-rt-runtime --cpu-shares --cpuset-cpus --cpuset-mems --device-read-bps --device-read-iops --device-write-bps --device-write-iops --io-maxbandwidth --io-maxiops --kernel-memory --memory-reservation
-    there are three limits
+    there are only three limits
     hint: --memory, --cpus, --pids-limit
     run --cgroup-parent
-    a container's cgroup is below your own
-    hint: systemd-run --user --scope -p Delegate=yes tiny-docker run …
+    a container's cgroup is created below your own
+    hint: get a cgroup of your own: systemd-run --user --scope -p Delegate=yes tiny-docker run …
     run --cgroupns --ipc --pid --userns --uts
     each container has its own namespaces; only the network can be shared
     hint: --net host
@@ -178,39 +178,39 @@ fn each_option_that_docker_has_is_answered() {
     run -d prints the id
     hint: tiny-docker run -d … >FILE
     run --cpu-period --cpu-quota
-    the limit is a number of CPUs
+    the limit is given as a number of CPUs
     hint: --cpus NUMBER
     run --device --device-cgroup-rule --gpus
     containers have only the usual devices
     run --disable-content-trust --platform --pull
-    images are not supported
-    hint: docker export $(docker create IMAGE) | tar -x -C DIR, then --rootfs DIR
+    there are no images, only directories
+    hint: docker export $(docker create IMAGE) | tar -x -C DIR, then tiny-docker run --rootfs DIR …
     run --dns-opt --dns-option --dns-search
-    only the servers can be chosen
+    only the DNS servers can be chosen
     hint: --dns ADDRESS
     run --domainname
-    it is part of the hostname
+    the domain is part of the hostname
     hint: --hostname NAME.DOMAIN
     run --entrypoint
-    there are no images, and so no entry points
+    there are no images, and therefore no entry points
     hint: tiny-docker run … COMMAND ARG…
     run --expose -P --publish-all
     ports are published one by one
     hint: -p HOST:CONTAINER
     run --group-add
-    a user has the groups of the container's /etc/group
+    a user's groups come from the container's /etc/group
     hint: -u USER:GROUP
     run --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --no-healthcheck
-    there is no daemon that could do it
+    there is no daemon to do it
     hint: tiny-docker exec ID COMMAND
     run --ip --ip6 --link-local-ip --mac-address
-    the address is assigned
+    addresses are assigned automatically
     hint: tiny-docker inspect ID
     run --isolation --runtime
-    there is one way to run a container
+    there is only one way to run a container
     hint: leave it out
     run --link --net-alias --network-alias
-    containers do not find each other by name
+    containers cannot find each other by name
     hint: --add-host NAME:ADDRESS
     run --log-driver --log-opt
     a log is always a file
@@ -222,19 +222,19 @@ fn each_option_that_docker_has_is_answered() {
     use the short form
     hint: -v HOST:CONTAINER[:ro], or --tmpfs PATH
     run --oom-kill-disable --oom-score-adj
-    the kernel chooses what it kills
+    the kernel decides what it kills
     hint: --memory SIZE
     run --privileged
-    no single option switches all protections off
+    no single option disables all protections
     hint: --cap-add ALL --security-opt seccomp=unconfined --security-opt no-new-privileges=false
     run -q --quiet
     nothing is pulled
     hint: leave it out
     run --restart
-    there is no daemon that could do it
+    there is no daemon to do it
     hint: let systemd do it: tiny-docker run without -d, and Restart=always
     run --shm-size
-    /dev/shm has the size of /dev, unless it is a tmpfs of its own
+    /dev/shm shares the space of /dev, unless it is a separate tmpfs
     hint: --tmpfs /dev/shm
     run --stop-signal -s --signal
     stop always sends SIGTERM
@@ -252,10 +252,10 @@ fn each_option_that_docker_has_is_answered() {
     run --use-api-socket
     there is no daemon
     run --volume-driver --volumes-from
-    volumes are directories of the host
+    volumes are directories on the host
     hint: -v HOST:CONTAINER
     exec --detach-keys
-    a terminal is kept until the command ends
+    the terminal is kept until the command ends
     hint: tiny-docker exec -d ID COMMAND
     exec --privileged
     a command has the privileges of its container
@@ -264,10 +264,10 @@ fn each_option_that_docker_has_is_answered() {
     there are no filters
     hint: tiny-docker ps -a | grep …
     ps -s --size -s --size
-    what a container has written is in a directory
+    a container's changes are in a directory
     hint: du -sh $(tiny-docker inspect ID | jq -r '.[].Layer')/upper
     inspect -f --format
-    there are no templates, but there is JSON
+    there are no templates, but the output is JSON
     hint: tiny-docker inspect ID | jq -r '.[].State.Pid'
     inspect --type
     only containers can be inspected
@@ -282,7 +282,7 @@ fn each_option_that_docker_has_is_answered() {
     containers are not linked
     hint: tiny-docker rm ID
     stats --no-trunc
-    nothing is cut short
+    nothing is truncated
     hint: leave it out
     prune -a --all
     there are no images to remove
@@ -297,13 +297,13 @@ fn each_option_that_docker_has_is_answered() {
     there are no templates
     hint: tiny-docker info | grep …
      -D --debug -l --log-level
-    there is no daemon that keeps a log
+    there is no daemon to keep a log
     hint: strace -f tiny-docker …
      -H --host -c --context --config --tls --tlscacert --tlscert --tlskey --tlsverify
     there is no daemon to talk to
-    hint: --root DIR, for other containers
+    hint: --root DIR selects another set of containers
      -v
-    the version has a capital letter
+    the short form of --version is -V
     hint: tiny-docker -V
     "#);
 }
@@ -320,21 +320,21 @@ fn a_value_that_docker_has_is_answered() {
     ];
     assert_snapshot!(said(&values), @"
     $ tiny-docker run --security-opt apparmor=unconfined true
-    tiny-docker: there is no apparmor=unconfined: containers have no AppArmor profile and no SELinux label
+    tiny-docker: apparmor=unconfined is not supported: containers have no AppArmor profile and no SELinux label
     hint: leave it out
     $ tiny-docker run --security-opt apparmor:docker-default true
-    tiny-docker: there is no apparmor:docker-default: containers have no AppArmor profile and no SELinux label
+    tiny-docker: apparmor:docker-default is not supported: containers have no AppArmor profile and no SELinux label
     hint: leave it out
     $ tiny-docker run --security-opt label=disable true
-    tiny-docker: there is no label=disable: containers have no AppArmor profile and no SELinux label
+    tiny-docker: label=disable is not supported: containers have no AppArmor profile and no SELinux label
     hint: leave it out
     $ tiny-docker run --security-opt seccomp=profile.json true
-    tiny-docker: there is no seccomp=profile.json: there is one filter, or none
+    tiny-docker: seccomp=profile.json is not supported: the only choice is between the default filter and none
     hint: --security-opt seccomp=unconfined
     $ tiny-docker run --security-opt systempaths=unconfined true
-    tiny-docker: there is no systempaths=unconfined: parts of /proc are always covered
+    tiny-docker: systempaths=unconfined is not supported: parts of /proc are always covered
     $ tiny-docker run --net container:web true
-    tiny-docker: there is no container:web: containers do not share a network
+    tiny-docker: container:web is not supported: containers do not share a network
     hint: --net bridge
     ");
 }
@@ -370,7 +370,7 @@ fn a_switch_may_have_a_value() {
     let seen = see(&["run", "--rm=maybe", "true"]);
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(125), ""));
     assert_snapshot!(seen.stderr, @"
-    error: invalid value 'maybe' for '--rm[=<true|false>]': it is neither true nor false
+    error: invalid value 'maybe' for '--rm[=<true|false>]': expected true or false
 
     For more information, try '--help'.
     ");

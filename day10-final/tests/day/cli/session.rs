@@ -238,13 +238,13 @@ fn a_day_in_docker_is_a_day_here() {
     $D run --rm --env-file no-such-file $IMAGE true
         tiny-docker: cannot read no-such-file: No such file or directory (os error 2)
     $D run --rm -u no-such-user $IMAGE true
-        tiny-docker: there is no user no-such-user in its /etc/passwd
+        tiny-docker: no user no-such-user in the container's /etc/passwd
     $D run --name web $IMAGE true
-        tiny-docker: the name web is taken, by ID
+        tiny-docker: the name web is already in use by ID
     $D rm web
         tiny-docker: cannot remove web: it is running
     $D exec web true
-        tiny-docker: cannot execute in web: it is not running
+        tiny-docker: cannot run a command in web: it is not running
     $D kill sleeper
         tiny-docker: cannot kill sleeper: it is not running
     $D kill -s NOPE stubborn
@@ -264,7 +264,7 @@ fn a_day_in_docker_is_a_day_here() {
     $D wait nope
         tiny-docker: cannot wait for nope: no such container
     $D exec nope true
-        tiny-docker: cannot execute in nope: no such container
+        tiny-docker: cannot run a command in nope: no such container
     $D inspect nope
         tiny-docker: cannot inspect nope: no such container
     $D nope
@@ -276,15 +276,15 @@ fn a_day_in_docker_is_a_day_here() {
     $D rm
         error: the following required arguments were not provided:
     $D run --name 'not legal' $IMAGE true
-        error: invalid value 'not legal' for '--name <NAME>': it has to be two or more letters, digits, '_', '.' or '-', the first a letter or digit
+        error: invalid value 'not legal' for '--name <NAME>': expected two or more letters, digits, '_', '.' or '-', starting with a letter or digit
     $D run --rm -v data:relative $IMAGE true
-        error: invalid value 'data:relative' for '--volume <HOST:CONTAINER[:ro]>': there are no named volumes; for a directory, ./data
+        error: invalid value 'data:relative' for '--volume <HOST:CONTAINER[:ro]>': named volumes are not supported; for a directory, use ./data
     $D run --rm --name late -p 127.0.0.1:8080:80 $IMAGE true
         tiny-docker: cannot publish port 8080: Address already in use (os error 98)
     $D run --rm --memory 1k $IMAGE true
         error: invalid value '1k' for '--memory <SIZE>': a container needs at least 6m
     $D run --rm --memory lots $IMAGE true
-        error: invalid value 'lots' for '--memory <SIZE>': it is not a number, or not followed by b, k, m or g
+        error: invalid value 'lots' for '--memory <SIZE>': expected a number, optionally followed by b, k, m or g
     $D run --name missing $IMAGE no-such-command
         tiny-docker: cannot run no-such-command: not found in PATH
     ");

@@ -102,20 +102,20 @@ fn a_mistake_in_a_file_is_told_with_its_line() {
         said += &seen.stderr.replace(path.to_str().unwrap(), "vars.env");
     }
     assert_snapshot!(said, @r"
-    tiny-docker: cannot read vars.env: line 3: a variable's name cannot contain blanks or control characters: 'export B'
-    tiny-docker: cannot read vars.env: line 1: a variable's name cannot contain blanks or control characters: 'C '
-    tiny-docker: cannot read vars.env: line 3: a variable's name cannot contain blanks or control characters: 'D '
-    tiny-docker: cannot read vars.env: line 1: a variable's name cannot contain blanks or control characters: 'not a variable'
-    tiny-docker: cannot read vars.env: line 1: there is no name: '=5'
-    tiny-docker: cannot read vars.env: line 2: there is no name: '=5'
-    tiny-docker: cannot read vars.env: line 1: a variable's name cannot contain blanks or control characters: 'TAB\t'
-    tiny-docker: cannot read vars.env: line 2: a variable's name cannot contain blanks or control characters: '\u{feff}B'
-    tiny-docker: cannot read vars.env: line 1: a variable's name cannot contain blanks or control characters: 'WIDE\u{3000}'
-    tiny-docker: cannot read vars.env: line 1: a variable's name cannot contain blanks or control characters: 'A\0B'
+    tiny-docker: cannot read vars.env: line 3: a variable name cannot contain whitespace or control characters: 'export B'
+    tiny-docker: cannot read vars.env: line 1: a variable name cannot contain whitespace or control characters: 'C '
+    tiny-docker: cannot read vars.env: line 3: a variable name cannot contain whitespace or control characters: 'D '
+    tiny-docker: cannot read vars.env: line 1: a variable name cannot contain whitespace or control characters: 'not a variable'
+    tiny-docker: cannot read vars.env: line 1: the name is missing: '=5'
+    tiny-docker: cannot read vars.env: line 2: the name is missing: '=5'
+    tiny-docker: cannot read vars.env: line 1: a variable name cannot contain whitespace or control characters: 'TAB\t'
+    tiny-docker: cannot read vars.env: line 2: a variable name cannot contain whitespace or control characters: '\u{feff}B'
+    tiny-docker: cannot read vars.env: line 1: a variable name cannot contain whitespace or control characters: 'WIDE\u{3000}'
+    tiny-docker: cannot read vars.env: line 1: a variable name cannot contain whitespace or control characters: 'A\0B'
     tiny-docker: cannot read vars.env: line 2: the value of ZERO contains a NUL byte
     tiny-docker: cannot read vars.env: line 2: it is not UTF-8
     tiny-docker: cannot read vars.env: line 1: it is not UTF-8
-    tiny-docker: cannot read vars.env: line 1: a variable's name cannot contain blanks or control characters: '\u{1b}[31mRED'
+    tiny-docker: cannot read vars.env: line 1: a variable name cannot contain whitespace or control characters: '\u{1b}[31mRED'
     ");
     assert_nothing_is_kept();
 }
@@ -219,14 +219,14 @@ fn what_is_no_variable_or_no_file_is_refused() {
         said += &seen.stderr.replace(state.to_str().unwrap(), "STATE");
     }
     assert_snapshot!(said, @"
-    tiny-docker: '' is no variable
-    hint: -e NAME=VALUE
-    tiny-docker: '=value' is no variable
-    hint: -e NAME=VALUE
+    tiny-docker: '' is not a variable
+    hint: use -e NAME=VALUE
+    tiny-docker: '=value' is not a variable
+    hint: use -e NAME=VALUE
     tiny-docker: cannot read /no/such/file: No such file or directory (os error 2)
     tiny-docker: cannot read STATE: Is a directory (os error 21)
     tiny-docker: cannot read STATE/binary: line 1: it is not UTF-8
-    tiny-docker: cannot read STATE/no-name: line 2: there is no name: '=2'
+    tiny-docker: cannot read STATE/no-name: line 2: the name is missing: '=2'
     ");
     assert_nothing_is_kept();
 }

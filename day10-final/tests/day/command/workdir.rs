@@ -107,7 +107,7 @@ fn what_is_no_directory_is_refused() {
         assert_eq!(seen.code, Some(125), "{directory}");
         assert_eq!(seen.stdout, "", "{directory}");
         assert!(
-            seen.stderr.contains("it has to be an absolute path"),
+            seen.stderr.contains("expected an absolute path"),
             "{}",
             seen.stderr
         );

@@ -259,7 +259,7 @@ fn a_server_on_the_hosts_loopback_is_left_out() {
     .unwrap();
     let seen = run("cat /etc/resolv.conf");
     assert_eq!(seen.stdout, "");
-    assert_snapshot!(seen.stderr, @"tiny-docker: no DNS server of this host can be reached from a container");
+    assert_snapshot!(seen.stderr, @"tiny-docker: none of this host's DNS servers can be reached from a container");
     fs::create_dir_all("/run/systemd/resolve").unwrap();
     fs::write("/run/systemd/resolve/resolv.conf", "nameserver 192.0.2.7\n").unwrap();
     let seen = run("cat /etc/resolv.conf");
@@ -424,8 +424,8 @@ fn two_hundred_and_fifty_three_have_different_addresses() {
     let seen = see(&["run", "true"]);
     assert_eq!(seen.code, Some(125));
     assert_snapshot!(seen.stderr, @"
-    tiny-docker: cannot use --net bridge: all addresses of 10.10.0.0/24 are in use
-    hint: tiny-docker ps
+    tiny-docker: cannot use --net bridge: all addresses in 10.10.0.0/24 are in use
+    hint: stop a container first (tiny-docker ps lists them)
     ");
     let ids: Vec<_> = containers
         .iter()
@@ -451,7 +451,7 @@ fn a_run_says_whom_it_waits_for_when_the_network_is_locked() {
     let this = std::process::id();
     assert_eq!(
         line,
-        format!("tiny-docker: waiting for {LOCK}: process {this} has locked it\n")
+        format!("tiny-docker: waiting for {LOCK}: process {this} holds the lock\n")
     );
     own.as_file().unlock().unwrap();
     assert_eq!(run.0.wait().unwrap().code(), Some(0));
@@ -465,7 +465,7 @@ fn an_address_comes_back_however_its_container_ends() {
     let full = see(&["run", "--subnet", "10.20.0.0/29", "true"]);
     assert!(
         full.stderr
-            .contains("all addresses of 10.20.0.0/29 are in use"),
+            .contains("all addresses in 10.20.0.0/29 are in use"),
         "{}",
         full.stderr
     );
@@ -631,7 +631,7 @@ fn a_table_that_its_owner_locks_costs_a_warning() {
     assert_eq!(seen.stdout, "hello 192.0.2.1\n");
     assert!(
         seen.stderr
-            .starts_with("tiny-docker: inet owned f may keep containers from the outside: nft: "),
+            .starts_with("tiny-docker: inet owned f may block the traffic of containers: nft: "),
         "{}",
         seen.stderr
     );
@@ -643,7 +643,7 @@ fn a_device_with_the_bridges_name_is_left_alone() {
     host("ip link add td0 type bridge");
     let seen = see(&["run", "true"]);
     assert_eq!(seen.code, Some(125));
-    assert_snapshot!(seen.stderr, @"tiny-docker: cannot use --net bridge: td0 is not tiny-docker's");
+    assert_snapshot!(seen.stderr, @"tiny-docker: cannot use --net bridge: td0 belongs to another program");
     host("ip link show td0");
 }
 
@@ -670,7 +670,7 @@ fn where_forwarding_cannot_be_switched_on_there_is_no_way_out() {
     let warnings: Vec<_> = seen.stderr.lines().take(2).collect();
     assert_snapshot!(warnings.join("\n"), @"
     tiny-docker: a container may become this host's router: Read-only file system (os error 30)
-    tiny-docker: containers have no way out: cannot switch on ip_forward: Read-only file system (os error 30)
+    tiny-docker: containers cannot reach any other network: cannot enable ip_forward: Read-only file system (os error 30)
     ");
 }
 
@@ -716,7 +716,7 @@ fn where_a_program_of_the_host_fails_its_reason_is_told_and_nothing_is_left() {
     );
     assert_snapshot!(failed(&path), @r#"
     tiny-docker: cannot use --net bridge: ip: Cannot find device "td0-2"
-    hint: --net isolated does without
+    hint: use --net isolated, which needs no bridge
     "#);
     let path = with_a_broken("nsenter", "echo broken >&2; exit 1");
     assert_snapshot!(failed(&path), @"tiny-docker: cannot use --net bridge: nsenter: broken");
@@ -954,7 +954,7 @@ fn without_nft_and_iptables_there_is_no_way_out() {
     );
     let warning: Vec<_> = seen.stderr.lines().take(2).collect();
     assert_snapshot!(warning.join("\n"), @"
-    tiny-docker: containers have no way out: neither nft nor iptables is in PATH
+    tiny-docker: containers cannot reach any other network: neither nft nor iptables is in PATH
     hint: install nftables
     ");
 }
@@ -967,7 +967,7 @@ fn without_ip_there_is_no_bridge() {
     assert_eq!(seen.code, Some(125));
     assert_snapshot!(seen.stderr, @"
     tiny-docker: cannot use --net bridge: ip is not in PATH
-    hint: --net isolated does without
+    hint: use --net isolated, which needs no bridge
     ");
     assert!(records().is_empty());
 }
@@ -984,20 +984,20 @@ fn a_network_that_the_host_has_already_is_refused() {
         seen.stderr
     };
     assert_snapshot!(refused("10.10.0.0/24"), @"
-    tiny-docker: cannot use --net bridge: 10.10.0.0/24 is taken: up0 leads to 10.10.0.0/24
-    hint: TINY_DOCKER_SUBNET=10.123.0.0/24
+    tiny-docker: cannot use --net bridge: 10.10.0.0/24 overlaps 10.10.0.0/24 on up0
+    hint: use TINY_DOCKER_SUBNET=10.123.0.0/24
     ");
     assert_snapshot!(refused("10.10.0.77/16"), @"
-    tiny-docker: cannot use --net bridge: 10.10.0.0/24 is taken: up0 leads to 10.10.0.0/16
-    hint: TINY_DOCKER_SUBNET=10.123.0.0/24
+    tiny-docker: cannot use --net bridge: 10.10.0.0/24 overlaps 10.10.0.0/16 on up0
+    hint: use TINY_DOCKER_SUBNET=10.123.0.0/24
     ");
     assert_snapshot!(refused("10.10.0.129/25"), @"
-    tiny-docker: cannot use --net bridge: 10.10.0.0/24 is taken: up0 leads to 10.10.0.128/25
-    hint: TINY_DOCKER_SUBNET=10.123.0.0/24
+    tiny-docker: cannot use --net bridge: 10.10.0.0/24 overlaps 10.10.0.128/25 on up0
+    hint: use TINY_DOCKER_SUBNET=10.123.0.0/24
     ");
     assert_snapshot!(refused("10.123.0.1/8"), @"
-    tiny-docker: cannot use --net bridge: 10.10.0.0/24 is taken: up0 leads to 10.0.0.0/8
-    hint: TINY_DOCKER_SUBNET=172.30.0.0/24
+    tiny-docker: cannot use --net bridge: 10.10.0.0/24 overlaps 10.0.0.0/8 on up0
+    hint: use TINY_DOCKER_SUBNET=172.30.0.0/24
     ");
     assert_eq!(ours_on_the_host(), "");
     assert!(records().is_empty());
@@ -1020,8 +1020,8 @@ fn a_network_that_the_host_has_already_is_refused() {
     let seen = see(&["run", "--subnet", "10.13.0.0/24", "true"]);
     assert_eq!(seen.code, Some(125));
     assert_snapshot!(seen.stderr, @"
-    tiny-docker: cannot use --net bridge: td0 is in use, and not for 10.13.0.0/24
-    hint: ip route show dev td0
+    tiny-docker: cannot use --net bridge: td0 is in use, but not with subnet 10.13.0.0/24
+    hint: ip route show dev td0 shows its subnet
     ");
 }
 
@@ -1042,13 +1042,13 @@ fn a_subnet_that_cannot_be_is_refused() {
         "::/24",
     ];
     assert_snapshot!(subnets.map(refused).concat(), @"
-    error: invalid value '' for '--subnet <NETWORK>': it is not of the form 10.10.0.0/24
-    error: invalid value '10.10.0.0' for '--subnet <NETWORK>': it is not of the form 10.10.0.0/24
-    error: invalid value '10.10.0.5/24' for '--subnet <NETWORK>': its first address makes it 10.10.0.0/24
-    error: invalid value '10.10.0.0/30' for '--subnet <NETWORK>': it has to be from /16 to /29
-    error: invalid value '10.0.0.0/8' for '--subnet <NETWORK>': it has to be from /16 to /29
-    error: invalid value '300.1.1.0/24' for '--subnet <NETWORK>': it is not of the form 10.10.0.0/24
-    error: invalid value '::/24' for '--subnet <NETWORK>': it is not of the form 10.10.0.0/24
+    error: invalid value '' for '--subnet <NETWORK>': expected the form 10.10.0.0/24
+    error: invalid value '10.10.0.0' for '--subnet <NETWORK>': expected the form 10.10.0.0/24
+    error: invalid value '10.10.0.5/24' for '--subnet <NETWORK>': its network address is 10.10.0.0/24
+    error: invalid value '10.10.0.0/30' for '--subnet <NETWORK>': expected a prefix length from /16 to /29
+    error: invalid value '10.0.0.0/8' for '--subnet <NETWORK>': expected a prefix length from /16 to /29
+    error: invalid value '300.1.1.0/24' for '--subnet <NETWORK>': expected the form 10.10.0.0/24
+    error: invalid value '::/24' for '--subnet <NETWORK>': expected the form 10.10.0.0/24
     ");
 }
 
@@ -1072,7 +1072,7 @@ fn an_ordinary_user_has_no_bridge() {
         .replace(program.get_program().to_str().unwrap(), "PROGRAM");
     assert_snapshot!(said, @"
     tiny-docker: cannot use --net bridge: only root may change the host's network
-    hint: --net isolated, or sudo PROGRAM run …
+    hint: use --net isolated, or sudo PROGRAM run …
     ");
     let network = see(&["run", "readlink", "/proc/self/ns/net"]).stdout;
     let hosts = fs::read_link("/proc/thread-self/ns/net").unwrap();

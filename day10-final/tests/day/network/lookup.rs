@@ -72,8 +72,8 @@ fn host_gateway_is_the_host_where_there_is_a_way_to_it() {
     let seen = see(&[&["run", "--net", "isolated"], &gateway[..], &["true"]].concat());
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(125), ""));
     assert_snapshot!(seen.stderr, @"
-    tiny-docker: there is no way to the host
-    hint: --net bridge
+    tiny-docker: the container has no route to the host
+    hint: use --net bridge
     ");
     see(&["ps"]);
     assert_eq!(

@@ -275,7 +275,7 @@ fn a_port_that_is_taken_is_refused() {
     assert_eq!(both[0], both[1]);
     assert_snapshot!(both[0], @"
     tiny-docker: cannot publish port 8080: Address already in use (os error 98)
-    hint: -p 80 takes one that is free
+    hint: -p 80 chooses a free port
     ");
     drop(listener);
     let listener = UdpSocket::bind("0.0.0.0:8080").unwrap();
@@ -508,18 +508,18 @@ fn ports_that_cannot_be_are_refused() {
         "1:2:3:4",
     ];
     assert_snapshot!(ports.map(refused).concat(), @"
-    error: invalid value '' for '--publish <PORTS>': a port is a number from 1 to 65535, and '' is not
-    error: invalid value 'a:b' for '--publish <PORTS>': a port is a number from 1 to 65535, and 'a' is not
-    error: invalid value '99999:1' for '--publish <PORTS>': a port is a number from 1 to 65535, and '99999' is not
-    error: invalid value '0:80' for '--publish <PORTS>': a port is a number from 1 to 65535, and '0' is not
-    error: invalid value '80:' for '--publish <PORTS>': a port is a number from 1 to 65535, and '' is not
-    error: invalid value '80:0' for '--publish <PORTS>': a port is a number from 1 to 65535, and '0' is not
+    error: invalid value '' for '--publish <PORTS>': '' is not a port number from 1 to 65535
+    error: invalid value 'a:b' for '--publish <PORTS>': 'a' is not a port number from 1 to 65535
+    error: invalid value '99999:1' for '--publish <PORTS>': '99999' is not a port number from 1 to 65535
+    error: invalid value '0:80' for '--publish <PORTS>': '0' is not a port number from 1 to 65535
+    error: invalid value '80:' for '--publish <PORTS>': '' is not a port number from 1 to 65535
+    error: invalid value '80:0' for '--publish <PORTS>': '0' is not a port number from 1 to 65535
     error: invalid value '80:80/sctp' for '--publish <PORTS>': only /tcp and /udp can be published
-    error: invalid value '80-81:80-81' for '--publish <PORTS>': there are no ranges; use one -p for each port
-    error: invalid value '300.1.1.1:80:80' for '--publish <PORTS>': 300.1.1.1 is no IPv4 address
-    error: invalid value 'localhost:80:80' for '--publish <PORTS>': localhost is no IPv4 address
+    error: invalid value '80-81:80-81' for '--publish <PORTS>': port ranges are not supported; use one -p for each port
+    error: invalid value '300.1.1.1:80:80' for '--publish <PORTS>': 300.1.1.1 is not an IPv4 address
+    error: invalid value 'localhost:80:80' for '--publish <PORTS>': localhost is not an IPv4 address
     error: invalid value '[::1]:80:80' for '--publish <PORTS>': only IPv4 addresses can be published
-    error: invalid value '1:2:3:4' for '--publish <PORTS>': it has to be IP:HOST:CONTAINER, HOST:CONTAINER or CONTAINER
+    error: invalid value '1:2:3:4' for '--publish <PORTS>': expected IP:HOST:CONTAINER, HOST:CONTAINER or CONTAINER
     ");
 }
 
@@ -529,14 +529,14 @@ fn without_the_bridge_nothing_can_be_published() {
     let seen = see(&["run", "--net", "isolated", "-p", "80:80", "true"]);
     assert_eq!(seen.code, Some(125));
     assert_snapshot!(seen.stderr, @"
-    tiny-docker: cannot publish ports: nothing leads to a container with --net isolated
-    hint: --net bridge
+    tiny-docker: cannot publish ports: a container with --net isolated cannot be reached
+    hint: use --net bridge
     ");
     assert!(records().is_empty());
     // As Docker does.
     let seen = see(&["run", "--net", "host", "-p", "80:80", "echo", "hello"]);
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(0), "hello\n"));
-    assert_snapshot!(seen.stderr, @"tiny-docker: -p does nothing with --net host: all ports are the host's there");
+    assert_snapshot!(seen.stderr, @"tiny-docker: -p has no effect with --net host: the container uses the host's ports");
     let path = only(&["ip", "nsenter"]);
     let seen: Seen = tiny_docker(&["run", "-p", "80:80", "true"])
         .env("PATH", path.path())
@@ -570,7 +570,7 @@ fn an_ordinary_user_publishes_nothing() {
     let program = program.get_program().to_str().unwrap();
     assert_snapshot!(lines.join("\n").replace(program, "PROGRAM"), @"
     tiny-docker: cannot publish ports: only root may change the host's network
-    hint: sudo PROGRAM run …, or --net host, where all ports are the host's
+    hint: sudo PROGRAM run …, or use --net host, which needs no published ports
     ");
 }
 

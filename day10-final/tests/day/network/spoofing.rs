@@ -396,7 +396,7 @@ fn where_there_can_be_no_guard_that_is_told() {
     );
     let seen = run_with_path(path.path(), &read_from("192.0.2.2/8000"));
     assert_eq!(seen.stdout, "hello 192.0.2.1\n");
-    assert_snapshot!(seen.stderr, @"tiny-docker: containers can take each other's addresses: nft: no bridges");
+    assert_snapshot!(seen.stderr, @"tiny-docker: cannot prevent containers from using each other's addresses: nft: no bridges");
 }
 
 #[test]

@@ -243,24 +243,24 @@ fn a_user_that_cannot_be_exits_125() {
         messages += &seen.stderr;
     }
     assert_snapshot!(messages, @"
-    tiny-docker: there is no user web in its /etc/passwd
-    tiny-docker: cannot run as user 4294967295: a number has only digits, and is at most 2147483647
-    tiny-docker: cannot run as user 2147483648: a number has only digits, and is at most 2147483647
-    tiny-docker: cannot run as user -1: a number has only digits, and is at most 2147483647
-    tiny-docker: cannot run as user +5: a number has only digits, and is at most 2147483647
-    tiny-docker: cannot run as user  5: a number has only digits, and is at most 2147483647
-    tiny-docker: cannot run as user 0x10: a number has only digits, and is at most 2147483647
-    tiny-docker: cannot run as user 5 : a number has only digits, and is at most 2147483647
-    tiny-docker: cannot run as user 5five: a number has only digits, and is at most 2147483647
-    tiny-docker: cannot run as user 99999999999999999999: a number has only digits, and is at most 2147483647
-    tiny-docker: there is no group web in its /etc/group
-    tiny-docker: cannot run as group 4294967295: a number has only digits, and is at most 2147483647
-    tiny-docker: cannot run as group +5: a number has only digits, and is at most 2147483647
-    tiny-docker: cannot run as group 5:6: a number has only digits, and is at most 2147483647
-    tiny-docker: there is no user minus in its /etc/passwd
-    tiny-docker: the group of user 2000 in its /etc/passwd is not a number
+    tiny-docker: no user web in the container's /etc/passwd
+    tiny-docker: cannot run as user 4294967295: expected a name, or a number from 0 to 2147483647
+    tiny-docker: cannot run as user 2147483648: expected a name, or a number from 0 to 2147483647
+    tiny-docker: cannot run as user -1: expected a name, or a number from 0 to 2147483647
+    tiny-docker: cannot run as user +5: expected a name, or a number from 0 to 2147483647
+    tiny-docker: cannot run as user  5: expected a name, or a number from 0 to 2147483647
+    tiny-docker: cannot run as user 0x10: expected a name, or a number from 0 to 2147483647
+    tiny-docker: cannot run as user 5 : expected a name, or a number from 0 to 2147483647
+    tiny-docker: cannot run as user 5five: expected a name, or a number from 0 to 2147483647
+    tiny-docker: cannot run as user 99999999999999999999: expected a name, or a number from 0 to 2147483647
+    tiny-docker: no group web in the container's /etc/group
+    tiny-docker: cannot run as group 4294967295: expected a name, or a number from 0 to 2147483647
+    tiny-docker: cannot run as group +5: expected a name, or a number from 0 to 2147483647
+    tiny-docker: cannot run as group 5:6: expected a name, or a number from 0 to 2147483647
+    tiny-docker: no user minus in the container's /etc/passwd
+    tiny-docker: the group of user 2000 in the container's /etc/passwd is not a number
     hint: -u 2000:GROUP
-    tiny-docker: the group of user 2000 in its /etc/passwd is not a number
+    tiny-docker: the group of user 2000 in the container's /etc/passwd is not a number
     hint: -u 2000:GROUP
     ");
 }
@@ -288,7 +288,7 @@ fn users_can_come_from_a_file_that_nobody_writes_to() {
         assert_eq!(seen.code, Some(125), "{file}");
         assert_eq!(
             seen.stderr,
-            "tiny-docker: there is no user web in its /etc/passwd\n"
+            "tiny-docker: no user web in the container's /etc/passwd\n"
         );
     }
 }
@@ -312,7 +312,7 @@ fn without_ids_set_aside_there_is_no_user_but_root() {
     let (code, stdout, stderr) = run("nobody");
     assert_eq!((code, stdout.as_str()), (Some(125), ""));
     assert_snapshot!(stderr, @r"
-    tiny-docker: cannot change to group 65534: this container has no user but root
-    hint: install uidmap, and sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER
+    tiny-docker: cannot change to group 65534: root is the only user in this container
+    hint: install uidmap, then run sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER
     ");
 }

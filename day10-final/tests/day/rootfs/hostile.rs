@@ -160,7 +160,8 @@ fn volumes_are_mounted_nowhere_else() {
     for target in ["/", "/sys/firmware"] {
         ground.link("data", target);
         let seen = survive(&ground, "--net isolated --tmpfs /data", &["true"]);
-        let reason = format!("tiny-docker: cannot mount /data: it is a link to {target}: ");
+        let reason =
+            format!("tiny-docker: cannot mount /data: it is a symbolic link to {target}: ");
         assert!(seen.stderr.starts_with(&reason), "{}", seen.stderr);
     }
 }

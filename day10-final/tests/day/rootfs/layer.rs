@@ -150,7 +150,7 @@ fn where_overlayfs_cannot_be_used_it_gets_a_copy() {
         return skip("overlayfs for this user");
     }
     assert_eq!(seen.stdout, "0\nroot:x:0:\n", "{}", seen.stderr);
-    let told = "tiny-docker: copying the root filesystem, since there is no overlayfs for it here: EINVAL: Invalid argument";
+    let told = "tiny-docker: copying the root filesystem, because overlayfs is not available for it: EINVAL: Invalid argument";
     let mut lines = seen.stderr.lines().filter(|line| *line != told);
     assert!(
         lines.next().unwrap().contains("/x': Read-only file system"),
@@ -173,7 +173,7 @@ fn the_hosts_own_root_can_be_its_root_filesystem() {
         true => assert_eq!(seen.stdout, "/etc/passwd\na layer\n", "{}", seen.stderr),
         false => {
             assert_eq!(seen.stdout, "/etc/passwd\n");
-            let told = "tiny-docker: no layer above this root filesystem, so it is read-only: EINVAL: Invalid argument\n";
+            let told = "tiny-docker: cannot add a layer to this root filesystem, so it is read-only: EINVAL: Invalid argument\n";
             assert!(seen.stderr.starts_with(told), "{}", seen.stderr);
         }
     }

@@ -177,16 +177,16 @@ fn a_bad_volume_is_a_usage_error() {
         seen.stderr.lines().next().unwrap().to_owned() + "\n"
     };
     assert_snapshot!(errors.map(error).concat(), @"
-    error: invalid value '/a' for '--volume <HOST:CONTAINER[:ro]>': it has to be HOST:CONTAINER, or HOST:CONTAINER:ro
-    error: invalid value '/a:/b:rx' for '--volume <HOST:CONTAINER[:ro]>': it has to be HOST:CONTAINER, or HOST:CONTAINER:ro
-    error: invalid value '/a:/b:ro:x' for '--volume <HOST:CONTAINER[:ro]>': it has to be HOST:CONTAINER, or HOST:CONTAINER:ro
-    error: invalid value '/a:b' for '--volume <HOST:CONTAINER[:ro]>': in the container, it has to be an absolute path, and not /
-    error: invalid value 'name:/b' for '--volume <HOST:CONTAINER[:ro]>': there are no named volumes; for a directory, ./name
-    error: invalid value '/a:/' for '--volume <HOST:CONTAINER[:ro]>': in the container, it has to be an absolute path, and not /
-    error: invalid value '/a:/proc/1' for '--volume <HOST:CONTAINER[:ro]>': /proc is the container's own
-    error: invalid value '/a:/sys' for '--volume <HOST:CONTAINER[:ro]>': /sys is the container's own
-    error: invalid value '/a:/b/../..' for '--volume <HOST:CONTAINER[:ro]>': in the container, it has to be an absolute path, and not /
-    error: invalid value ':/b' for '--volume <HOST:CONTAINER[:ro]>': there are no named volumes; for a directory, ./
+    error: invalid value '/a' for '--volume <HOST:CONTAINER[:ro]>': expected HOST:CONTAINER or HOST:CONTAINER:ro
+    error: invalid value '/a:/b:rx' for '--volume <HOST:CONTAINER[:ro]>': expected HOST:CONTAINER or HOST:CONTAINER:ro
+    error: invalid value '/a:/b:ro:x' for '--volume <HOST:CONTAINER[:ro]>': expected HOST:CONTAINER or HOST:CONTAINER:ro
+    error: invalid value '/a:b' for '--volume <HOST:CONTAINER[:ro]>': the path in the container must be absolute, and not /
+    error: invalid value 'name:/b' for '--volume <HOST:CONTAINER[:ro]>': named volumes are not supported; for a directory, use ./name
+    error: invalid value '/a:/' for '--volume <HOST:CONTAINER[:ro]>': the path in the container must be absolute, and not /
+    error: invalid value '/a:/proc/1' for '--volume <HOST:CONTAINER[:ro]>': /proc belongs to the container itself
+    error: invalid value '/a:/sys' for '--volume <HOST:CONTAINER[:ro]>': /sys belongs to the container itself
+    error: invalid value '/a:/b/../..' for '--volume <HOST:CONTAINER[:ro]>': the path in the container must be absolute, and not /
+    error: invalid value ':/b' for '--volume <HOST:CONTAINER[:ro]>': named volumes are not supported; for a directory, use ./
     ");
     assert!(!state().join("containers").exists());
 }
@@ -271,8 +271,8 @@ fn a_tmpfs_with_a_bad_option_is_a_usage_error() {
         "/run:ro:rw",
     ];
     assert_snapshot!(errors.map(error).concat(), @r#"
-    error: invalid value 'run' for '--tmpfs <PATH[:OPTIONS]>': in the container, it has to be an absolute path, and not /
-    error: invalid value '/proc/x:rw' for '--tmpfs <PATH[:OPTIONS]>': /proc is the container's own
+    error: invalid value 'run' for '--tmpfs <PATH[:OPTIONS]>': the path in the container must be absolute, and not /
+    error: invalid value '/proc/x:rw' for '--tmpfs <PATH[:OPTIONS]>': /proc belongs to the container itself
     error: invalid value '/run:fast' for '--tmpfs <PATH[:OPTIONS]>': unknown option "fast"
     error: invalid value '/run:dev' for '--tmpfs <PATH[:OPTIONS]>': devices cannot be used in a tmpfs
     error: invalid value '/run:size' for '--tmpfs <PATH[:OPTIONS]>': "size" is not valid

@@ -204,7 +204,7 @@ fn a_container_that_locks_all_it_sees_keeps_nobody_waiting() {
     assert_eq!(
         line,
         format!(
-            "tiny-docker: waiting for {}: process {pid} has locked it\n",
+            "tiny-docker: waiting for {}: process {pid} holds the lock\n",
             containers.display()
         )
     );
@@ -216,7 +216,7 @@ fn a_container_that_locks_all_it_sees_keeps_nobody_waiting() {
     assert_eq!(
         said,
         format!(
-            "tiny-docker: waiting for {0}: process {pid} has locked it\ntiny-docker: cannot remove other: cannot lock {0}: process {pid} holds it\n",
+            "tiny-docker: waiting for {0}: process {pid} holds the lock\ntiny-docker: cannot remove other: cannot lock {0}: process {pid} holds it\n",
             lock.display()
         )
     );

@@ -81,7 +81,7 @@ fn a_name_is_not_given_twice() {
         let said = seen.stderr.replace(&first.id, "ID");
         assert_eq!(
             said,
-            "tiny-docker: the name web is taken, by ID\nhint: tiny-docker rm web\n"
+            "tiny-docker: the name web is already in use by ID\nhint: tiny-docker rm web\n"
         );
         assert_eq!(only_record().file_name().unwrap(), first.id.as_str());
         assert_eq!(names(), ["web"]);
@@ -261,8 +261,7 @@ fn no_name_leads_out_of_the_directory_of_names() {
         let seen = see(&["ps", "-a", "--format", "json"]);
         assert_eq!((seen.code, seen.stdout.as_str()), (Some(0), ""), "{name}");
         assert!(
-            seen.stderr
-                .ends_with(": it has a name that no container can have\n"),
+            seen.stderr.ends_with(": its name is not valid\n"),
             "{}",
             seen.stderr
         );

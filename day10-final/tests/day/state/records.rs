@@ -163,7 +163,7 @@ fn a_damaged_record_costs_only_itself() {
     tiny-docker: cannot read STATE/containers/ID/config.json: EOF while parsing a value at line 1 column 0
     tiny-docker: cannot read STATE/containers/ID/config.json: No such file or directory (os error 2)
     tiny-docker: cannot read STATE/containers/ID/config.json: expected value at line 1 column 1
-    tiny-docker: cannot read STATE/containers/ID/config.json: it has the wrong id
+    tiny-docker: cannot read STATE/containers/ID/config.json: it contains another id
     tiny-docker: cannot read STATE/containers/ID/config.json: missing field `id` at line 1 column 23
     CONTAINER ID   IMAGE   COMMAND   CREATED   STATUS   PORTS   NAMES
     ID   default   "true"   AGE ago   Exited (0) AGE ago   NAME
