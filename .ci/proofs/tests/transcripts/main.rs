@@ -12,7 +12,7 @@ use std::process::Command;
 use std::sync::{LazyLock, Mutex};
 use std::thread;
 
-use proofs::{built, has, names, read, root, run};
+use proofs::{built, names, read, root, run};
 
 mod page;
 mod scope;
@@ -21,42 +21,27 @@ mod session;
 use page::{Block, parse};
 use session::{LIMIT, check};
 
-/// Who follows a page.
+/// Who follows a page: whoever we are, so root follows all of it, and others what needs no root.
 #[derive(Clone, Copy)]
 struct Reader {
     /// Whether they type what the page hides.
     hidden: bool,
     /// Whether they unfold what is folded.
     folds: bool,
-    /// Whether they have a shell of their own, and one as root.
-    shells: [bool; 2],
 }
-
-/// Knows nothing but the page, and types nothing that it hides: what we assert and tidy up.
-const READER: Reader = Reader {
-    hidden: false,
-    folds: false,
-    shells: [true; 2],
-};
 
 #[test]
 fn the_chapters_print_what_their_commands_print() {
     follow(&[Reader {
         hidden: true,
         folds: true,
-        ..READER
     }]);
 }
 
-/// Whom we are decides who types: an ordinary user the page, and root what the page wants typed as root.
 #[test]
 fn a_reader_who_has_nothing_but_the_page_sees_what_it_prints() {
-    let shells = [!has("root"), has("root")];
-    follow(&[false, true].map(|folds| Reader {
-        folds,
-        shells,
-        ..READER
-    }));
+    let hidden = false;
+    follow(&[false, true].map(|folds| Reader { hidden, folds }));
 }
 
 #[test]
@@ -144,7 +129,7 @@ fn sessions(blocks: &[Block], reader: Reader) -> Vec<Vec<Block>> {
     let mut sessions = [Vec::new(), Vec::new()];
     for block in blocks {
         let seen = (reader.hidden || !block.hidden) && (reader.folds || block.fold.is_none());
-        if seen && !block.shown && reader.shells[usize::from(block.as_root())] {
+        if seen && !block.shown {
             sessions[usize::from(block.as_root())].push(block.clone());
         }
     }
