@@ -1,34 +1,34 @@
 //! A group of processes that the kernel keeps within limits: cgroups(7), and the kernel's cgroup-v2.rst.
+//!
+//! `limits` says what the user may ask for, `hierarchy` where this host has its groups. The parent creates a group, and the
+//! child enters it.
 
 pub mod hierarchy;
 pub mod limits;
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::cgroup::hierarchy::{Version, delegated_group, hierarchies};
+use crate::cgroup::hierarchy::{Hierarchy, Version, delegated_group, hierarchies};
 use crate::cgroup::limits::Limits;
 use crate::state::id::Id;
-use crate::state::store;
-
-const CONTROLLERS: [&str; 3] = ["memory", "cpu", "pids"];
 
 /// In microseconds, the kernel's default: half a CPU is 50 ms out of each 100.
 const CPU_PERIOD: f64 = 100_000.0;
 
-/// Not every kernel counts swap: then these are missing.
+/// Not every kernel counts swap. If it does not, these are missing.
 const SWAP: [&str; 2] = ["memory.swap.max", "memory.memsw.limit_in_bytes"];
 
 // ANCHOR: table
 /// A controller, and what to write to which of its files: in version 2, and in version 1.
 type Row = (&'static str, [(&'static str, String); 2]);
 
-/// `limits`, as the kernel wants to read them.
+/// `limits`, in the form that the kernel reads.
 fn table(limits: &Limits) -> Vec<Row> {
     let mut table = Vec::new();
     if let Some(bytes) = limits.memory.map(|bytes| bytes.to_string()) {
@@ -51,15 +51,15 @@ fn table(limits: &Limits) -> Vec<Row> {
 }
 // ANCHOR_END: table
 
-/// The group of one container: a directory in version 2, in version 1 one for each controller.
+/// The group of one container: a directory in version 2, and one for each controller in version 1.
 ///
-/// Dropped, it goes away. Its processes should have ended by then.
+/// Dropping it removes it. By then its processes should have ended.
 #[derive(Default)]
 pub struct Cgroup(pub Vec<PathBuf>);
 
 impl Cgroup {
     // ANCHOR: create
-    /// An empty group with `limits`, for the container `id`. Where there are no limits, there is no directory.
+    /// An empty group with `limits`, for the container `id`. Without limits it has no directory.
     pub fn create(limits: &Limits, id: &Id) -> Result<Self> {
         let mut group = Self::default();
         let table = table(limits);
@@ -67,37 +67,44 @@ impl Cgroup {
             return Ok(group);
         }
         let hierarchies = hierarchies()?;
-        for (controller, [v2, v1]) in table {
-            let cannot = || format!("cannot limit {controller}");
-            let (version, ours) = delegated_group(controller, &hierarchies).with_context(cannot)?;
-            let directory = ours.join(id.to_string());
-            if version == Version::V2 {
-                enable_controller(controller, &ours).with_context(cannot)?;
-            }
-            fs::create_dir_all(&directory)
-                .with_context(|| format!("cannot create {}", directory.display()))
-                .with_context(cannot)?;
-            if !group.0.contains(&directory) {
-                group.0.push(directory.clone());
-            }
-            let (file, value) = if version == Version::V2 { v2 } else { v1 };
-            match write(&directory.join(file), &value) {
-                Err(_) if SWAP.contains(&file) && !directory.join(file).exists() => (),
-                written => written.with_context(cannot)?,
-            }
+        for row in table {
+            let cannot = format!("cannot limit {}", row.0);
+            group.limit(row, id, &hierarchies).context(cannot)?;
         }
         Ok(group)
+    }
+
+    fn limit(&mut self, row: Row, id: &Id, hierarchies: &[Hierarchy]) -> Result<()> {
+        let (controller, [v2, v1]) = row;
+        let (version, ours) = delegated_group(controller, hierarchies)?;
+        if version == Version::V2 {
+            enable_controller(controller, &ours)?;
+        }
+        let directory = ours.join(id.to_string());
+        create_directory(&directory)?;
+        let (file, value) = if version == Version::V2 { v2 } else { v1 };
+        let path = directory.join(file);
+        if !self.0.contains(&directory) {
+            self.0.push(directory);
+        }
+        if SWAP.contains(&file) && !path.exists() {
+            return Ok(());
+        }
+        write(&path, &value)
     }
     // ANCHOR_END: create
 
     // ANCHOR: ran_out_of_memory
-    /// Whether the kernel has killed some process in it, since there was no memory left.
+    /// Whether the kernel has killed one of its processes because its memory was used up.
     pub fn ran_out_of_memory(&self) -> bool {
         let files = ["memory.events", "memory.oom_control"]; // version 2, version 1
-        self.0.iter().any(|directory| {
-            let counts =
-                files.map(|file| fs::read_to_string(directory.join(file)).unwrap_or_default());
-            let mut lines = counts.iter().flat_map(|text| text.lines());
+        let mut paths = self
+            .0
+            .iter()
+            .flat_map(|group| files.map(|file| group.join(file)));
+        paths.any(|path| {
+            let counts = fs::read_to_string(path).unwrap_or_default();
+            let mut lines = counts.lines();
             lines.any(|line| line.starts_with("oom_kill ") && line != "oom_kill 0")
         })
     }
@@ -105,21 +112,65 @@ impl Cgroup {
 }
 
 // ANCHOR: enter
-/// In the child: takes this process in, and with it all that it starts.
-///
-/// In version 1 by "tasks", which is for one thread. For that, if it is the writer itself (0), the kernel need not hold up all
-/// the forks of the machine, as it does for another process: that may take 10 ms.
+/// In the child: moves this process into the group, and with it everything that it will start.
 pub fn enter(directories: &[PathBuf]) -> Result<()> {
     for directory in directories {
-        let tasks = directory.join("tasks");
-        let procs = directory.join("cgroup.procs");
-        let file = if tasks.exists() { tasks } else { procs };
-        write(&file, "0").context("cannot enter the cgroup")?;
+        // 0 is whoever writes it.
+        write(&directory.join("cgroup.procs"), "0").context("cannot enter the cgroup")?;
     }
     Ok(())
 }
 // ANCHOR_END: enter
 
+// ANCHOR: enable_controller
+/// Enables `controller` for the groups below `ours`. A group has the controllers that the group above it enables.
+fn enable_controller(controller: &str, ours: &Path) -> Result<()> {
+    let enable = |group: &Path| {
+        let file = group.join("cgroup.subtree_control");
+        write(&file, &format!("+{controller}"))
+    };
+    let above = ours.parent().context("the cgroup has no parent")?;
+    let mut tries = 0..10;
+    while let Err(error) = move_to_leaf(above).and_then(|()| enable(above)) {
+        // A process may have forked in between, and then the group is busy.
+        tries.next().ok_or(error)?;
+    }
+    create_directory(ours)?;
+    enable(ours)
+}
+
+/// Moves the processes of `group`, this one among them, into a group below it.
+///
+/// A group that enables controllers may not have processes itself: "no internal processes". With "cpu" and "pids" it
+/// may, but then it can never enable "memory". Only the root of the tree, which has no type, may do all that.
+fn move_to_leaf(group: &Path) -> Result<()> {
+    let processes =
+        fs::read_to_string(group.join("cgroup.procs")).context("cannot list processes")?;
+    if processes.is_empty() || !group.join("cgroup.type").exists() {
+        return Ok(());
+    }
+    let leaf = group.join("beside-tiny-docker");
+    create_directory(&leaf)?;
+    for process in processes.lines() {
+        // It may have ended.
+        let _ = write(&leaf.join("cgroup.procs"), process);
+    }
+    Ok(())
+}
+// ANCHOR_END: enable_controller
+
+fn create_directory(group: &Path) -> Result<()> {
+    fs::create_dir_all(group).with_context(|| format!("cannot create {}", group.display()))
+}
+
+/// Without O_CREAT: a file that the kernel has not created is not there.
+fn write(file: &Path, value: &str) -> Result<()> {
+    let opened = OpenOptions::new().write(true).open(file);
+    let written = opened.and_then(|mut file| file.write_all(value.as_bytes()));
+    written.with_context(|| format!("cannot write {value} to {}", file.display()))
+}
+
+// ANCHOR: remove
 impl Drop for Cgroup {
     fn drop(&mut self) {
         for directory in &self.0 {
@@ -128,91 +179,14 @@ impl Drop for Cgroup {
     }
 }
 
-// ANCHOR: enable_controller
-/// Lets the groups in `parent` have `controller`: each group has what the one above it hands down.
-fn enable_controller(controller: &str, parent: &Path) -> Result<()> {
-    let above = parent.parent().context("the cgroup has no parent")?;
-    let switch_on = |group: &Path| {
-        write(
-            &group.join("cgroup.subtree_control"),
-            &format!("+{controller}"),
-        )
-    };
-    // A group that hands something down may not have processes itself: "no internal processes". With "cpu" and "pids" it may,
-    // and then never hands down "memory". The highest group, which has no type, may do all that.
-    if above.join("cgroup.type").exists() {
-        move_to_leaf(above)?;
-    }
-    let mut tries = 0;
-    while let Err(error) = switch_on(above) {
-        let busy = error
-            .downcast_ref::<io::Error>()
-            .is_some_and(|error| error.kind() == ErrorKind::ResourceBusy);
-        tries += 1;
-        if !busy || tries > 10 {
-            return Err(error);
-        }
-        move_to_leaf(above)?;
-    }
-    fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
-    switch_on(parent)
-}
-
-/// Moves the processes of `group`, this one among them, into a group below it.
-fn move_to_leaf(group: &Path) -> Result<()> {
-    let processes =
-        fs::read_to_string(group.join("cgroup.procs")).context("cannot list processes")?;
-    if processes.is_empty() {
-        return Ok(());
-    }
-    let aside = group.join("beside-tiny-docker");
-    fs::create_dir_all(&aside).with_context(|| format!("cannot create {}", aside.display()))?;
-    for process in processes.lines() {
-        // It may have ended. What forks meanwhile is met the next time.
-        let _ = write(&aside.join("cgroup.procs"), process);
-    }
-    Ok(())
-}
-// ANCHOR_END: enable_controller
-
-/// Without O_CREAT: no file of the kernel's is missing because nobody has made it.
-fn write(file: &Path, value: &str) -> Result<()> {
-    let opened = OpenOptions::new().write(true).open(file);
-    let written = opened.and_then(|mut file| file.write_all(value.as_bytes()));
-    written.with_context(|| format!("cannot write {value} to {}", file.display()))
-}
-
-// ANCHOR: remove
-/// Removes `group`, and what the container may have made in it.
+/// Removes `group`. It is busy while its last process is still on its way out.
 fn remove(group: &Path) {
-    for entry in fs::read_dir(group).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            remove(&entry.path());
-        }
-    }
-    // Whoever has joined from outside the container. (Only version 2 has this.)
-    let _ = write(&group.join("cgroup.kill"), "1");
-    // EBUSY, as long as the last process is still on its way out.
     let mut pause = Duration::from_millis(1);
     while fs::remove_dir(group).is_err_and(|error| error.kind() == ErrorKind::ResourceBusy)
         && pause.as_secs() < 1
     {
         sleep(pause);
         pause *= 2;
-    }
-}
-
-/// Removes the groups of containers whose `run` was killed, and could not.
-pub fn remove_abandoned(state: &Path) {
-    let hierarchies = hierarchies().unwrap_or_default();
-    let parents = CONTROLLERS.map(|controller| delegated_group(controller, &hierarchies));
-    for (_, parent) in parents.into_iter().flatten() {
-        for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-            let id = entry.file_name().to_str().and_then(Id::parse);
-            if id.is_some_and(|id| store::is_abandoned(state, &id)) {
-                remove(&entry.path());
-            }
-        }
     }
 }
 // ANCHOR_END: remove

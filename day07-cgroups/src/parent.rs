@@ -21,7 +21,7 @@ use crate::failure::{Failure, KILLED, NOT_FOUND, warn};
 use crate::state::process::Process;
 use crate::state::store::Record;
 use crate::terminal::Terminal;
-use crate::{cgroup, namespaces, signals};
+use crate::{namespaces, signals};
 
 /// For those who type the name of an image first, as in Docker.
 const NO_IMAGE: &str = "\nhint: run takes a command, not an image: tiny-docker run ls /bin lists what there is, \
@@ -67,7 +67,6 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
             caller.started(&container.id);
         }
     }
-    cgroup::remove_abandoned(state);
 
     let code = wait(child, &signals, terminal.as_mut())?;
     container.out_of_memory = code == KILLED && cgroup.ran_out_of_memory();

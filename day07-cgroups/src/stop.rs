@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 
-use crate::cgroup;
 use crate::container::{Container, Status};
 use crate::failure::{FAILED, KILLED, warn};
 use crate::state::id::Id;
@@ -39,8 +38,6 @@ pub fn stop(ids: &[String], seconds: u32, state: &Path) -> Result<u8> {
             }
         }
     }
-    // Where its run was killed, nobody else does it now.
-    cgroup::remove_abandoned(state);
     Ok(code)
 }
 // ANCHOR_END: stop

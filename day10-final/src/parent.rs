@@ -92,7 +92,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
         }
     }
 
-    cgroup::remove_abandoned(state);
+    cgroup::remove_those(|id| store::is_abandoned(state, id));
     // Its group is not ours. Every process in it should hear the keyboard; --init tells the command itself.
     let at_keyboard = Pid::from_raw(if container.init { 1 } else { -1 } * child.as_raw());
     let code = match relay.filter(|_| failure.is_empty()) {

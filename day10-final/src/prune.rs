@@ -30,7 +30,7 @@ pub fn prune(force: bool, state: &Path) -> Result<u8> {
     if !force && !is_confirmed()? {
         return Ok(0);
     }
-    cgroup::remove_abandoned(state);
+    cgroup::remove_those(|id| store::is_abandoned(state, id));
     store::remove_abandoned(state);
     let unreadable = store::all(state)?.iter().any(Result::is_err);
     let (mut code, mut freed) = (if unreadable { FAILED } else { 0 }, 0);

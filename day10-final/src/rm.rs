@@ -31,7 +31,7 @@ pub fn remove(ids: &[String], force: bool, state: &Path) -> Result<u8> {
         }
     }
     // If a run was killed, nobody else does it.
-    cgroup::remove_abandoned(state);
+    cgroup::remove_those(|id| store::is_abandoned(state, id));
     store::remove_abandoned(state);
     Ok(code)
 }
@@ -66,13 +66,13 @@ fn one(id: &str, force: bool, state: &Path) -> Result<()> {
     // Otherwise, we would wait for ourselves.
     drop(lock);
     let mut record = Record::open(state, &container)?;
-    cgroup::remove_of(&container.id);
+    cgroup::remove_those(|id| *id == container.id);
     record.remove()
 }
 
 /// What is left of a record may say nothing, and what is in its place may be anything.
 fn remove_damaged(id: &Id, state: &Path) -> Result<()> {
-    cgroup::remove_of(id);
+    cgroup::remove_those(|other| other == id);
     Record::remove_damaged(state, id)?;
     if let Some(_all) = store::try_lock_all(state) {
         name::remove_abandoned(state);

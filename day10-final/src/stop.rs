@@ -38,7 +38,7 @@ pub fn stop(ids: &[String], seconds: u32, state: &Path) -> Result<u8> {
         }
     }
     // Where its run was killed, nobody else does it now.
-    cgroup::remove_abandoned(state);
+    cgroup::remove_those(|id| store::is_abandoned(state, id));
     store::remove_abandoned(state);
     Ok(code)
 }

@@ -1,21 +1,23 @@
 //! How much a container may use: `--memory`, `--cpus`, `--pids-limit`.
+//!
+//! The command line reads it, the record keeps it, and `cgroup` has the kernel enforce it.
 
 use std::thread;
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-/// Docker's least. Below it, a program may not even start.
+/// Docker's minimum. Below it, a program may not even start.
 const LEAST_MEMORY: u64 = 6 << 20;
 
-/// The kernel's least: 1 ms of each 100.
+/// The kernel's minimum: 1 ms of each 100.
 const LEAST_CPUS: f64 = 0.01;
 
 /// As many as there can be on one machine: PID_MAX_LIMIT.
 const MOST_PIDS: u64 = 1 << 22;
 
 // ANCHOR: limits
-/// None means: no limit.
+/// None means no limit.
 #[derive(Args, Clone, Default, Serialize, Deserialize)]
 pub struct Limits {
     /// Memory limit (for example 128m or 1g)
@@ -32,43 +34,28 @@ pub struct Limits {
 
 /// Bytes, from a number and a unit, each a power of 1024.
 fn memory(text: &str) -> Result<u64, String> {
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.');
-    let (number, unit) = text.split_at(end.unwrap_or(text.len()));
-    let power = match unit.to_ascii_lowercase().as_str() {
-        "" | "b" => Some(0),
-        "k" | "kb" => Some(1),
-        "m" | "mb" => Some(2),
-        "g" | "gb" => Some(3),
+    let number = text.trim_end_matches(['k', 'm', 'g']);
+    let unit = match &text[number.len()..] {
+        "" => Some(1),
+        "k" => Some(1 << 10),
+        "m" => Some(1 << 20),
+        "g" => Some(1 << 30),
         _ => None,
     };
-    let (Ok(number), Some(power)) = (number.parse::<f64>(), power) else {
-        return Err("expected a number, optionally followed by b, k, m or g".to_owned());
-    };
-    let bytes = number * 1024_f64.powi(power);
-    if bytes == 0.0 {
-        return Err("to set no limit, leave out the option".to_owned());
-    }
-    if bytes > i64::MAX as f64 {
-        return Err("no machine has that much memory".to_owned());
-    }
-    let bytes = bytes as u64;
-    match bytes < LEAST_MEMORY {
-        true => Err("a container needs at least 6m".to_owned()),
-        false => Ok(bytes),
+    let number = number.parse().ok().zip(unit);
+    match number.and_then(|(number, unit): (u64, u64)| number.checked_mul(unit)) {
+        None => Err("expected a size, for example 128m or 1g".to_owned()),
+        Some(..LEAST_MEMORY) => Err("a container needs at least 6m".to_owned()),
+        Some(bytes) => Ok(bytes),
     }
 }
 
 fn cpus(text: &str) -> Result<f64, String> {
-    let Ok(cpus) = text.parse::<f64>() else {
-        return Err("expected a number".to_owned());
-    };
     let most = thread::available_parallelism().map_or(f64::INFINITY, |n| n.get() as f64);
-    match (LEAST_CPUS..=most).contains(&cpus) {
-        true => Ok(cpus),
-        false => Err(format!(
-            "expected a number from {LEAST_CPUS} to {most} (all available CPUs)"
-        )),
-    }
+    let cpus = text.parse().ok();
+    let possible = cpus.filter(|cpus| (LEAST_CPUS..=most).contains(cpus));
+    let range = format!("{LEAST_CPUS} to {most} (all available CPUs)");
+    possible.ok_or_else(|| format!("expected a number from {range}"))
 }
 
 fn pids(text: &str) -> Result<u64, String> {

@@ -8,7 +8,7 @@ use std::process;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
-use crate::container::{Container, Status};
+use crate::container::Container;
 use crate::state::id::Id;
 use crate::state::lock;
 use crate::state::{check_private, create_private, open_regular};
@@ -187,14 +187,6 @@ pub fn shown(id: &str) -> String {
             id.chars().take(64).collect::<String>().escape_debug()
         ),
     }
-}
-
-/// Whether the container `id` has ended, and nobody is left who looks after it: its `run` was killed.
-pub fn is_abandoned(state: &Path, id: &Id) -> bool {
-    let directory = state.join("containers").join(id.to_string());
-    let ended = load(&directory, id).is_ok_and(|container| container.status != Status::Running);
-    let lock = File::open(directory.join("lock"));
-    ended && lock.is_ok_and(|lock| lock.try_lock().is_ok())
 }
 
 // ANCHOR: load

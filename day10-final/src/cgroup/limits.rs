@@ -1,21 +1,23 @@
 //! How much a container may use: `--memory`, `--cpus`, `--pids-limit`.
+//!
+//! The command line reads it, the record keeps it, and `cgroup` has the kernel enforce it.
 
 use std::thread;
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-/// Docker's least. Below it, a program may not even start.
+/// Docker's minimum. Below it, a program may not even start.
 const LEAST_MEMORY: u64 = 6 << 20;
 
-/// The kernel's least: 1 ms of each 100.
+/// The kernel's minimum: 1 ms of each 100.
 const LEAST_CPUS: f64 = 0.01;
 
 /// As many as there can be on one machine: PID_MAX_LIMIT.
 const MOST_PIDS: u64 = 1 << 22;
 
 // ANCHOR: limits
-/// None means: no limit.
+/// None means no limit.
 #[derive(Args, Clone, Default, Serialize, Deserialize)]
 pub struct Limits {
     /// Memory limit (for example 128m or 1g)
