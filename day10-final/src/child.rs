@@ -34,7 +34,7 @@ fn become_container(socket: &UnixStream) -> Result<Infallible, Failure> {
     if let Some(log) = container.log.as_ref().filter(|_| !container.tty) {
         detach::redirect_to_log(log, container.interactive)?;
     }
-    network::enter(container.net)?;
+    network::enter(container.net, container.address, container.subnet)?;
     rootfs::enter(&container)?;
     let user = container.privileges.user()?;
     if container.tty {

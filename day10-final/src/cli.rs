@@ -190,7 +190,7 @@ pub struct RunOptions {
         value_name = "NETWORK",
         env = "TINY_DOCKER_SUBNET",
         hide_env_values = true,
-        default_value = "10.10.0.0/24"
+        default_value_t
     )]
     pub subnet: Subnet,
     #[command(flatten)]

@@ -13,6 +13,7 @@ use crate::cgroup::limits::Limits;
 use crate::network::Net;
 use crate::network::lookup::Lookup;
 use crate::network::ports::Ports;
+use crate::network::subnet::Subnet;
 use crate::privileges::Privileges;
 use crate::rootfs::volume::Volumes;
 use crate::state::id::Id;
@@ -79,6 +80,9 @@ pub struct Container {
     /// In the bridge's network.
     #[serde(default)]
     pub address: Option<Ipv4Addr>,
+    /// That network.
+    #[serde(default)]
+    pub subnet: Subnet,
     /// Of the host's, those that lead to it.
     #[serde(default)]
     pub ports: Ports,

@@ -1,34 +1,32 @@
 //! What the container sees of the network: network_namespaces(7).
+//!
+//! The [parent](crate::parent) prepares it, and the [child](crate::child) enters it.
 
 pub mod addresses;
 pub mod bridge;
+pub mod device;
 pub mod etc;
 pub mod firewall;
 pub mod lookup;
 pub mod ports;
 pub mod proxy;
 pub mod publish;
+pub mod rules;
 pub mod spoofing;
 pub mod subnet;
 
-use std::fs;
-use std::io::{self, ErrorKind};
-use std::mem;
-use std::net::{Ipv4Addr, UdpSocket};
-use std::os::fd::AsRawFd;
+use std::io::ErrorKind;
+use std::net::Ipv4Addr;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
-use nix::errno::Errno;
 use nix::sched::CloneFlags;
 use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::sudo_run;
-
-/// In a Docker container, even root lacks this capability: capabilities(7).
-pub const NO_NET_ADMIN: &str =
-    "hint: use --net host; if this is a container, start it with --cap-add NET_ADMIN";
+use crate::network::device::{NO_NET_ADMIN, configure, set_flags, without_ipv6};
+use crate::network::subnet::Subnet;
 
 // ANCHOR: net
 #[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -84,61 +82,25 @@ impl Net {
 
 // ANCHOR: enter
 /// In the child: makes the network usable.
-pub fn enter(net: Net) -> Result<()> {
-    match net {
-        Net::Bridge | Net::Isolated => {
-            bring_up_loopback().context("cannot bring up the loopback device")?;
-        }
-        Net::Host => (),
+pub fn enter(net: Net, address: Option<Ipv4Addr>, subnet: Subnet) -> Result<()> {
+    if net != Net::Host {
+        bring_up_loopback().context("cannot bring up the loopback device")?;
     }
-    if net == Net::Bridge {
+    if let Some(address) = address {
         // If the files are read-only, the user has been told already.
         let _ = without_ipv6("eth0");
+        configure("eth0", address, subnet.mask(), subnet.address(1))
+            .context("cannot configure eth0")?;
     }
     Ok(())
 }
 // ANCHOR_END: enter
 
-// ANCHOR: without_ipv6
-/// We assign no IPv6 addresses. But if IPv6 is on, a container can send a router advertisement, and become the way out
-/// for the host and the neighbours (CVE-2020-13401). A firewall is less reliable: its rules can be flushed.
-pub fn without_ipv6(device: &str) -> io::Result<()> {
-    // If somebody switches IPv6 on again, the other two settings still hold.
-    for (name, value) in [
-        ("disable_ipv6", "1"),
-        ("accept_ra", "0"),
-        ("accept_redirects", "0"),
-    ] {
-        match fs::write(format!("/proc/sys/net/ipv6/conf/{device}/{name}"), value) {
-            Err(error) if error.kind() == ErrorKind::NotFound => (), // a kernel without it
-            written => written?,
-        }
-    }
-    Ok(())
-}
-// ANCHOR_END: without_ipv6
-
 // ANCHOR: bring_up_loopback
-/// What `ip link set lo up` does, without a program that the host may not have.
 fn bring_up_loopback() -> Result<()> {
     set_flags("lo", libc::IFF_UP).map_err(|error| match error.kind() {
         ErrorKind::PermissionDenied => anyhow!("{error}\n{NO_NET_ADMIN}"),
         _ => error.into(),
     })
-}
-
-/// Sets the `flags` of a network device: netdevice(7).
-pub fn set_flags(device: &str, flags: i32) -> io::Result<()> {
-    // Any socket will do to talk to the kernel about network devices.
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
-    // SAFETY: ifreq is made of numbers, for which zero is a value.
-    let mut request: libc::ifreq = unsafe { mem::zeroed() };
-    for (to, from) in request.ifr_name.iter_mut().zip(device.bytes()) {
-        *to = from as libc::c_char;
-    }
-    request.ifr_ifru.ifru_flags = flags as libc::c_short;
-    // SAFETY: SIOCSIFFLAGS reads an ifreq.
-    Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &request) })?;
-    Ok(())
 }
 // ANCHOR_END: bring_up_loopback

@@ -23,7 +23,6 @@ use crate::network::Net;
 use crate::network::bridge::Veth;
 use crate::network::etc;
 use crate::network::proxy::Proxy;
-use crate::network::subnet::Subnet;
 use crate::rootfs::layer;
 use crate::state::process::Process;
 use crate::state::record::Record;
@@ -47,7 +46,6 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let may_be_image = options.rootfs.is_none() && !options.command[0].starts_with(['/', '.']);
     // The caller's mask would decide who may read what the container creates. This one is Docker's, too.
     umask(Mode::from_bits_truncate(0o022));
-    let subnet = options.subnet;
     let mut container = options.container(state)?;
     let reserved = container.ports.reserve(container.net)?;
     let signals = signals::block()?;
@@ -64,7 +62,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let mut record = Record::create(state, &mut container)?;
     let cgroup = Cgroup::create(&container.limits, &container.id)?;
     container.cgroup.clone_from(&cgroup.0);
-    let veth = prepare(&mut container, child, (subnet, state), &mut record)?;
+    let veth = prepare(&mut container, child, state, &mut record)?;
     let proxy = container.address;
     let proxy = proxy.map(|address| Proxy::start(reserved, &container.ports, address));
     let proxy = proxy.transpose()?;
@@ -143,7 +141,7 @@ fn note_its_end(mut container: Container, mut record: Record, code: u8) {
 fn prepare(
     container: &mut Container,
     child: Pid,
-    (subnet, state): (Subnet, &Path),
+    state: &Path,
     record: &mut Record,
 ) -> Result<Option<Veth>> {
     if !geteuid().is_root() {
@@ -152,13 +150,13 @@ fn prepare(
     container.process = Some(Process::of(child)?);
     container.status = Status::Running;
     let veth = (container.net == Net::Bridge)
-        .then(|| Veth::attach(child, subnet, &container.ports, state))
+        .then(|| Veth::attach(child, container.subnet, &container.ports, state))
         .transpose()
         .context("cannot use --net bridge")?;
     container.address = veth.as_ref().map(|veth| veth.address);
     record.save(container)?;
     if let Some(etc) = &container.etc {
-        etc::write(etc, container, subnet.address(1))?;
+        etc::write(etc, container)?;
     }
     layer::create(&container.layer)?;
     Ok(veth)

@@ -2,6 +2,7 @@
 
 pub mod default;
 pub mod dev;
+pub mod etc;
 pub mod layer;
 pub mod masks;
 pub mod mounts;
@@ -21,7 +22,6 @@ use nix::unistd::{chdir, pivot_root};
 use crate::command::workdir;
 use crate::container::Container;
 use crate::namespaces::idmap::is_rootless;
-use crate::network::etc;
 use crate::rootfs::mounts::{DATA, Tree, restrict};
 
 /// A user namespace may only mount a /proc where it can see one that hides nothing: mount_namespaces(7).

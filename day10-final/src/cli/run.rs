@@ -51,6 +51,7 @@ impl RunOptions {
             out_of_memory: false,
             net,
             address: None,
+            subnet: self.subnet,
             ports: self.ports,
             etc,
             lookup: self.lookup,

@@ -1,4 +1,6 @@
 //! Which container has which address. The host's ends of their veths are the register.
+//!
+//! Only this room uses it, except for the MAC address that [`inspect`](crate::inspect) shows.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -8,8 +10,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use nix::net::if_::if_nameindex;
 
-use crate::network::bridge::BRIDGE;
 use crate::network::subnet::Subnet;
+
+pub const BRIDGE: &str = "td0";
 
 /// The number of the address that was assigned last. The kernel keeps one number for each device, to be used as its
 /// owner likes: see `tag` in the kernel's ip-sysctl.rst.

@@ -1,4 +1,6 @@
 //! `--net bridge`: a veth pair connects the container with a bridge on the host. ip-link(8), veth(4).
+//!
+//! The [parent](crate::parent) and [`prune`](crate::prune) call it. It uses the rest of the room, which does not use it.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::net::Ipv4Addr;
@@ -11,14 +13,13 @@ use nix::unistd::{Pid, geteuid};
 
 use crate::failure::warn;
 use crate::host::{has, run_with_stdin};
-use crate::network::addresses::{LAST_GIVEN, VENDOR, mac, name, next_number, soon, veths};
+use crate::network::addresses::{BRIDGE, LAST_GIVEN, VENDOR, mac, name, next_number, soon, veths};
+use crate::network::device::{NO_NET_ADMIN, set_flags, without_ipv6};
 use crate::network::ports::Ports;
+use crate::network::publish::{self, Published};
 use crate::network::subnet::Subnet;
-use crate::network::{NO_NET_ADMIN, set_flags, without_ipv6};
-use crate::network::{firewall, publish, spoofing};
+use crate::network::{firewall, spoofing};
 use crate::state::lock;
-
-pub const BRIDGE: &str = "td0";
 
 /// Whoever changes the host's network has it locked.
 const LOCK: &str = "/run/tiny-docker.lock";
@@ -52,9 +53,7 @@ impl Veth {
     ///
     /// If the rules for published ports have been lost, those of the containers in `state` are made again.
     pub fn attach(container: Pid, subnet: Subnet, ports: &Ports, state: &Path) -> Result<Self> {
-        for program in ["ip", "nsenter"] {
-            ensure!(has(program), "{program} is not in PATH\n{INSTEAD}");
-        }
+        ensure!(has("ip"), "ip is not in PATH\n{INSTEAD}");
         let lock = lock()?;
         let mut veth = Self::create(container, subnet, ports)?;
         let opened = veth.open_ways(subnet, ports, state);
@@ -65,16 +64,6 @@ impl Veth {
             }
             opened => opened.context("cannot publish ports")?,
         }
-
-        let (with_bits, gateway) = (subnet.with_bits(veth.number), subnet.address(1));
-        let commands = format!(
-            "addr add {with_bits} dev eth0
-            link set eth0 up
-            route add default via {gateway}
-            "
-        );
-        let ip = format!("nsenter --net=/proc/{container}/ns/net ip -batch -");
-        run_with_stdin(&ip, &commands)?;
         Ok(veth)
     }
     // ANCHOR_END: attach
@@ -129,7 +118,8 @@ impl Veth {
     fn open_ways(&mut self, subnet: Subnet, ports: &Ports, state: &Path) -> Result<()> {
         let veths = veths()?;
         let rules = spoofing::forbid(BRIDGE, subnet, &veths);
-        let mut published = firewall::open(BRIDGE, subnet, rules)?;
+        let (tool, rules) = firewall::open(BRIDGE, subnet, rules)?;
+        let mut published = Published::among(rules, tool);
         published.keep(&veths, subnet, state);
         self.publisher = (!ports.publish.is_empty()).then_some(published.tool);
         published.add(ports, self.address, self.index);

@@ -1,27 +1,21 @@
 //! The three files in /etc that are about the network: hosts(5), hostname(5), resolv.conf(5).
+//!
+//! The [parent](crate::parent) writes them, and [`rootfs::etc`](crate::rootfs::etc) mounts them.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
-use nix::errno::Errno;
-use nix::fcntl::{OFlag, open as open_path, openat};
-use nix::mount::MsFlags;
-use nix::sys::stat::Mode;
 
 use crate::container::Container;
 use crate::failure::warn;
 use crate::network::Net;
 use crate::network::lookup::Host;
-use crate::rootfs::mounts::{DATA, Tree};
-use crate::rootfs::place::{self, Missing};
 
-const FILES: [&str; 3] = ["hosts", "hostname", "resolv.conf"];
+pub const FILES: [&str; 3] = ["hosts", "hostname", "resolv.conf"];
 
-const LOCALHOST: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost\n";
+pub const LOCALHOST: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost\n";
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 
@@ -29,8 +23,8 @@ const RESOLV_CONF: &str = "/etc/resolv.conf";
 const BEHIND_RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
 
 // ANCHOR: write
-/// Writes the files of `container` into `directory`. The host is its `gateway`, if it has one.
-pub fn write(directory: &Path, container: &Container, gateway: Ipv4Addr) -> Result<()> {
+/// Writes the files of `container` into `directory`.
+pub fn write(directory: &Path, container: &Container) -> Result<()> {
     let (hostname, lookup) = (&container.hostname, &container.lookup);
     let mut hosts = match (container.net, container.address) {
         (Net::Host, _) => of_the_host("/etc/hosts"),
@@ -42,7 +36,7 @@ pub fn write(directory: &Path, container: &Container, gateway: Ipv4Addr) -> Resu
     }
     for Host { name, address } in &lookup.add_host {
         let host = match container.net {
-            Net::Bridge => Some(gateway.into()),
+            Net::Bridge => Some(container.subnet.address(1).into()),
             Net::Host => Some(Ipv4Addr::LOCALHOST.into()),
             Net::Isolated => None,
         };
@@ -111,61 +105,3 @@ fn is_reachable(server: &str) -> bool {
     address.is_ok_and(|address: Ipv4Addr| !address.is_loopback() && !address.is_unspecified())
 }
 // ANCHOR_END: write
-
-// ANCHOR: mount
-/// Opens the files of `container`, while its root is the host's.
-pub fn open(container: &Container) -> Result<Vec<Tree>> {
-    let cannot = "cannot find the files for /etc";
-    let directory = match &container.etc {
-        Some(directory) => {
-            open_path(directory, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).context(cannot)?
-        }
-        None => in_memory(&container.hostname).context("cannot write the files for /etc")?,
-    };
-    let flags = match container.volumes.read_only {
-        true => DATA | MsFlags::MS_RDONLY,
-        false => DATA,
-    };
-    let open_one = |name: &str| {
-        let file = place::step(directory.as_fd(), name.as_ref(), Missing::Fail)?;
-        Tree::of(file)?.restrict(flags)
-    };
-    let opened = FILES.into_iter().map(open_one).collect::<nix::Result<_>>();
-    opened.context(cannot)
-}
-
-/// If the host has nothing to add, the files are written to memory, which is much faster than a disk.
-fn in_memory(hostname: &str) -> Result<OwnedFd> {
-    let memory = Tree::new("tmpfs", DATA, "mode=755,size=1m")?;
-    // Only something mounted can be mounted again, and the host's /dev goes away with everything else of the host.
-    memory.attach(open_path(
-        "/dev",
-        OFlag::O_PATH | OFlag::O_CLOEXEC,
-        Mode::empty(),
-    )?)?;
-    for (name, text) in FILES.iter().zip([LOCALHOST, &format!("{hostname}\n"), ""]) {
-        let flags = OFlag::O_CREAT | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
-        let file = openat(&memory, *name, flags, Mode::from_bits_truncate(0o644))?;
-        File::from(file).write_all(text.as_bytes())?;
-    }
-    Ok(memory.into())
-}
-
-/// Mounts the `files` in /etc, or where its links lead, except where one of these `places` has a volume.
-pub fn mount(files: &[Tree], places: &[PathBuf]) -> Result<()> {
-    for (name, file) in FILES.iter().zip(files) {
-        let path = Path::new("/etc").join(name);
-        // Only where something is can something be mounted. A rootfs that takes no file goes without.
-        let place = place::to_mount(&path, Missing::MakeFile);
-        let Some(place) = place.ok().filter(|place| !places.contains(&place.path)) else {
-            continue;
-        };
-        match file.attach(place.fd) {
-            // It is a directory.
-            Err(Errno::ENOTDIR) => (),
-            mounted => mounted.with_context(|| format!("cannot mount {}", path.display()))?,
-        }
-    }
-    Ok(())
-}
-// ANCHOR_END: mount

@@ -1,4 +1,6 @@
-//! The way out, and no way in but to published ports: nft(8), iptables(8).
+//! The way out, and no way in except to published ports: nft(8), iptables(8).
+//!
+//! The [`bridge`](super::bridge) opens it for each container, and closes it when there is none left.
 
 use std::fs;
 
@@ -6,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::failure::warn;
 use crate::host::{has, run_with_stdin};
-use crate::network::publish::Published;
+use crate::network::rules::{in_chains, is_there};
 use crate::network::subnet::Subnet;
 
 /// What nft shows at those of our rules that are in tables of others.
@@ -17,12 +19,12 @@ const OURS: &str = "ip tiny-docker ";
 
 // ANCHOR: open
 /// Lets the containers in `subnet`, behind `bridge`, talk to the outside. From there, only answers come in, and packets
-/// for published ports. Returns the ports that are published already.
+/// for published ports. Returns the tool that it has used, and the rules that this one has listed before.
 ///
 /// With nft, `rules` is its complete list.
 ///
 /// Existing rules stay as they are: a firewall transaction takes as long as an entire container.
-pub fn open(bridge: &str, subnet: Subnet, rules: Result<String>) -> Result<Published> {
+pub fn open(bridge: &str, subnet: Subnet, rules: Result<String>) -> Result<(&'static str, String)> {
     let tool = tool()?;
     let rules = match tool {
         "nft" => {
@@ -32,7 +34,7 @@ pub fn open(bridge: &str, subnet: Subnet, rules: Result<String>) -> Result<Publi
         }
         iptables => open_with_iptables(iptables, bridge, subnet)?,
     };
-    Ok(Published::among(rules, tool))
+    Ok((tool, rules))
 }
 
 /// The one to use on this host.
@@ -104,34 +106,6 @@ fn our_table(bridge: &str, subnet: Subnet) -> String {
         }}
         "#
     )
-}
-
-/// Whether each chain in nft's list has at least as many lines as in `table`. (nft words some of them differently.)
-pub fn is_there(list: &str, table: &str) -> bool {
-    let (there, ours) = (in_chains(list), in_chains(table));
-    let count = |lines: &[(String, &str)], chain: &String| {
-        lines.iter().filter(|(of, _)| of == chain).count()
-    };
-    let all_of = |(chain, _): &(String, &str)| count(&there, chain) >= count(&ours, chain);
-    ours.iter().all(all_of)
-}
-
-/// The lines of nft's list, each with its chain, for example "ip filter FORWARD".
-pub fn in_chains(list: &str) -> Vec<(String, &str)> {
-    let (mut table, mut chain, mut lines) = ("", "", Vec::new());
-    for line in list.lines().map(str::trim) {
-        let name = line.split(" {").next().unwrap_or(line);
-        if let Some(name) = name.strip_prefix("table ") {
-            (table, chain) = (name, "");
-        } else if let Some(name) = name.strip_prefix("chain ") {
-            chain = name;
-        } else if line == "}" {
-            chain = "";
-        } else if !table.is_empty() && !line.is_empty() {
-            lines.push((format!("{table} {chain}"), line));
-        }
-    }
-    lines
 }
 // ANCHOR_END: nft
 

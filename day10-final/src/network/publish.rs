@@ -1,4 +1,7 @@
 //! From a port of the host's to one of a container's: nft(8), iptables(8).
+//!
+//! The [`bridge`](super::bridge) calls it. It reads the records of other containers, which name their ports: if somebody
+//! has flushed the rules, there is no other way to find out what they were.
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -8,8 +11,8 @@ use anyhow::Result;
 use crate::container::Status;
 use crate::host::{has, run_with_stdin};
 use crate::network::addresses::address;
-use crate::network::firewall::is_there;
 use crate::network::ports::{Port, Ports};
+use crate::network::rules::is_there;
 use crate::network::subnet::Subnet;
 use crate::state::store;
 

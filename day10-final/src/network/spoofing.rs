@@ -1,11 +1,13 @@
 //! No container takes the address of another: nft(8), arp(7).
+//!
+//! The [`bridge`](super::bridge) calls it for each container.
 
 use anyhow::Result;
 
 use crate::failure::warn;
 use crate::host::{has, run_with_stdin};
 use crate::network::addresses::{address, mac};
-use crate::network::firewall::is_there;
+use crate::network::rules::is_there;
 use crate::network::subnet::Subnet;
 
 // ANCHOR: forbid

@@ -1,4 +1,6 @@
 //! The addresses for containers: an IPv4 network that this host does not have yet.
+//!
+//! The [command line](crate::cli) names one, and a [`Container`](crate::container::Container) remembers it.
 
 use std::fmt::{self, Display, Formatter};
 use std::fs;
@@ -6,15 +8,25 @@ use std::net::Ipv4Addr;
 use std::str::FromStr;
 
 use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
 
 /// What to recommend where ours is taken: RFC 1918 leaves them to everybody.
 const OTHERS: [&str; 3] = ["10.123.0.0/24", "172.30.0.0/24", "192.168.210.0/24"];
 
-/// As 10.10.0.0/24: what all its addresses have in common, and how many bits that is.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// For example 10.10.0.0/24: what all its addresses have in common, and how many bits that is.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Subnet {
     network: u32,
     mask: u32,
+}
+
+/// The one of day 9's containers, whose records do not say it.
+impl Default for Subnet {
+    fn default() -> Self {
+        let [network, mask] = [[10, 10, 0, 0], [255, 255, 255, 0]].map(u32::from_be_bytes);
+        Self { network, mask }
+    }
 }
 
 impl FromStr for Subnet {
@@ -41,6 +53,20 @@ impl FromStr for Subnet {
     }
 }
 
+impl TryFrom<String> for Subnet {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Subnet> for String {
+    fn from(subnet: Subnet) -> Self {
+        subnet.to_string()
+    }
+}
+
 impl Display for Subnet {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         write!(f, "{}", self.with_bits(0))
@@ -51,6 +77,10 @@ impl Subnet {
     /// Its address `number`. The first is the bridge's, and the containers' go from 2 to [`last`](Self::last).
     pub fn address(self, number: u32) -> Ipv4Addr {
         Ipv4Addr::from_bits(self.network + number)
+    }
+
+    pub fn mask(self) -> Ipv4Addr {
+        Ipv4Addr::from_bits(self.mask)
     }
 
     /// The same as ip(8) wants it: 10.10.0.2/24.

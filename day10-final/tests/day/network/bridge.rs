@@ -17,7 +17,6 @@ use nix::unistd::{Pid, geteuid};
 use tempfile::{NamedTempFile, TempDir};
 
 use crate::need_namespaces;
-use crate::network::etc::rootfs;
 use crate::network::internet;
 use crate::support::{
     Detached, Running, Seen, TINY_DOCKER, as_ordinary_user, host, inspect, leave_to,
@@ -135,7 +134,7 @@ fn server_with(path: &Path) -> Detached {
 const LOCK: &str = "/run/tiny-docker.lock";
 
 /// What there has to be where there is no nft.
-pub const IPTABLES: [&str; 4] = ["ip", "nsenter", "iptables", "iptables-restore"];
+pub const IPTABLES: [&str; 3] = ["ip", "iptables", "iptables-restore"];
 
 fn address(container: &Detached) -> String {
     container.record()["address"].as_str().unwrap().to_owned()
@@ -190,7 +189,7 @@ fn only_answers_come_in_from_the_outside() {
     host(&format!(
         "{outside} ip route add 10.10.0.0/24 via 192.0.2.1"
     ));
-    for tools in [&["ip", "nsenter", "nft"][..], &IPTABLES] {
+    for tools in [&["ip", "nft"][..], &IPTABLES] {
         let path = only(tools);
         let server = server_with(path.path());
         let read = read_from(&format!("{}/80", address(&server)));
@@ -304,72 +303,6 @@ fn hosts_and_hostname_are_the_containers() {
     10.10.0.2	web
     web
     ");
-    let seen = see(&[
-        "run",
-        "--net",
-        "host",
-        "--hostname",
-        "web",
-        "cat",
-        "/etc/hostname",
-        "/etc/hosts",
-    ]);
-    assert_eq!(
-        seen.stdout,
-        format!("web\n{}", fs::read_to_string("/etc/hosts").unwrap())
-    );
-}
-
-#[test]
-fn the_files_of_the_rootfs_stay_as_they_are() {
-    need_bridge!();
-    let rootfs = rootfs();
-    let etc = rootfs.path().join("etc");
-    fs::write(etc.join("hosts"), "192.0.2.9 original\n").unwrap();
-    let outside = TempDir::new().unwrap();
-    let target = outside.path().join("resolv.conf");
-    fs::write(&target, "outside\n").unwrap();
-    let _ = fs::remove_file(etc.join("resolv.conf")); // left by other containers
-    symlink(&target, etc.join("resolv.conf")).unwrap();
-    let rootfs_option = format!("--rootfs={}", rootfs.path().display());
-    let seen = see(&[
-        "run",
-        &rootfs_option,
-        "sh",
-        "-c",
-        "echo x >>/etc/hosts; echo x >/etc/resolv.conf; cat /etc/resolv.conf /etc/hosts",
-    ]);
-    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
-    assert!(seen.stdout.starts_with("x\n127.0.0.1\t"), "{}", seen.stdout);
-    assert_eq!(
-        fs::read_to_string(etc.join("hosts")).unwrap(),
-        "192.0.2.9 original\n"
-    );
-    assert_eq!(fs::read_to_string(target).unwrap(), "outside\n");
-}
-
-#[test]
-fn a_rootfs_that_has_no_etc_goes_without() {
-    need_bridge!();
-    let rootfs = rootfs();
-    fs::remove_dir_all(rootfs.path().join("etc")).unwrap();
-    fs::write(rootfs.path().join("etc"), "no directory").unwrap();
-    let option = format!("--rootfs={}", rootfs.path().display());
-    let seen = see(&["run", &option, "true"]);
-    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
-}
-
-#[test]
-fn a_rootfs_with_fifos_for_files_is_not_waited_for() {
-    need_bridge!();
-    let rootfs = rootfs();
-    let hosts = rootfs.path().join("etc/hosts");
-    let _ = fs::remove_file(&hosts);
-    host(&format!("mkfifo {}", hosts.display()));
-    let option = format!("--rootfs={}", rootfs.path().display());
-    let mut run = Running::start(&mut tiny_docker(&["run", &option, "true"]));
-    wait_until("its end", || run.0.try_wait().unwrap().is_some());
-    assert_eq!(run.0.wait().unwrap().code(), Some(0));
 }
 
 #[test]
@@ -562,7 +495,7 @@ fn a_host_that_drops_what_it_forwards_lets_ours_pass() {
     need!("nft", "iptables", "perl");
     internet::connect();
     let read = read_from("192.0.2.2/8000");
-    for tools in [&["ip", "nsenter", "nft"][..], &IPTABLES] {
+    for tools in [&["ip", "nft"][..], &IPTABLES] {
         host("iptables -P FORWARD DROP; iptables -A FORWARD -j REJECT");
         let before = host("iptables -S FORWARD");
         let path = only(tools);
@@ -687,7 +620,7 @@ fn rules_that_are_loaded_anew_do_not_shut_the_way_out() {
 
 /// A directory for PATH, in which `program` does this.
 pub fn with_a_broken(program: &str, script: &str) -> TempDir {
-    let mut others = vec!["sh", "ip", "nsenter", "nft", "iptables", "grep"];
+    let mut others = vec!["sh", "ip", "nft", "iptables", "grep"];
     others.retain(|other| *other != program && is_installed(other));
     let path = only(&others);
     let real = host(&format!("command -v {program}"));
@@ -718,8 +651,6 @@ fn where_a_program_of_the_host_fails_its_reason_is_told_and_nothing_is_left() {
     tiny-docker: cannot use --net bridge: ip: Cannot find device "td0-2"
     hint: use --net isolated, which needs no bridge
     "#);
-    let path = with_a_broken("nsenter", "echo broken >&2; exit 1");
-    assert_snapshot!(failed(&path), @"tiny-docker: cannot use --net bridge: nsenter: broken");
 }
 
 /// As a container can do with one of its sockets, if it shares a directory with another one.
@@ -818,7 +749,7 @@ fn a_bridge_that_was_removed_is_made_again_for_whatever_network_is_asked_for() {
     need_bridge!();
     need!("nft", "iptables");
     internet::connect();
-    for tools in [&["ip", "nsenter", "nft"][..], &IPTABLES] {
+    for tools in [&["ip", "nft"][..], &IPTABLES] {
         let path = only(&[tools, &["timeout", "bash"]].concat());
         for subnet in ["10.10.0.0/24", "10.11.0.0/24", "10.12.0.0/24"] {
             let read = format!("timeout 10 bash -c '{}'", read_from("192.0.2.2/8000"));
@@ -867,7 +798,7 @@ fn rules_of_which_a_part_was_flushed_are_made_again() {
     need!("nft", "iptables");
     for (tools, harms) in [
         (
-            &["ip", "nsenter", "nft"][..],
+            &["ip", "nft"][..],
             &[
                 "nft flush chain ip tiny-docker forward",
                 "nft flush chain ip tiny-docker postrouting",
@@ -945,7 +876,7 @@ fn a_container_does_not_become_the_router_of_the_host_and_its_neighbours() {
 #[test]
 fn without_nft_and_iptables_there_is_no_way_out() {
     need_bridge!();
-    let path = only(&["ip", "nsenter"]);
+    let path = only(&["ip"]);
     let seen = run_with_path(path.path(), "exec 3<>/dev/tcp/10.10.0.1/1");
     assert!(
         seen.stderr.contains("Connection refused"),
@@ -962,7 +893,7 @@ fn without_nft_and_iptables_there_is_no_way_out() {
 #[test]
 fn without_ip_there_is_no_bridge() {
     need_bridge!();
-    let path = only(&["nsenter"]);
+    let path = only(&["true"]);
     let seen = run_with_path(path.path(), "true");
     assert_eq!(seen.code, Some(125));
     assert_snapshot!(seen.stderr, @"

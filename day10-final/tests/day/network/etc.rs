@@ -2,21 +2,22 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::process::Command;
 
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use tempfile::TempDir;
 
 use crate::need_namespaces;
-use crate::support::{host, see, state};
+use crate::support::{Running, see, state, tiny_docker, wait_until};
 
 /// A copy of the default rootfs.
 pub fn rootfs() -> TempDir {
     let copy = TempDir::new().unwrap();
     let from = state().join("rootfs/default/.");
-    host(&format!(
-        "cp -a {} {}",
-        from.display(),
-        copy.path().display()
-    ));
+    let mut cp = Command::new("cp");
+    let copied = cp.arg("-a").arg(from).arg(copy.path()).status().unwrap();
+    assert!(copied.success());
     copy
 }
 
@@ -167,4 +168,67 @@ fn a_volume_in_the_place_of_one_is_what_the_user_wants() {
             seen.stderr
         );
     }
+}
+
+#[test]
+fn with_the_hosts_network_two_of_the_three_are_the_hosts() {
+    need_namespaces!();
+    let files = ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"];
+    let run = ["run", "--net=host", "--hostname=web", "cat"];
+    let seen = see(&[&run[..], &files].concat());
+    let host = |file| fs::read_to_string(file).unwrap_or_default();
+    let expected = format!("web\n{}{}", host("/etc/hosts"), host("/etc/resolv.conf"));
+    assert_eq!(seen.stdout, expected, "{}", seen.stderr);
+}
+
+#[test]
+fn the_files_of_the_rootfs_stay_as_they_are() {
+    need_namespaces!();
+    let rootfs = rootfs();
+    let etc = rootfs.path().join("etc");
+    fs::write(etc.join("hosts"), "192.0.2.9 original\n").unwrap();
+    let outside = TempDir::new().unwrap();
+    let target = outside.path().join("resolv.conf");
+    fs::write(&target, "outside\n").unwrap();
+    let _ = fs::remove_file(etc.join("resolv.conf")); // left by other containers
+    symlink(&target, etc.join("resolv.conf")).unwrap();
+    let rootfs_option = format!("--rootfs={}", rootfs.path().display());
+    let seen = see(&[
+        "run",
+        &rootfs_option,
+        "sh",
+        "-c",
+        "echo x >>/etc/hosts; echo x >/etc/resolv.conf; cat /etc/resolv.conf /etc/hosts",
+    ]);
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+    assert!(seen.stdout.starts_with("x\n127.0.0.1\t"), "{}", seen.stdout);
+    assert_eq!(
+        fs::read_to_string(etc.join("hosts")).unwrap(),
+        "192.0.2.9 original\n"
+    );
+    assert_eq!(fs::read_to_string(target).unwrap(), "outside\n");
+}
+
+#[test]
+fn a_rootfs_that_has_no_etc_goes_without() {
+    need_namespaces!();
+    let rootfs = rootfs();
+    fs::remove_dir_all(rootfs.path().join("etc")).unwrap();
+    fs::write(rootfs.path().join("etc"), "no directory").unwrap();
+    let option = format!("--rootfs={}", rootfs.path().display());
+    let seen = see(&["run", &option, "true"]);
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_rootfs_with_fifos_for_files_is_not_waited_for() {
+    need_namespaces!();
+    let rootfs = rootfs();
+    let hosts = rootfs.path().join("etc/hosts");
+    let _ = fs::remove_file(&hosts);
+    mkfifo(&hosts, Mode::S_IRWXU).unwrap();
+    let option = format!("--rootfs={}", rootfs.path().display());
+    let mut run = Running::start(&mut tiny_docker(&["run", &option, "true"]));
+    wait_until("its end", || run.0.try_wait().unwrap().is_some());
+    assert_eq!(run.0.wait().unwrap().code(), Some(0));
 }

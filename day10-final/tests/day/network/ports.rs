@@ -40,13 +40,8 @@ const TCP: &str = r#"socket(S, 2, 1, 0); bind(S, pack("S n x12", 2, 80)) or die 
 const UDP: &str = r#"socket(S, 2, 2, 0); bind(S, pack("S n x12", 2, 80)) or die $!; $| = 1; print "ready\n";
     while ($from = recv(S, $text, 99, 0)) { send(S, join(".", unpack("x4 C4", $from)) . "\n", 0, $from) }"#;
 
-const NFT: [&str; 3] = ["ip", "nsenter", "nft"];
-const LEGACY: [&str; 4] = [
-    "ip",
-    "nsenter",
-    "iptables-legacy",
-    "iptables-legacy-restore",
-];
+const NFT: [&str; 2] = ["ip", "nft"];
+const LEGACY: [&str; 3] = ["ip", "iptables-legacy", "iptables-legacy-restore"];
 
 /// The programs of the host that can lead to a port, as far as there are any.
 fn tools() -> Vec<TempDir> {
@@ -537,7 +532,7 @@ fn without_the_bridge_nothing_can_be_published() {
     let seen = see(&["run", "--net", "host", "-p", "80:80", "echo", "hello"]);
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(0), "hello\n"));
     assert_snapshot!(seen.stderr, @"tiny-docker: -p has no effect with --net host: the container uses the host's ports");
-    let path = only(&["ip", "nsenter"]);
+    let path = only(&["ip"]);
     let seen: Seen = tiny_docker(&["run", "-p", "80:80", "true"])
         .env("PATH", path.path())
         .output()
