@@ -1,4 +1,7 @@
-//! The last thing before the command: this process gives up what the command is not to have. credentials(7).
+//! What a container's processes may do. Right before the command, this process gives up what the command must not have:
+//! credentials(7).
+//!
+//! [`crate::child`] and [`crate::exec::guest`] call it, after everything that needs power.
 
 pub mod capabilities;
 pub mod seccomp;
@@ -50,14 +53,14 @@ pub enum Opt {
 }
 
 // ANCHOR: privileges
-/// What a container may do. The default is that of earlier days, which held nothing back.
+/// What a container may do. The default is for containers of earlier days, which held nothing back.
 #[derive(Default, Serialize, Deserialize)]
 pub struct Privileges {
     pub user: Option<String>,
     capabilities: Vec<Capability>,
-    /// Whether a program may have more than who executes it: by its setuid bit, say.
+    /// Whether a program may have more privileges than whoever executes it, for example through its setuid bit.
     new_privileges: bool,
-    /// Whether [`seccomp`] does not look at its system calls.
+    /// Whether its system calls are left unfiltered by [`seccomp`].
     unconfined: bool,
 }
 // ANCHOR_END: privileges
@@ -75,17 +78,17 @@ impl From<Options> for Privileges {
 }
 
 impl Privileges {
-    /// The same for another user of the container's.
+    /// The same privileges, for another user in the container.
     pub fn of_user(&mut self, user: String) {
         self.user = Some(user);
     }
 
-    /// Whose the command will be. To be asked inside, where the names mean something.
+    /// The user that the command will run as. Call this inside the container, whose files give the names a meaning.
     pub fn user(&self) -> Result<User> {
         self.user.as_deref().map_or(Ok(User::root()), User::find)
     }
 
-    /// What it can that others cannot, and what it cannot that others can.
+    /// The capabilities that were added, and those that were dropped.
     pub fn changes(&self) -> [Vec<Capability>; 2] {
         let (usual, granted) = (capabilities::granted(&[], &[]), &self.capabilities);
         let added = granted.iter().filter(|one| !usual.contains(one)).copied();
@@ -93,7 +96,7 @@ impl Privileges {
         [added.collect(), dropped.collect()]
     }
 
-    /// What of `--security-opt` is in force.
+    /// Which options of `--security-opt` are in force.
     pub fn options(&self) -> Vec<&'static str> {
         let no_new_privileges = (!self.new_privileges).then_some("no-new-privileges");
         let unconfined = self.unconfined.then_some("seccomp=unconfined");
@@ -101,10 +104,10 @@ impl Privileges {
     }
 
     // ANCHOR: drop
-    /// Leaves this process with these privileges. The order counts: each step needs what a later one takes away.
+    /// Leaves this process with only these privileges. The order matters: each step needs what a later one takes away.
     pub fn apply(&self, user: &User) -> Result<()> {
         let granted: CapsHashSet = self.capabilities.iter().copied().collect();
-        // Without no_new_privs, only who has CAP_SYS_ADMIN may load a filter. We still have it.
+        // Without no_new_privs, loading a filter takes CAP_SYS_ADMIN. We still have it.
         if self.new_privileges {
             self.filter(&granted)?;
         }
@@ -113,7 +116,7 @@ impl Privileges {
         }
         capabilities::limit(&granted)?;
         become_user(user)?;
-        // An exec would take them from whoever is not root; but PID 1 with --init never execs.
+        // An exec would take them from anybody who is not root, but PID 1 with --init never calls exec.
         match user.uid.is_root() {
             true => capabilities::keep_only(&granted)?,
             false => capabilities::keep_only(&CapsHashSet::new())?,
@@ -134,21 +137,22 @@ impl Privileges {
     // ANCHOR_END: drop
 }
 
-/// The keys that the caller's session holds, of encrypted disks or Kerberos: session-keyring(7). Otherwise, it is the
-/// seccomp filter that closes the way to them.
+/// Leaves the caller's session keyring, which may hold keys of encrypted disks or Kerberos: session-keyring(7). The
+/// seccomp filter closes the way to them, too, but it can be switched off.
 pub fn forget_keys() {
     let (join, anonymous) = (
         libc::KEYCTL_JOIN_SESSION_KEYRING,
         ptr::null::<libc::c_char>(),
     );
-    // SAFETY: keyctl(2) takes a number, and no name. It fails where the kernel has no keys, or another filter no key calls.
+    // SAFETY: keyctl(2) takes a number, and no name. It fails if the kernel has no keyrings, or if another filter
+    // forbids it.
     unsafe { libc::syscall(libc::SYS_keyctl, join, anonymous) };
 }
 
 // ANCHOR: become_user
-/// Groups first: once we are somebody else, we may not change them.
+/// Groups first: after the change of user, we may no longer change them.
 fn become_user(user: &User) -> Result<()> {
-    // A change of user ids would take all capabilities away, and some are still needed.
+    // A change of user would take all capabilities away, and we still need some.
     set_keepcaps(true).context("cannot keep capabilities")?;
     match setgroups(&user.groups) {
         // An ordinary user's own id is the only one there: see setgroups in user_namespaces(7).

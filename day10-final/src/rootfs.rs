@@ -24,7 +24,7 @@ use crate::container::Container;
 use crate::namespaces::idmap::is_rootless;
 use crate::rootfs::mounts::{DATA, Tree, restrict};
 
-/// A user namespace may only mount a /proc where it can see one that hides nothing: mount_namespaces(7).
+/// A user namespace may mount a /proc only if it already sees one in which nothing is hidden: mount_namespaces(7).
 const COVERED_HINT: &str =
     "hint: if this is a container, start it with --security-opt systempaths=unconfined as well";
 
@@ -32,8 +32,9 @@ const COVERED_HINT: &str =
 /// Makes the container's rootfs, with a layer for what it writes, the root of this process's mounts.
 pub fn enter(container: &Container) -> Result<()> {
     let (rootfs, layer, rootless) = (&container.rootfs, &container.layer, is_rootless());
-    // What comes from the host, and what the kernel creates only while the host's own is visible. All of it is open
-    // and has its flags, but no place yet. The volumes come first: one of the host's / must not contain the layer.
+    // First, everything that comes from the host, and what the kernel creates only while the host's own is visible. It
+    // is open and has its flags, but no place yet. Volumes come first: a volume of the host's / must not contain the
+    // layer.
     let volumes = container.volumes.open()?;
     layer::mount(rootfs, layer, rootless)?;
     let proc = new_proc().context("cannot mount /proc")?;
@@ -59,8 +60,8 @@ pub fn enter(container: &Container) -> Result<()> {
     Ok(())
 }
 
-/// chroot(2) is no wall. Here the mounts themselves get another root, and no mount of the host is left that a path or a
-/// descriptor could lead to.
+/// chroot(2) is not a wall. pivot_root(2) gives the mount namespace itself another root, and leaves no host mount to
+/// which a path or a descriptor could lead.
 fn change_root(new: &Path) -> Result<()> {
     chdir(new).context("cannot enter the new root directory")?;
     pivot_root(".", ".").context("cannot pivot to the new root directory")?;
@@ -70,7 +71,7 @@ fn change_root(new: &Path) -> Result<()> {
 // ANCHOR_END: enter
 
 // ANCHOR: new_proc
-/// The processes of this process's PID namespace, which is the container's.
+/// A new /proc. It shows the processes of our PID namespace, which is the container's.
 pub fn new_proc() -> Result<Tree> {
     Tree::new("proc", DATA, "").map_err(|error| match error.downcast_ref() {
         Some(errno @ Errno::EPERM) => {

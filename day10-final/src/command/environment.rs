@@ -1,4 +1,4 @@
-//! The variables that a command finds: environ(7).
+//! The environment variables of a command: `-e`, `--env-file`. environ(7).
 
 use std::env;
 use std::fs::File;
@@ -10,7 +10,7 @@ use clap::Args;
 
 use crate::state::store::shown;
 
-/// Where the container's commands are looked for, as in Docker.
+/// The PATH in a container, as in Docker.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// As the user types it.
@@ -26,7 +26,7 @@ pub struct Variables {
 
 impl Variables {
     // ANCHOR: resolve
-    /// Puts what is in the files in front, so that the command line has the last word.
+    /// Puts the variables from the files first, so that the command line has the last word.
     ///
     /// A file may be a pipe, such as <(COMMAND). Waiting for its text should happen in the foreground.
     pub fn read_files(&mut self) -> Result<()> {
@@ -53,7 +53,7 @@ impl Variables {
     // ANCHOR_END: resolve
 }
 
-/// Far more than such a file contains. It may be /dev/zero.
+/// In bytes: far more than such a file contains. It may be /dev/zero.
 const MOST: u64 = 1 << 20;
 
 // ANCHOR: lines
@@ -97,7 +97,7 @@ fn variable(line: &[u8]) -> Result<Option<&str>> {
 }
 // ANCHOR_END: lines
 
-/// The caller's value for one that comes without. Where they have none, it does not come.
+/// If a variable comes without a value, takes the caller's. If the caller has none, leaves it out.
 fn with_value(variable: String) -> Option<String> {
     match variable.contains('=') {
         true => Some(variable),
@@ -106,9 +106,9 @@ fn with_value(variable: String) -> Option<String> {
 }
 
 // ANCHOR: complete
-/// All that a command finds: what each container has, and its `own`.
+/// The complete environment of a command: what every container has, and its `own` variables.
 ///
-/// Nothing of the caller's environment: it is the host's business, and often its secrets.
+/// It contains nothing of the caller's environment, which is the host's business and often contains secrets.
 pub fn complete(hostname: &str, home: &str, own: &[String]) -> Vec<String> {
     let mut all = vec![
         format!("PATH={PATH}"),
@@ -117,7 +117,7 @@ pub fn complete(hostname: &str, home: &str, own: &[String]) -> Vec<String> {
         "TERM=xterm".to_owned(),
     ];
     for variable in own {
-        // Of two with one name, some programs would take the first, and others the last.
+        // If a name comes twice, some programs would take the first value, and others the last.
         all.retain(|other| name(other) != name(variable));
         all.push(variable.clone());
     }

@@ -1,4 +1,4 @@
-//! `-w`: where in the container a command begins. chdir(2), getcwd(3).
+//! `-w`: a command's working directory in the container. chdir(2), getcwd(3).
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use nix::unistd::{fchdir, getcwd};
 
 use crate::rootfs::place::{self, Missing};
 
-/// One that depends on no other.
+/// An absolute path.
 pub fn check(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     match path.is_absolute() {
@@ -18,7 +18,7 @@ pub fn check(text: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// Makes `directory`, in the container, if there is none.
+/// Creates `directory` in the container, unless it exists.
 pub fn create(directory: &Path) -> Result<()> {
     let cannot = || {
         format!(
@@ -34,10 +34,10 @@ pub fn create(directory: &Path) -> Result<()> {
 }
 
 // ANCHOR: enter
-/// Goes to `directory`, which has to be in the container.
+/// Changes to `directory`, which must be in the container.
 ///
-/// A link may lead to one of the host's that this process has open, as /proc/self/fd/7: CVE-2024-21626. In the
-/// container that one has no path.
+/// A link such as /proc/self/fd/7 may lead to a host directory that this process has open: CVE-2024-21626. In the
+/// container, that directory has no path.
 pub fn enter(directory: &Path) -> Result<()> {
     let cannot = || format!("cannot use the working directory {}", directory.display());
     let place = place::find(directory, Missing::Fail).with_context(cannot)?;

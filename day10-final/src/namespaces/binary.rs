@@ -1,4 +1,4 @@
-//! This program's own file, safe from the container: mount(2), memfd_create(2).
+//! Protects this program's own file from the container: mount(2), memfd_create(2).
 
 use std::fs::{self, File};
 use std::io;
@@ -15,17 +15,17 @@ use crate::rootfs::mounts::Tree;
 // ANCHOR: protected
 /// What to execute in place of /proc/self/exe: the same program, through which nobody can write to its file.
 ///
-/// A process of the container's can be made to run it again (a script that begins with `#!/proc/self/exe`), and
-/// opens /proc/PID/exe of that for writing. The next run, as root, would run what it wrote: CVE-2019-5736.
+/// A container can make us execute this program again (with a script that begins with `#!/proc/self/exe`), and then
+/// open /proc/PID/exe of that process for writing. The next `run` by root would execute what it wrote: CVE-2019-5736.
 pub fn protected() -> Result<OwnedFd> {
     view().or_else(|_| copy())
 }
 
-/// The file mounted on itself, read-only. With the rest of the host's mounts this one, too, will be out of reach.
+/// Mounts the file on itself, read-only. Later, this mount is out of reach like all the host's mounts.
 fn view() -> Result<OwnedFd> {
     let path = fs::read_link("/proc/self/exe")?;
     let file = open(&path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
-    // There may be another program in its place by now.
+    // By now, there may be a different program at this path.
     let (seen, meant) = (fstat(&file)?, stat("/proc/self/exe")?);
     ensure!((seen.st_dev, seen.st_ino) == (meant.st_dev, meant.st_ino));
     let view = Tree::of(&file)?.restrict(MsFlags::MS_RDONLY)?;
@@ -33,7 +33,7 @@ fn view() -> Result<OwnedFd> {
     Ok(view.into())
 }
 
-/// Where its path no longer leads to it: a copy in memory, sealed.
+/// If its path no longer leads to it: a sealed copy in memory.
 fn copy() -> Result<OwnedFd> {
     let cannot = "cannot copy /proc/self/exe";
     let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;

@@ -17,21 +17,21 @@ use crate::failure::warn;
 use crate::host::{has, program, run_with_stdin};
 use crate::namespaces::refused;
 
-/// What to tell who asks for another one, and how to get them.
+/// Why there are no other users, and how to get them.
 pub const NO_USERS: &str = "root is the only user in this container\nhint: install uidmap, then run \
     sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER";
 
 // ANCHOR: map
-/// Makes the caller root in the user namespace of `child`, and where the host has set ids aside for them, has
-/// those follow: as users 1, 2, … of the container.
+/// Makes the caller root in the user namespace of `child`. If the host has set ids aside for the caller, they become
+/// users 1, 2, … of the container.
 ///
-/// Without these there is no other user in it, and a package manager that wants one fails.
+/// Without them, the container has no user except root, and a package manager that needs one fails.
 pub fn map(child: Pid) -> Result<()> {
     let (user, group) = (geteuid().as_raw(), getegid().as_raw());
     if let Some([uids, gids]) = set_aside() {
         let uids = format!("newuidmap {child} 0 {user} 1 1 {uids}");
         let gids = format!("newgidmap {child} 0 {group} 1 1 {gids}");
-        // Only root may write such a map. These two programs are root, and look into /etc/subuid first.
+        // Only root may write such a map. These two programs are setuid root, and check /etc/subuid first.
         match run_with_stdin(&uids, "").and_then(|_| run_with_stdin(&gids, "")) {
             Ok(_) => return Ok(()),
             Err(error) => warn(&error.context("root is the only user in the container")),
@@ -39,7 +39,7 @@ pub fn map(child: Pid) -> Result<()> {
     }
     for (file, text) in [
         ("uid_map", format!("0 {user} 1")),
-        // The kernel insists: without this, an ordinary user may not write gid_map.
+        // Without this, the kernel does not let an ordinary user write gid_map.
         ("setgroups", "deny".to_owned()),
         ("gid_map", format!("0 {group} 1")),
     ] {
@@ -52,7 +52,7 @@ pub fn map(child: Pid) -> Result<()> {
 // ANCHOR_END: map
 
 // ANCHOR: set_aside
-/// The first user id that is ours beside our own, and how many there are, and the same of groups.
+/// The first user id that is set aside for us, and how many there are; and the same for groups.
 pub fn set_aside() -> Option<[String; 2]> {
     let user = geteuid();
     let name = User::from_uid(user).ok()??.name;
@@ -68,8 +68,8 @@ pub fn set_aside() -> Option<[String; 2]> {
 // ANCHOR_END: set_aside
 
 // ANCHOR: keep_capabilities
-/// In the child, which the parent has still to map: an exec would take the capabilities away, since it is not root
-/// yet. Only ambient ones stay: capabilities(7).
+/// In the child, before the parent has written its id maps. It is not root yet, so exec would take its capabilities
+/// away, except for the ambient ones: capabilities(7).
 pub fn keep_capabilities() -> Result<()> {
     let all = caps::read(None, CapSet::Permitted)?;
     caps::set(None, CapSet::Inheritable, &all)?;
@@ -77,14 +77,15 @@ pub fn keep_capabilities() -> Result<()> {
 }
 // ANCHOR_END: keep_capabilities
 
-/// Whether this process is in a user namespace: whether there are users that it does not know.
+/// Whether this process is in a user namespace, that is, whether there are users that it does not know.
 pub fn is_rootless() -> bool {
     let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     !map.split_whitespace().eq(["0", "0", "4294967295"])
 }
 
 // ANCHOR: remove
-/// Removes `directory`, in which files may belong to users of a container: for its root that is no obstacle.
+/// Removes `directory`, in which files may belong to a container's users. So we become root in a namespace like the
+/// container's first.
 pub fn remove(directory: &Path) -> Result<()> {
     if remove_all(directory).is_ok() {
         return Ok(());
@@ -118,7 +119,7 @@ pub fn remove(directory: &Path) -> Result<()> {
     }
 }
 
-/// One byte says that there is a namespace, and one that comes back that it has ids.
+/// One byte says that the namespace exists; another one comes back when its ids are mapped.
 fn be_mapped(other_end: &mut UnixStream) -> Result<()> {
     unshare(CloneFlags::CLONE_NEWUSER)?;
     other_end.write_all(&[0])?;
@@ -129,7 +130,7 @@ fn remove_all(directory: &Path) -> Result<()> {
     if fs::remove_dir_all(directory).is_ok() {
         return Ok(());
     }
-    // A container can make more directories in each other than we may have open at a time. rm(1) copes.
+    // A container can nest directories deeper than the number of files that we may open. rm(1) can handle that.
     let mut rm = program("rm");
     let output = rm.arg("-rf").arg("--").arg(directory).output();
     ensure!(output.context("cannot run rm")?.status.success());

@@ -1,4 +1,6 @@
-//! How a container's programs find the address for a name: `--add-host`, `--dns`. hosts(5), resolv.conf(5).
+//! How a container's programs look up names: `--add-host`, `--dns`. hosts(5), resolv.conf(5).
+//!
+//! The options only: [`crate::network::etc`] writes the files.
 
 use std::fmt::{self, Display, Formatter};
 use std::net::IpAddr;
@@ -7,7 +9,7 @@ use std::str::FromStr;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-/// As in Docker: the address by which the container reaches its host.
+/// Docker's word for the address at which the container reaches its host.
 const HOST: &str = "host-gateway";
 
 // ANCHOR: lookup
@@ -24,13 +26,13 @@ pub struct Lookup {
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Host {
     pub name: String,
-    /// None is the host's: it is not known before the container has a network.
+    /// None stands for the host's address, which is unknown until the container has a network.
     pub address: Option<IpAddr>,
 }
 // ANCHOR_END: lookup
 
 impl Lookup {
-    /// Whether the user has asked for something.
+    /// Whether the user asked for any of this.
     pub fn is_asked_for(&self) -> bool {
         !self.add_host.is_empty() || !self.dns.is_empty()
     }

@@ -1,4 +1,7 @@
-//! `-p`: ports of the host's that lead to the container. ip(7), socket(7).
+//! `-p`: host ports that lead to the container. ip(7), socket(7).
+//!
+//! The options, and the sockets that hold the ports. [`crate::network::publish`] makes the rules for them, and
+//! [`crate::network::proxy`] answers where no rule applies.
 
 use std::fmt::{self, Display, Formatter};
 use std::io;
@@ -25,12 +28,12 @@ pub struct Ports {
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Port {
-    /// Of the container's.
+    /// The container's port.
     pub container: u16,
     pub protocol: Protocol,
-    /// Of the host's addresses the only one, or 0.0.0.0: all.
+    /// The host's address at which it is published. 0.0.0.0 means all of them.
     pub ip: Ipv4Addr,
-    /// Of the host's. 0, until the kernel has chosen it.
+    /// The host's port, or 0 until the kernel has chosen one.
     pub host: u16,
 }
 
@@ -88,7 +91,7 @@ fn number(text: &str) -> Result<u16, String> {
     port.ok_or_else(|| format!("'{text}' is not a port number from 1 to 65535"))
 }
 
-/// As Docker's `ps` shows them.
+/// In the format of Docker's `ps`.
 impl Display for Ports {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         let mut ports = self.publish.clone();
@@ -121,7 +124,7 @@ impl Display for Protocol {
 
 impl Ports {
     // ANCHOR: reserve
-    /// Takes the ports of the host's. As long as the sockets live, no other program gets them.
+    /// Takes the host's ports. No other program can have them while the sockets exist.
     pub fn reserve(&mut self, net: Net) -> Result<Vec<OwnedFd>> {
         match net {
             Net::Host if !self.publish.is_empty() => {
@@ -163,8 +166,8 @@ impl Port {
         bound.map_err(|error| anyhow!("cannot publish port {}: {error}{hint}", self.host))
     }
 
-    /// Servers do this, too: with SO_REUSEADDR, what is left of earlier connections (TIME_WAIT) is no obstacle. Whoever
-    /// listens has the port to themselves.
+    /// Like most servers, we set SO_REUSEADDR, so the remains of earlier connections (TIME_WAIT) are no obstacle. A
+    /// listening socket still has the port to itself.
     fn bind_tcp(&mut self) -> io::Result<OwnedFd> {
         let socket = TcpListener::bind((self.ip, self.host))?;
         self.host = socket.local_addr()?.port();

@@ -1,4 +1,5 @@
-//! Calls to published ports that no rule has led away: those to 127.0.0.1, and all others while the rules are gone.
+//! Answers calls to published ports that no rule redirects: those to 127.0.0.1, and all others while the rules are
+//! gone.
 //!
 //! A rule could handle 127.0.0.1, too, if the kernel let such packets out to the bridge. But the switch for that,
 //! route_localnet, lets them in as well: once somebody flushes the rules that forbid it, a container could reach what
@@ -26,7 +27,7 @@ const SILENCE: Duration = Duration::from_secs(90);
 /// How long to wait if the host has no memory or no descriptors left for another call.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The stack of a thread, which needs less than this.
+/// The stack size of a thread, in bytes; it needs less.
 const STACK: usize = 1 << 17;
 
 /// More than the size of any datagram.
@@ -113,7 +114,7 @@ fn connect_callers(listener: &TcpListener, to: SocketAddrV4, end: &PipeReader, c
     }
 }
 
-/// Hands on what either side says, until both are finished. If anything fails, both see the end of the connection.
+/// Copies what each side sends to the other, until both have finished. If anything fails, both connections are closed.
 fn connect(caller: &TcpStream, to: SocketAddrV4) -> io::Result<()> {
     let container = &TcpStream::connect(to)?;
     thread::scope(|scope| {
@@ -132,7 +133,7 @@ fn hand_on(mut from: &TcpStream, mut to: &TcpStream) {
 // ANCHOR_END: tcp
 
 // ANCHOR: udp
-/// Each caller gets a socket of their own towards the container. Whatever the container answers there is for them.
+/// Each caller gets its own socket towards the container. Whatever arrives on that socket is the answer to this caller.
 fn pass_on_datagrams(socket: UdpSocket, to: SocketAddrV4, end: &PipeReader, calls: &Arc<()>) {
     let _ = socket.set_nonblocking(true);
     let socket = Arc::new(socket);
@@ -167,7 +168,7 @@ fn pass_on_answers(
     let (answers, socket) = (Arc::clone(&line), Arc::downgrade(socket));
     in_background(move || {
         let mut answer = vec![0; DATAGRAM];
-        // It is also an error if nobody listens there. The next datagram opens another line.
+        // It is also an error if nobody listens there. The next datagram opens another socket.
         while let Ok(length) = answers.recv(&mut answer) {
             let Some(socket) = socket.upgrade() else {
                 break;

@@ -1,10 +1,10 @@
-//! The parts that root's power is divided into, and those that a container has: capabilities(7).
+//! The parts into which root's power is divided, and which of them a container has: capabilities(7).
 
 use anyhow::{Context, Result};
 use caps::{CapSet, Capability, CapsHashSet};
 
 // ANCHOR: default
-/// Docker's choice: what packages need to install themselves, and servers to start. No more than 14 of 41.
+/// Docker's choice: what packages need in order to install, and servers in order to start. 14 of 41.
 const DEFAULT: [Capability; 14] = [
     Capability::CAP_AUDIT_WRITE,
     Capability::CAP_CHOWN,
@@ -25,7 +25,7 @@ const DEFAULT: [Capability; 14] = [
 
 const ALL: &str = "ALL";
 
-/// The name of a capability as the kernel's headers have it, or ALL: of "net_raw", that is CAP_NET_RAW.
+/// The name of a capability as in the kernel's headers (CAP_NET_RAW for "net_raw"), or ALL.
 pub fn name(text: &str) -> Result<String, String> {
     let name = text.to_ascii_uppercase();
     let name = match name.starts_with("CAP_") || name == ALL {
@@ -39,7 +39,7 @@ pub fn name(text: &str) -> Result<String, String> {
 }
 
 // ANCHOR: granted
-/// Those that a container has, by Docker's rules, after `--cap-add` and `--cap-drop`.
+/// The capabilities that a container has after `--cap-add` and `--cap-drop`, by Docker's rules.
 pub fn granted(add: &[String], drop: &[String]) -> Vec<Capability> {
     let has = |names: &[String], name: &str| names.iter().any(|other| other == name);
     let may_have = |capability: &Capability| {
@@ -57,7 +57,7 @@ pub fn granted(add: &[String], drop: &[String]) -> Vec<Capability> {
 // ANCHOR_END: granted
 
 // ANCHOR: limit
-/// Nothing that this process, or what it starts, ever executes can have more than `granted`.
+/// From now on, nothing that this process or its descendants execute can have more than `granted`.
 pub fn limit(granted: &CapsHashSet) -> Result<()> {
     let cannot = "cannot drop capabilities";
     let bounding = caps::read(None, CapSet::Bounding).context(cannot)?;
@@ -69,7 +69,7 @@ pub fn limit(granted: &CapsHashSet) -> Result<()> {
     Ok(())
 }
 
-/// And neither has it now. The sets in this order: effective is never more than permitted.
+/// Gives up the rest right now. The order of the sets matters: the effective set cannot exceed the permitted one.
 pub fn keep_only(granted: &CapsHashSet) -> Result<()> {
     let cannot = "cannot drop capabilities";
     caps::clear(None, CapSet::Ambient).context(cannot)?;

@@ -12,7 +12,7 @@ use crate::privileges::syscalls::{
     FAMILIES, GAPS, IOCTLS, LAST, LAST_FAMILY, NAMESPACES, PERSONALITIES, REFUSED,
 };
 
-/// What the kernel calls this architecture: AUDIT_ARCH_X86_64, AUDIT_ARCH_AARCH64 in linux/audit.h.
+/// The kernel's number for this architecture: AUDIT_ARCH_X86_64 or AUDIT_ARCH_AARCH64 in linux/audit.h.
 #[cfg(target_arch = "x86_64")]
 const ARCHITECTURE: u32 = 0xc000_003e;
 #[cfg(target_arch = "aarch64")]
@@ -20,14 +20,14 @@ const ARCHITECTURE: u32 = 0xc000_00b7;
 
 const ALLOW: sock_filter = answer(libc::SECCOMP_RET_ALLOW);
 const REFUSE: sock_filter = answer(libc::SECCOMP_RET_ERRNO | libc::EPERM as u32);
-/// Makes the C library try an older way, as on an older kernel.
+/// With this error, the C library falls back on an older call, as it does on an older kernel.
 const UNKNOWN: sock_filter = answer(libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32);
 const KILL: sock_filter = answer(libc::SECCOMP_RET_KILL_PROCESS);
 
 // ANCHOR: load
-/// Filters what this process calls from now on, and all that come from it, for as long as they live.
+/// From now on, filters the system calls of this process and of all its descendants, until they end.
 ///
-/// `capabilities` are those that the container may have: what they are for stays open. Needs no_new_privs.
+/// `capabilities` are those that the container has: the calls that they are for stay allowed. Needs no_new_privs.
 pub fn load(capabilities: &CapsHashSet) -> Result<()> {
     install(&filter(capabilities)).context("cannot load the seccomp filter")
 }
@@ -38,13 +38,13 @@ pub fn load(capabilities: &CapsHashSet) -> Result<()> {
 fn filter(capabilities: &CapsHashSet) -> Vec<sock_filter> {
     let open = |by: &[Capability]| by.iter().any(|each| capabilities.contains(each));
     let mut filter = vec![
-        // A 32-bit program's numbers mean other calls.
+        // In a 32-bit program, the same numbers mean different calls.
         load_word(offset_of!(seccomp_data, arch)),
         jump(BPF_JEQ, ARCHITECTURE, 1, 0),
         KILL,
         load_word(offset_of!(seccomp_data, nr)),
     ];
-    // x32's numbers are here too: they have bit 30.
+    // This includes the numbers of x32, which have bit 30 set.
     filter.extend(when(BPF_JGT, LAST, &[UNKNOWN]));
     for gap in GAPS {
         let in_gap = [jump(BPF_JGT, *gap.end(), 1, 0), UNKNOWN];
@@ -61,9 +61,9 @@ fn filter(capabilities: &CapsHashSet) -> Vec<sock_filter> {
     filter
 }
 
-/// Refuses the calls with these numbers, which are in order, and allows all others.
+/// Refuses the calls with these numbers, which are sorted, and allows all others.
 ///
-/// In a few steps: when the filter is loaded, the kernel tries it on every number there is.
+/// A binary search, because the kernel tries each filter on every number when it is loaded.
 fn search(refused: &[&c_long], filter: &mut Vec<sock_filter>) {
     match refused {
         [] => filter.push(ALLOW),
@@ -71,7 +71,7 @@ fn search(refused: &[&c_long], filter: &mut Vec<sock_filter>) {
         more => {
             let (smaller, larger) = more.split_at(more.len() / 2);
             let question = filter.len();
-            // How far "no" has to jump is only known afterwards.
+            // Only now do we know how far "no" has to jump.
             filter.push(ALLOW);
             search(larger, filter);
             let larger_take = filter.len() - question - 1;
@@ -83,7 +83,7 @@ fn search(refused: &[&c_long], filter: &mut Vec<sock_filter>) {
 // ANCHOR_END: filter
 
 // ANCHOR: check_clone
-/// No namespaces by clone(2), and no clone3(2), which has its flags where a filter cannot look.
+/// Refuses clone(2) with flags for namespaces, and clone3(2), whose flags are in memory, where a filter cannot look.
 fn check_clone() -> Vec<sock_filter> {
     let mut clone = vec![load_argument(0)];
     clone.extend(when(BPF_JSET, NAMESPACES as u32, &[REFUSE]));
@@ -97,7 +97,7 @@ fn check_clone() -> Vec<sock_filter> {
 // ANCHOR_END: check_clone
 
 // ANCHOR: check_arguments
-/// The system calls that may be made with some arguments, and not with others.
+/// The system calls that are allowed with some arguments only.
 fn check_arguments() -> Vec<sock_filter> {
     let mut ioctl = vec![load_argument(1)];
     for request in IOCTLS {
@@ -127,22 +127,23 @@ fn check_arguments() -> Vec<sock_filter> {
 // ANCHOR_END: check_arguments
 
 // ANCHOR: instructions
-/// Takes the word at `offset` of a [`seccomp_data`]: what the following instructions compare.
+/// Loads the word at `offset` of a [`seccomp_data`], for the following instructions to compare.
 const fn load_word(offset: usize) -> sock_filter {
     instruction(BPF_LD | BPF_W | BPF_ABS, offset as u32, 0, 0)
 }
 
-/// Takes an argument's lower half, which comes first. It is all that the kernel looks at where we do.
+/// Loads the lower half of an argument, which comes first. In the calls that we filter, the kernel ignores the rest.
 const fn load_argument(index: usize) -> sock_filter {
     load_word(offset_of!(seccomp_data, args) + index * size_of::<u64>())
 }
 
-/// Goes on with `then` if the word is equal to the `value` (BPF_JEQ), greater (BPF_JGT), … or else past it.
+/// If the word compares with the `value` (equal for BPF_JEQ, greater for BPF_JGT, …), goes on with `then`; if not,
+/// skips it.
 fn when(test: u32, value: u32, then: &[sock_filter]) -> Vec<sock_filter> {
     [&[jump(test, value, 0, then.len())], then].concat()
 }
 
-/// Skips as many of the next instructions: one number if the test holds, the other if not.
+/// Skips a number of instructions: one number if the test holds, the other if it does not.
 const fn jump(test: u32, value: u32, holds: usize, fails: usize) -> sock_filter {
     assert!(holds < 256 && fails < 256, "the jump is too long");
     instruction(BPF_JMP | test | BPF_K, value, holds as u8, fails as u8)

@@ -1,4 +1,4 @@
-//! What the default seccomp filter refuses: as Docker's default profile of 2026 does, and two ioctls more.
+//! What the default seccomp filter refuses: the calls in Docker's default profile of 2026, and two further ioctls.
 //! syscalls(2), capabilities(7).
 
 use std::ops::RangeInclusive;
@@ -9,10 +9,10 @@ use libc::*;
 // ANCHOR: known
 /// The newest system call that these lists know: removexattrat(2), of Linux 6.13.
 ///
-/// To a program, what has come since is not there at all: it may have an older way.
+/// For a program, newer calls do not exist at all. It may have an older way.
 pub const LAST: u32 = 466;
 
-/// The numbers below that which belonged to no system call.
+/// The numbers below it that no system call has.
 #[cfg(target_arch = "x86_64")]
 pub const GAPS: &[RangeInclusive<u32>] = &[336..=423];
 #[cfg(target_arch = "aarch64")]
@@ -24,7 +24,7 @@ const SYS_LSM_GET_SELF_ATTR: c_long = 459;
 const SYS_LSM_SET_SELF_ATTR: c_long = 460;
 const SYS_LSM_LIST_MODULES: c_long = 461;
 
-// And these no more.
+// And these are no longer in libc.
 #[cfg(target_arch = "x86_64")]
 const SYS_CREATE_MODULE: c_long = 174;
 #[cfg(target_arch = "x86_64")]
@@ -33,16 +33,17 @@ const SYS_GET_KERNEL_SYMS: c_long = 177;
 const SYS_QUERY_MODULE: c_long = 178;
 
 // ANCHOR: refused
-/// System calls that fail with EPERM, each group with the capabilities of which any one opens it.
+/// System calls that fail with EPERM. Each group is allowed if the container has any of its capabilities.
 #[rustfmt::skip]
 pub const REFUSED: &[(&[Capability], &[c_long])] = &[
-    // The kernel's keys: no namespace keeps one container's from another's.
+    // The kernel's keyrings, which no namespace separates.
     (&[], &[SYS_add_key, SYS_keyctl, SYS_request_key]),
-    // io_uring: a second door to most of the kernel, with many a hole so far, and no filter in it.
+    // io_uring: a second door to most of the kernel. It has had many holes, and this filter does not see what goes
+    // through.
     (&[], &[SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register]),
-    // A program that answers for page faults can hold up the kernel in the middle of a system call.
+    // userfaultfd: a program that handles page faults can hold up the kernel in the middle of a system call.
     (&[], &[SYS_userfaultfd]),
-    // Another kernel in place of this one.
+    // Replace this kernel with another one.
     (&[], &[SYS_kexec_load, SYS_kexec_file_load]),
     (&[CAP_SYS_BOOT], &[SYS_reboot]),
     // Code that runs in the kernel.
@@ -53,7 +54,7 @@ pub const REFUSED: &[(&[Capability], &[c_long])] = &[
     (&[CAP_SYS_ADMIN, CAP_SYSLOG], &[SYS_syslog]),
     (&[CAP_SYS_ADMIN], &[SYS_fanotify_init, SYS_lookup_dcookie]),
     (&[CAP_SYS_PACCT], &[SYS_acct]),
-    // Namespaces: in a user namespace of its own a program is root, to a great deal of the kernel's code.
+    // Namespaces: in its own user namespace, a program is root as far as much of the kernel's code is concerned.
     (&[CAP_SYS_ADMIN], &[SYS_setns, SYS_unshare]),
     (&[CAP_SYS_ADMIN], &[SYS_sethostname, SYS_setdomainname]),
     // Mounts, and other ways around the container's root.
@@ -62,25 +63,25 @@ pub const REFUSED: &[(&[Capability], &[c_long])] = &[
     (&[CAP_SYS_ADMIN], &[SYS_open_tree, SYS_move_mount, SYS_mount_setattr]),
     (&[], &[SYS_pivot_root]),
     (&[CAP_SYS_CHROOT], &[SYS_chroot]),
-    // Opens any file of a file system, below the container's root or not: the "Shocker" of 2014.
+    // Opens any file of a filesystem, even outside the container's root: "Shocker", 2014.
     (&[CAP_DAC_READ_SEARCH], &[SYS_open_by_handle_at]),
-    // Other processes: their memory, and what they have open. (ptrace(2) may be used: it only reaches one's own.)
+    // Other processes: their memory, and what they have open. (ptrace(2) is allowed: it reaches only the user's own.)
     (&[CAP_SYS_PTRACE], &[SYS_kcmp, SYS_pidfd_getfd, SYS_process_madvise]),
-    // The one clock that all share.
+    // The clock, which everybody shares.
     (&[CAP_SYS_TIME], &[SYS_settimeofday, SYS_clock_settime]),
-    // On which of the machine's memories something lies: numa(7).
+    // Which of the machine's memory banks to use: numa(7).
     (&[CAP_SYS_NICE], &[SYS_get_mempolicy, SYS_set_mempolicy, SYS_set_mempolicy_home_node]),
     (&[CAP_SYS_NICE], &[SYS_mbind]),
     (&[], &[SYS_migrate_pages, SYS_move_pages]),
-    // Other things of which the machine has one: its swap, its quotas, its security modules, its terminals.
+    // Other things of which the machine has only one: swap, quotas, security modules, terminals.
     (&[], &[SYS_swapon, SYS_swapoff]),
     (&[CAP_SYS_ADMIN], &[SYS_quotactl, SYS_quotactl_fd]),
     (&[CAP_SYS_ADMIN], &[SYS_LSM_GET_SELF_ATTR, SYS_LSM_SET_SELF_ATTR, SYS_LSM_LIST_MODULES]),
     (&[CAP_SYS_TTY_CONFIG], &[SYS_vhangup]),
-    // The machine's ports, past every driver.
+    // The machine's I/O ports, bypassing every driver.
     #[cfg(target_arch = "x86_64")]
     (&[CAP_SYS_RAWIO], &[SYS_iopl, SYS_ioperm]),
-    // What no program has used for a long time, and most kernels no longer have.
+    // What no program has used for a long time, and most kernels no longer contain.
     (&[], &[SYS_nfsservctl]),
     #[cfg(target_arch = "x86_64")]
     (&[], &[SYS_sysfs, SYS_ustat, SYS_uselib, SYS__sysctl,
@@ -90,7 +91,7 @@ pub const REFUSED: &[(&[Capability], &[c_long])] = &[
 // ANCHOR_END: refused
 
 // ANCHOR: arguments
-/// The flags of clone(2) that ask for namespaces: refused without CAP_SYS_ADMIN, as unshare(2) is.
+/// The flags of clone(2) that ask for namespaces. Like unshare(2), they are refused without CAP_SYS_ADMIN.
 pub const NAMESPACES: c_int = CLONE_NEWNS
     | CLONE_NEWCGROUP
     | CLONE_NEWUTS
@@ -99,20 +100,20 @@ pub const NAMESPACES: c_int = CLONE_NEWNS
     | CLONE_NEWPID
     | CLONE_NEWNET;
 
-/// What personality(2) may be asked for: Linux, with the uname(2) of a 32-bit machine (8), of an old kernel, of both,
-/// and what is set (-1). Others, such as ADDR_NO_RANDOMIZE, make a process easier to attack.
+/// The values that personality(2) accepts: Linux, with the uname(2) of a 32-bit machine (8), of an old kernel, or of
+/// both, and a query (-1). Others, such as ADDR_NO_RANDOMIZE, make a process easier to attack.
 pub const PERSONALITIES: &[c_int] = &[0, 8, UNAME26, UNAME26 | 8, -1];
 
-/// The families that socket(2) makes no socket of: the kernel's ciphers, the way to the host of a virtual
-/// machine or to its guests, which no network namespace closes, and networks that the kernel has given up.
+/// The address families that socket(2) refuses: the kernel's ciphers (AF_ALG), the channel between a virtual machine
+/// and its host, which no network namespace closes (AF_VSOCK), and networks that the kernel has given up.
 pub const FAMILIES: &[c_int] = &[
     AF_ALG, AF_VSOCK, AF_DECnet, AF_ECONET, AF_ATMSVC, AF_IRDA, AF_WANPIPE, AF_ISDN, AF_CAIF,
 ];
 
-/// The newest family that is known: it is management controllers'.
+/// The newest family that we know: AF_MCTP, for management controllers.
 pub const LAST_FAMILY: u32 = 45;
 
-/// What ioctl(2) may not do. A container without `-t` has its caller's terminal: with these two it could
-/// type there, or paste, what the caller's shell would read as commands (CVE-2017-5226, CVE-2023-28100).
+/// The requests that ioctl(2) refuses. A container without `-t` has its caller's terminal. With these two, it could
+/// type or paste commands there, for the caller's shell to read (CVE-2017-5226, CVE-2023-28100).
 pub const IOCTLS: &[Ioctl] = &[TIOCSTI, TIOCLINUX];
 // ANCHOR_END: arguments

@@ -1,4 +1,4 @@
-//! `-u`: a user of the container's, as its own /etc says. passwd(5), group(5).
+//! `-u`: a user of the container, looked up in its own /etc. passwd(5), group(5).
 
 use std::fs::File;
 use std::io::Read;
@@ -9,19 +9,19 @@ use nix::unistd::{Gid, Uid};
 
 use crate::rootfs::place;
 
-/// Far more than such a file has. It comes with the rootfs, and may be a link to /dev/zero.
+/// Far more than such a file contains. It comes with the root filesystem, and may be a link to /dev/zero.
 const MOST: u64 = 1 << 20;
 
 /// Who a command runs as.
 pub struct User {
     pub uid: Uid,
     pub gid: Gid,
-    /// Those that it is in beside that one.
+    /// The supplementary groups.
     pub groups: Vec<Gid>,
     pub home: String,
 }
 
-/// A line of either file. After the id: GROUP:COMMENT:HOME:SHELL, or MEMBER,MEMBER,…
+/// A line of either file. What follows the id is GROUP:COMMENT:HOME:SHELL, or MEMBER,MEMBER,…
 struct Entry {
     name: String,
     id: u32,
@@ -29,7 +29,7 @@ struct Entry {
 }
 
 impl User {
-    /// Who needs no file to exist.
+    /// The user that exists even without any file.
     pub fn root() -> Self {
         Self {
             uid: Uid::from_raw(0),
@@ -40,10 +40,10 @@ impl User {
     }
 
     // ANCHOR: find
-    /// The one that `text` means, as USER or USER:GROUP, each a name or a number.
+    /// The user that `text` means. It is USER or USER:GROUP, each a name or a number.
     ///
-    /// As in Docker: a number need not be in the file, and then its group is root's. With an explicit group, the user is
-    /// in no other. The default user is root, and the default groups are the user's own.
+    /// As in Docker, a number need not be in the file; its group is then root's. With an explicit group, the user is in
+    /// no other group. The default user is root, and the default groups are the user's own.
     pub fn find(text: &str) -> Result<Self> {
         let (user, group) = text.split_once(':').unwrap_or((text, ""));
         let wanted = Wanted::parse(if user.is_empty() { "0" } else { user })
@@ -72,7 +72,7 @@ impl User {
 }
 
 // ANCHOR: wanted
-/// What the user has typed. The root filesystem's author writes the files, and may call somebody "1000" who is root. So a
+/// What the user has typed. The files come from the author of the root filesystem, who may have named root "1000". So a
 /// number never means a name: CVE-2016-3697.
 enum Wanted<'a> {
     Id(u32),
@@ -80,7 +80,7 @@ enum Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    /// Whatever begins like a number is one, or a mistake: 4294967296, +5, 0x10, -1.
+    /// Whatever begins like a number is a number, or a mistake: 4294967296, +5, 0x10, -1.
     fn parse(text: &'a str) -> Result<Self> {
         let numeric = |c: char| c.is_numeric() || c.is_whitespace() || "+-".contains(c);
         match text.starts_with(numeric) {
@@ -98,7 +98,7 @@ impl<'a> Wanted<'a> {
         })
     }
 
-    /// A number needs no `entry`.
+    /// A number does not need an `entry`.
     fn id(&self, entry: Option<&Entry>) -> Option<u32> {
         match self {
             Self::Id(id) => Some(*id),
@@ -115,7 +115,7 @@ fn named_group(text: &str) -> Result<u32> {
         .with_context(|| format!("no group {text} in the container's /etc/group"))
 }
 
-/// If that cannot be read, it is not root's.
+/// If it cannot be parsed, the id must not become root's.
 fn own_group(user: &Entry) -> Result<u32> {
     let gid = user.rest.first().and_then(|gid| number(gid));
     gid.with_context(|| {
@@ -127,7 +127,7 @@ fn own_group(user: &Entry) -> Result<u32> {
     })
 }
 
-/// The groups with a member of this `name`. An entry without a name is not a member of any.
+/// The groups that have a member with this `name`. An entry without a name is a member of none.
 fn joined(name: &str) -> Vec<Gid> {
     let is_member = |group: &Entry| {
         let mut members = group.rest.iter().flat_map(|members| members.split(','));
@@ -137,18 +137,18 @@ fn joined(name: &str) -> Vec<Gid> {
     groups.map(|group| Gid::from_raw(group.id)).collect()
 }
 
-/// A user or group id. Docker knows no more of them, and the last one, -1, would mean to setresuid(2): stay root.
+/// A user or group id. This is Docker's range. The very last number, -1, would tell setresuid(2) to stay root.
 fn number(text: &str) -> Option<u32> {
-    // Not "+5", which parse would accept.
+    // parse would accept "+5".
     let digits = text.chars().all(|c| c.is_ascii_digit());
     let id = text.parse().ok().filter(|_| digits)?;
     (id <= i32::MAX as u32).then_some(id)
 }
 
-/// Those lines of `file` that make sense. There may be no such file.
+/// The lines of `file` that can be parsed: none, if there is no such file.
 fn entries(file: &str) -> Vec<Entry> {
     let mut text = Vec::new();
-    // Should it be a FIFO, then not one that we wait for: open(2).
+    // O_NONBLOCK: if it is a FIFO, we do not wait for a writer. open(2).
     if let Ok(file) = place::open(file, OFlag::O_RDONLY | OFlag::O_NONBLOCK) {
         let _ = File::from(file).take(MOST).read_to_end(&mut text);
     }

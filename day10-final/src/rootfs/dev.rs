@@ -1,4 +1,6 @@
-//! /dev: the devices that every program may count on, and none of the host's disks. pty(7), shm_overview(7).
+//! /dev: the devices that every program expects, and none of the host's disks. pty(7), shm_overview(7).
+//!
+//! [`crate::rootfs`] mounts it; [`crate::exec::guest`] borrows its /dev/null.
 
 use std::fs::OpenOptions;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -28,7 +30,7 @@ const DEVICES: [(&str, (u64, u64)); 6] = [
 
 const NULL: (u64, u64) = (1, 3);
 
-/// What programs expect beside them.
+/// The links that programs expect besides the devices.
 const LINKS: [(&str, &str); 5] = [
     ("fd", "/proc/self/fd"),
     ("stdin", "/proc/self/fd/0"),
@@ -44,7 +46,8 @@ pub struct Dev {
     nodes: Vec<Tree>,
 }
 
-/// Opens the nodes. A container can give the name /dev/null to another file, but not exchange these: CVE-2025-31133.
+/// Opens the nodes. A container can give the name /dev/null to another file, but it cannot exchange an open node:
+/// CVE-2025-31133.
 pub fn open_hosts() -> Result<Dev> {
     let open_one = |(name, numbers)| {
         let path = Path::new("/dev").join(name);
@@ -57,7 +60,7 @@ pub fn open_hosts() -> Result<Dev> {
             "{} is not the expected device",
             path.display()
         );
-        // That is about the node, not the device: or a `chmod 0 /dev/null` inside would be one on the host.
+        // Read-only means the node, not the device. Otherwise, `chmod 0 /dev/null` inside would change the host's node.
         let tree = Tree::of(node).and_then(|tree| tree.restrict(MsFlags::MS_RDONLY));
         tree.with_context(cannot)
     };
@@ -72,8 +75,8 @@ impl Dev {
     }
 }
 
-/// They are bind-mounted: only the host's own root may create nodes, mknod(2). Those that a container creates are good
-/// for nothing, since all its mounts are nodev.
+/// We bind mount the nodes, because only the host's root may create any: mknod(2). A node that a container creates is
+/// useless, since all its mounts are nodev.
 pub fn mount(dev: &Dev, rootfs: &Path, rootless: bool) -> Result<()> {
     let (dev, nodes) = (&dev.directory, &dev.nodes);
     dev.attach(place::directory("dev", rootfs)?)
@@ -93,7 +96,7 @@ pub fn mount(dev: &Dev, rootfs: &Path, rootless: bool) -> Result<()> {
     }
     fchmodat(dev, "shm", mode(0o1777), FchmodatFlags::FollowSymlink)
         .context("cannot make /dev/shm world-writable")?;
-    // Group 5 is tty, in all distributions. In a user namespace there need be none.
+    // Group 5 is tty in all distributions. In a user namespace, it may not exist.
     let tty = if rootless { "" } else { ",gid=5" };
     let options = format!("newinstance,ptmxmode=0666,mode=0620{tty}");
     let pts = Tree::new("devpts", DATA - MsFlags::MS_NODEV, &options)?;
@@ -106,13 +109,14 @@ pub fn mount(dev: &Dev, rootfs: &Path, rootless: bool) -> Result<()> {
 }
 // ANCHOR_END: mount_dev
 
-/// Whether it is the right device, and not another one under its name.
+/// Whether this is the right device, and not a different one with its name.
 fn is_device(file: &FileStat, numbers: (u64, u64)) -> bool {
     let kind = SFlag::from_bits_truncate(file.st_mode) & SFlag::S_IFMT;
     kind == SFlag::S_IFCHR && (major(file.st_rdev), minor(file.st_rdev)) == numbers
 }
 
-/// For [`crate::exec::guest`], in its own mount namespace: this node can be written to, as a device, but not be changed.
+/// Protects /dev/null for [`crate::exec::guest`], in its own mount namespace: one can write to the device, but not
+/// change the node.
 pub fn protect_null() -> Result<()> {
     let protect = || {
         let null = open("/dev/null", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
@@ -122,11 +126,11 @@ pub fn protect_null() -> Result<()> {
 }
 
 // ANCHOR: check_stdio
-/// stdin, stdout and stderr are the caller's. They may be the host's /dev/null, node included; and a directory would be
-/// a way out.
+/// Checks stdin, stdout and stderr, which come from the caller. A /dev/null would be the host's own node, so the
+/// container gets its own instead. A directory would be a way out, so it is refused.
 pub fn check_stdio() -> Result<()> {
     for fd in 0..=2 {
-        // SAFETY: used here alone, and no longer than it is open. Where it is not, fstat fails.
+        // SAFETY: used only here, and only while it is open. If it is not open, fstat fails.
         let Ok(there) = fstat(unsafe { BorrowedFd::borrow_raw(fd) }) else {
             continue;
         };

@@ -1,4 +1,6 @@
-//! What a container writes is its own: a layer above the root filesystem. The kernel's overlayfs.rst.
+//! What a container writes stays in its own layer, above the root filesystem. The kernel's overlayfs.rst.
+//!
+//! The parent creates the directories; [`crate::rootfs`] mounts the layer, in the child.
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
@@ -16,10 +18,10 @@ use crate::failure::warn;
 use crate::host::program;
 use crate::rootfs::mounts::Tree;
 
-/// In the layer's directory: what differs from the root filesystem, and what overlayfs needs to work.
+/// The parts of a layer's directory: what differs from the root filesystem, and a work area for overlayfs.
 const PARTS: [&str; 2] = ["upper", "work"];
 
-/// Makes the layer's `directory`: on the host, while the child is still starting.
+/// Creates the layer's `directory`, on the host, while the child is still starting.
 pub fn create(directory: &Path) -> Result<()> {
     fs::create_dir(directory)
         .and_then(|()| {
@@ -31,13 +33,13 @@ pub fn create(directory: &Path) -> Result<()> {
 }
 
 // ANCHOR: mount
-/// Covers the `layer`'s directory with `rootfs` as that layer changes it.
+/// Mounts the `rootfs`, as changed by the layer, over the `layer`'s directory.
 ///
 /// A file that the container changes is copied up before; what it removes is only marked as removed.
 pub fn mount(rootfs: &Path, layer: &Path, rootless: bool) -> Result<()> {
     match overlay(rootfs, layer, rootless) {
         Err(error) if error.is::<Errno>() && layer.starts_with(rootfs) => {
-            // As --rootfs / of an ordinary user. A copy of it would have to contain itself.
+            // For example when an ordinary user types --rootfs /. A copy of that would have to contain itself.
             warn(&error.context("cannot add a layer to this root filesystem, so it is read-only"));
             bind(rootfs, layer, MsFlags::MS_RDONLY).context("cannot mount the root filesystem")
         }
@@ -62,19 +64,19 @@ fn bind(there: &Path, here: &Path, flags: MsFlags) -> Result<()> {
 /// With overlayfs, or not at all.
 pub fn overlay(rootfs: &Path, layer: &Path, rootless: bool) -> Result<()> {
     let [upper, work] = PARTS.map(|part| layer.join(part));
-    // By descriptors: in a path, a comma or a colon would mean something else.
+    // Through descriptors, because overlayfs would take a comma or a colon in a path for a separator.
     let [lower, upper, work] = [directory(rootfs)?, directory(&upper)?, directory(&work)?];
     let path = |fd: &OwnedFd| format!("/proc/self/fd/{}", fd.as_raw_fd());
     let (lower, upper, work) = (path(&lower), path(&upper), path(&work));
     let mut options = format!("lowerdir={lower},upperdir={upper},workdir={work}");
     if rootless {
-        // Its notes go to attributes that ordinary users may set.
+        // overlayfs then keeps its notes in attributes that ordinary users may set.
         options += ",userxattr";
     }
-    // Without "volatile", the kernel writes all of the host's filesystem to the disk when the container ends.
+    // Without "volatile", the kernel syncs the host's entire filesystem when the container ends.
     let volatile = options.clone() + ",volatile";
     let mounted = mount_overlay(layer, &volatile);
-    // Before Linux 5.10 there is no such option.
+    // Linux before 5.10 does not know this option.
     let mounted = mounted.or_else(|_| mount_overlay(layer, &options));
     // overlayfs makes directories that not even their owner may enter, so `rm -r` could not remove them.
     for closed in ["work", "work/incompat", "work/incompat/volatile"] {
@@ -83,7 +85,7 @@ pub fn overlay(rootfs: &Path, layer: &Path, rootless: bool) -> Result<()> {
     Ok(mounted?)
 }
 
-/// Devices in it would be open to whoever can make them. Those that are there for all are in /dev.
+/// With MS_NODEV: whoever can create a device node there must not be able to use it. The usual devices are in /dev.
 fn mount_overlay(here: &Path, options: &str) -> nix::Result<()> {
     let overlay = Some("overlay");
     nix::mount::mount(overlay, here, overlay, MsFlags::MS_NODEV, Some(options))
@@ -92,7 +94,7 @@ fn mount_overlay(here: &Path, options: &str) -> nix::Result<()> {
 
 fn directory(path: &Path) -> Result<OwnedFd> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    // The dot fails where this user may not enter.
+    // The dot makes this fail if the user may not enter the directory.
     open(&path.join("."), flags, Mode::empty())
         .map_err(|errno| anyhow!("cannot make {} the root directory: {errno}", path.display()))
 }

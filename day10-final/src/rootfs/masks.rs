@@ -1,4 +1,4 @@
-//! What /proc and /sys tell and allow that is no container's business: the lists are Docker's. proc(5), sysfs(5).
+//! What a container must not see or change in /proc and /sys. The lists are Docker's. proc(5), sysfs(5).
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -37,11 +37,11 @@ const READ_ONLY: [&str; 5] = [
 ];
 
 // ANCHOR: new_sys
-/// Devices and drivers, read-only: with the container's own network devices, and (cgroup v2) its own cgroup at the top.
+/// A new /sys, read-only: with the container's own network devices, and with its own cgroup at the top (cgroup v2).
 pub fn new_sys() -> Result<Vec<Tree>> {
     let flags = DATA | MsFlags::MS_RDONLY;
     let sysfs = match Tree::new("sysfs", flags, "") {
-        // It shows the network's devices, so only who owns the network may mount it: not so with --net host.
+        // It shows the network's devices, so only the network's owner may mount it. With --net host, we are not.
         Err(error) if error.downcast_ref() == Some(&Errno::EPERM) => {
             let hosts = opened("/sys").and_then(Tree::of);
             let restricted = hosts.and_then(|sys| sys.restrict(flags));
@@ -89,7 +89,7 @@ pub fn cover(null: &Tree) -> Result<()> {
     Ok(())
 }
 
-/// The first `empty` directory will do for the others.
+/// One `empty` directory serves for all of them.
 fn hide(path: &str, null: &Tree, empty: &mut Option<Tree>) -> Result<()> {
     let Ok(there) = opened(path) else {
         return Ok(());

@@ -1,4 +1,6 @@
-//! What is mounted is ready before anybody can see it: open_tree(2), fsopen(2), mount_setattr(2), move_mount(2).
+//! Mounts that are complete before anybody can see them: open_tree(2), fsopen(2), mount_setattr(2), move_mount(2).
+//!
+//! Everything in [`crate::rootfs`] that mounts something uses this.
 
 use std::ffi::{CStr, CString};
 use std::mem;
@@ -9,7 +11,7 @@ use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sys::statvfs::fstatvfs;
 
-/// What is mounted so has neither programs nor devices: data, and nothing else.
+/// Flags for a mount that holds data, and neither programs nor devices.
 pub const DATA: MsFlags = MsFlags::MS_NOSUID
     .union(MsFlags::MS_NODEV)
     .union(MsFlags::MS_NOEXEC);
@@ -25,8 +27,8 @@ const FROM_AND_TO_DESCRIPTORS: u32 = 0x04 | 0x40;
 // ANCHOR: tree
 /// A mount, and those below it. No path leads to it until it is attached to a place in the container.
 ///
-/// Others can change paths: between two looks at one, another container that shares a volume may have put a link
-/// there. So the source is opened once, the place is opened once, and the flags are set before both meet.
+/// Others can change paths: between two lookups, another container that shares a volume may have put a link there. So
+/// we open the source once, open the place once, and set the flags before attaching one to the other.
 pub struct Tree {
     fd: OwnedFd,
     /// Flags that can only be set once it is attached: before Linux 5.12.
@@ -34,7 +36,7 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// A copy of what is open as `source`, for another place, with everything that is mounted below it.
+    /// A bind mount of what is open as `source`, with everything that is mounted below it.
     pub fn of(source: impl AsFd) -> nix::Result<Self> {
         let fd = open_tree(source.as_fd())?;
         let pending = MsFlags::empty();
@@ -80,7 +82,7 @@ impl Tree {
     /// Mounts it at the `place`, which is also open.
     pub fn attach(&self, place: impl AsFd) -> nix::Result<()> {
         move_mount(self.as_fd(), place.as_fd()).map_err(|errno| match errno {
-            // As mount(2) says it: a file was to hide a directory, or the other way round.
+            // The error that mount(2) would give: a file cannot cover a directory, nor a directory a file.
             Errno::EINVAL => Errno::ENOTDIR,
             _ => errno,
         })?;
@@ -112,7 +114,7 @@ pub fn restrict(root: impl AsFd, flags: MsFlags) -> nix::Result<()> {
     }
 }
 
-/// The way before Linux 5.12: only for one mount, and all of its flags must be named.
+/// For Linux before 5.12: this changes only one mount, and has to repeat the flags that it already has.
 fn remount(mounted: BorrowedFd, flags: MsFlags) -> nix::Result<()> {
     let has = MsFlags::from_bits_truncate(fstatvfs(mounted)?.flags().bits());
     let kept = has & (DATA | MsFlags::MS_RDONLY);
@@ -138,7 +140,7 @@ fn open_tree(source: BorrowedFd) -> nix::Result<OwnedFd> {
 fn mount_setattr(tree: BorrowedFd, how: i32, flags: MsFlags) -> nix::Result<()> {
     // SAFETY: mount_attr is made of numbers, for which zero is a value.
     let mut attributes: libc::mount_attr = unsafe { mem::zeroed() };
-    // The flags that are used here have the same values in both calls.
+    // The flags that we use have the same values in mount(2) and in mount_setattr(2).
     attributes.attr_set = flags.bits();
     let (call, size) = (libc::SYS_mount_setattr, size_of::<libc::mount_attr>());
     let (tree, how) = (tree.as_raw_fd(), how | libc::AT_EMPTY_PATH);
@@ -178,7 +180,7 @@ fn fsmount(filesystem: &OwnedFd, flags: MsFlags) -> nix::Result<OwnedFd> {
     descriptor(unsafe { libc::syscall(call, filesystem, CLOEXEC, flags.bits()) })
 }
 
-/// The descriptor that a system call has returned.
+/// The descriptor that a system call returned.
 fn descriptor(returned: libc::c_long) -> nix::Result<OwnedFd> {
     let fd = Errno::result(returned)?;
     // SAFETY: it is new, and nobody else's.

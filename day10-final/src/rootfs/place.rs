@@ -1,4 +1,6 @@
-//! Where in the container a path leads, if its links may be hostile: path_resolution(7), openat(2).
+//! Where a path leads in a container whose links may be hostile: path_resolution(7), openat(2).
+//!
+//! Everything that opens or mounts a path in the container looks it up here: volumes, /dev, masks, `-u`, the console.
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -10,10 +12,10 @@ use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat, openat2, readlin
 use nix::sys::stat::{Mode, SFlag, fstat, mkdirat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
-/// As many links as the kernel follows, which is more than any path needs.
+/// The kernel's own limit on links in a path, and more than any path needs.
 const MOST_LINKS: usize = 40;
 
-/// The container's protections are mounted here. A mount on top would undo them, and so would one on /.
+/// The masks are mounted here. A volume on top would undo them, and so would a volume at /.
 const TAKEN: [&str; 2] = ["/proc", "/sys"];
 
 pub const NOT_A_PLACE: &str = "the path in the container must be absolute, and not /";
@@ -30,7 +32,7 @@ pub enum Missing {
 /// A place, open: it stays the same one, whatever happens to its path.
 pub struct Place {
     pub fd: OwnedFd,
-    /// The path to it, without links.
+    /// The path that leads to it without any links.
     pub path: PathBuf,
 }
 

@@ -58,7 +58,7 @@ fn check(option: &str) -> Result<(), String> {
         ),
         "mode" => u32::from_str_radix(value, 8).is_ok_and(|mode| mode <= 0o7777),
         "uid" | "gid" => number(value),
-        // Whoever can create a device could use it here: see crate::rootfs::dev.
+        // A container could use the device nodes that it creates: see crate::rootfs::dev.
         "dev" => return Err("devices cannot be used in a tmpfs".to_owned()),
         _ => return Err(format!("unknown option {option:?}")),
     };

@@ -1,4 +1,6 @@
-//! What a container has beside its root filesystem: `-v`, `--tmpfs`, `--read-only`.
+//! What a container has besides its root filesystem: `-v`, `--tmpfs`, `--read-only`.
+//!
+//! Uses [`crate::rootfs::mounts`] to prepare the mounts, and [`crate::rootfs::place`] to find where they go.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -62,7 +64,7 @@ impl FromStr for Volume {
     }
 }
 
-/// A place in the container. Some are taken: what is mounted there would be covered.
+/// A path in the container at which something may be mounted. Some paths are reserved: see [`place`].
 pub fn inside(path: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(path);
     let up = path.components().any(|part| part == Component::ParentDir);
@@ -73,7 +75,7 @@ pub fn inside(path: &str) -> Result<PathBuf, String> {
 }
 
 impl Volumes {
-    /// As Docker does it: what the host does not have yet is an empty directory.
+    /// Like Docker, creates an empty directory for each volume that the host does not have yet.
     ///
     /// Links on the host are followed here, and never again: see [`open`](Self::open).
     pub fn prepare(&mut self) -> Result<()> {
@@ -99,7 +101,7 @@ impl Volumes {
     }
 
     // ANCHOR: mount
-    /// Opens all of them on the host, in the order in which they are mounted: what lies deeper comes later.
+    /// Opens all of them on the host, in the order in which they will be mounted: deeper paths come later.
     pub fn open(&self) -> Result<Opened> {
         let mut all = Vec::new();
         for Volume {
@@ -143,9 +145,9 @@ impl Opened {
     }
 }
 
-/// A directory or file of the `host`, with everything that is mounted below it.
+/// A directory or file on the `host`, with everything that is mounted below it.
 fn bind(host: &Path, read_only: bool) -> Result<Tree> {
-    // There may be a link now where there was none when the user asked for it.
+    // The path may have been exchanged with a link since the user asked for it.
     let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC);
     let source = openat2(
         AT_FDCWD,
