@@ -170,7 +170,7 @@ fn each_option_that_docker_has_is_answered() {
     hint: --memory, --cpus, --pids-limit
     run --cgroup-parent
     a container's cgroup is created below your own
-    hint: get a cgroup of your own: systemd-run --user --scope -p Delegate=yes tiny-docker run …
+    hint: systemd-run --user --scope -p Delegate=yes tiny-docker run …
     run --cgroupns --ipc --pid --userns --uts
     each container has its own namespaces; only the network can be shared
     hint: --net host

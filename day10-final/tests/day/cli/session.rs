@@ -248,7 +248,7 @@ fn a_day_in_docker_is_a_day_here() {
     $D kill sleeper
         tiny-docker: cannot kill sleeper: it is not running
     $D kill -s NOPE stubborn
-        tiny-docker: there is no signal NOPE
+        tiny-docker: no such signal: NOPE
     $D rm job no-such-container sleeper
         tiny-docker: cannot remove no-such-container: no such container
     $D stop nope
