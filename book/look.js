@@ -35,6 +35,13 @@ window.playground_text = (block, hidden) => {
     return text.startsWith('$ ') ? commands(text) : everything(block, hidden);
 };
 
+// A short option, such as --rm, is not torn apart at its hyphens.
+document.querySelectorAll('main :is(p, li, summary, strong) > code').forEach(code => {
+    if (code.textContent.length < 25) {
+        code.style.whiteSpace = 'nowrap';
+    }
+});
+
 // Printing opens what is folded, and folds it again.
 let opened = [];
 window.addEventListener('beforeprint', () => {
