@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::sudo_run;
 use crate::network::addresses::{GATEWAY, MASK};
-use crate::network::device::{NO_NET_ADMIN, configure, set_flags, without_ipv6};
+use crate::network::device::{NO_NET_ADMIN, configure_eth0, set_flags, without_ipv6};
 
 // ANCHOR: net
 #[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ pub fn enter(net: Net, address: Option<Ipv4Addr>) -> Result<()> {
     if let Some(address) = address {
         // If the files are read-only, the user has been told already.
         let _ = without_ipv6("eth0");
-        configure("eth0", address, MASK, GATEWAY).context("cannot configure eth0")?;
+        configure_eth0(address, MASK, GATEWAY).context("cannot configure eth0")?;
     }
     Ok(())
 }

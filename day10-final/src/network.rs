@@ -25,7 +25,7 @@ use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::sudo_run;
-use crate::network::device::{NO_NET_ADMIN, configure, set_flags, without_ipv6};
+use crate::network::device::{NO_NET_ADMIN, configure_eth0, set_flags, without_ipv6};
 use crate::network::subnet::Subnet;
 
 // ANCHOR: net
@@ -89,7 +89,7 @@ pub fn enter(net: Net, address: Option<Ipv4Addr>, subnet: Subnet) -> Result<()> 
     if let Some(address) = address {
         // If the files are read-only, the user has been told already.
         let _ = without_ipv6("eth0");
-        configure("eth0", address, subnet.mask(), subnet.address(1))
+        configure_eth0(address, subnet.mask(), subnet.address(1))
             .context("cannot configure eth0")?;
     }
     Ok(())

@@ -40,18 +40,13 @@ fn ask<T>(what: libc::c_ulong, request: &T) -> io::Result<()> {
 
 // ANCHOR: configure
 /// What `ip addr add`, `ip link set up` and `ip route add default via` do.
-pub fn configure(
-    device: &str,
-    address: Ipv4Addr,
-    mask: Ipv4Addr,
-    gateway: Ipv4Addr,
-) -> io::Result<()> {
-    let mut request = about(device);
+pub fn configure_eth0(address: Ipv4Addr, mask: Ipv4Addr, gateway: Ipv4Addr) -> io::Result<()> {
+    let mut request = about("eth0");
     request.ifr_ifru.ifru_addr = inet(address);
     ask(libc::SIOCSIFADDR, &request)?;
     request.ifr_ifru.ifru_netmask = inet(mask);
     ask(libc::SIOCSIFNETMASK, &request)?;
-    set_flags(device, libc::IFF_UP)?;
+    set_flags("eth0", libc::IFF_UP)?;
 
     // SAFETY: rtentry is made of numbers and a pointer that may be null.
     let mut route: libc::rtentry = unsafe { mem::zeroed() };
@@ -61,18 +56,14 @@ pub fn configure(
     ask(libc::SIOCADDRT, &route)
 }
 
-/// An address as these requests have it: ip(7).
+/// An address as these requests have it, after the two bytes of a port: ip(7).
 fn inet(address: Ipv4Addr) -> libc::sockaddr {
-    let inet = libc::sockaddr_in {
-        sin_family: libc::AF_INET as u16,
-        sin_port: 0,
-        sin_addr: libc::in_addr {
-            s_addr: address.to_bits().to_be(),
-        },
-        sin_zero: [0; 8],
-    };
-    // SAFETY: both structs are a family, and 14 bytes that depend on it.
-    unsafe { mem::transmute(inet) }
+    let mut sa_data = [0; 14];
+    for (to, from) in sa_data[2..].iter_mut().zip(address.octets()) {
+        *to = from as libc::c_char;
+    }
+    let sa_family = libc::AF_INET as libc::sa_family_t;
+    libc::sockaddr { sa_family, sa_data }
 }
 // ANCHOR_END: configure
 
