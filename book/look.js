@@ -36,8 +36,8 @@ window.playground_text = (block, hidden) => {
 };
 
 // A short option, such as --rm, is not torn apart at its hyphens.
-document.querySelectorAll('main :is(p, li, summary, strong) > code').forEach(code => {
-    if (code.textContent.length < 25) {
+document.querySelectorAll('main :not(pre) > code').forEach(code => {
+    if (code.textContent.length < (code.closest('td') ? 13 : 25)) {
         code.style.whiteSpace = 'nowrap';
     }
 });
