@@ -59,6 +59,25 @@ fn each_page_defines_the_names_that_it_uses() {
 }
 
 #[test]
+fn what_is_typed_into_a_command_ends_it() {
+    for page in pages() {
+        let (_, blocks) = page.unwrap();
+        for step in blocks
+            .iter()
+            .filter(|block| !block.shown)
+            .flat_map(|block| &block.steps)
+        {
+            let typed = step.typed.trim_end();
+            assert!(
+                typed.is_empty() || typed.ends_with("exit"),
+                "{}: no `# exit`",
+                step.place
+            );
+        }
+    }
+}
+
+#[test]
 fn each_page_says_how_to_become_root_before_it_needs_that() {
     for page in pages() {
         let (chapter, blocks) = page.unwrap();
