@@ -61,7 +61,6 @@ impl Terminal {
         let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &settings);
     }
 
-    // ANCHOR: look_after
     /// If Ctrl-Z has stopped the lookout, and the foreground with it, stops the entire job: the container and us.
     pub fn look_after(&mut self, child: Pid) -> Result<()> {
         let flags = WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED;
@@ -88,7 +87,6 @@ impl Terminal {
         }
         Ok(())
     }
-    // ANCHOR_END: look_after
 }
 
 impl Drop for Terminal {
@@ -97,7 +95,6 @@ impl Drop for Terminal {
     }
 }
 
-// ANCHOR: lookout
 /// Starts a process for the container's foreground. It ends with this one, or when what is returned is dropped.
 ///
 /// The kernel tells only the parent that a process has stopped. We are not the parent of those in the container.
@@ -114,7 +111,6 @@ fn start_lookout() -> Result<(Pid, PipeWriter)> {
     let _ = end.read(&mut [0]);
     exit(0)
 }
-// ANCHOR_END: lookout
 
 /// Whether our process group is in the foreground.
 fn is_ours() -> bool {
