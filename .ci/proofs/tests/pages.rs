@@ -97,6 +97,21 @@ fn a_link_leads_to_a_page_and_to_a_heading_of_it() {
 }
 
 #[test]
+fn what_a_page_includes_is_there() {
+    for (name, _) in pages() {
+        let page = read(&book().join(&name));
+        for include in between(&page, "{{#include ", "}}") {
+            let (file, anchor) = include.split_once(':').unwrap_or((include, ""));
+            let text = read(&book().join(file));
+            let whole = !file.ends_with(".rs") || !text.contains("ANCHOR");
+            let part = text.contains(&format!("ANCHOR: {anchor}\n"));
+            let good = if anchor.is_empty() { whole } else { part };
+            assert!(good, "{name}: {include}: no such part, or with its anchors");
+        }
+    }
+}
+
+#[test]
 fn what_a_session_needs_has_a_badge() {
     let look = read(&root().join("book/look.css"));
     for (name, _) in pages() {
