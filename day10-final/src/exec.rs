@@ -1,4 +1,7 @@
-//! `exec`: another command in a running container. The caller's side: see [`crate::exec::waiter`] and [`crate::exec::guest`].
+//! `exec`: another command in a running container. This is the caller's side, which `main` calls.
+//!
+//! It finds the container in [`crate::state`], and forks [`waiter`], which waits for the command. That starts [`guest`],
+//! which joins the container. As for `run`, [`crate::terminal`] carries what is typed and printed.
 
 pub mod guest;
 pub mod waiter;
@@ -100,14 +103,15 @@ pub fn run(options: Options, state: &Path, caller: Option<Caller>) -> Result<u8,
 }
 // ANCHOR_END: run
 
-/// Waits for news of the command. If a signal comes first, and no news after it, nothing will start any more.
+/// Waits for news of the command. If a signal comes first, and then no news, nothing will start any more: returns the
+/// exit code.
 ///
 /// A container with CAP_SYS_PTRACE may keep the waiter listening forever: see [`pty::receive`].
 fn interrupted(socket: &UnixStream, signals: &SignalFd, waiter: Pid) -> Result<Option<u8>> {
     let Some(signal) = signals::before(socket, signals)? else {
         return Ok(None);
     };
-    // If the command has started meanwhile, it is told.
+    // If the command has started meanwhile, it gets the signal.
     signals::send(signal, waiter)?;
     let mut news = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
     if poll(&mut news, GRACE) != Ok(0) {
@@ -117,7 +121,7 @@ fn interrupted(socket: &UnixStream, signals: &SignalFd, waiter: Pid) -> Result<O
     Ok(Some(128 + signal as u8))
 }
 
-/// One that has started: until then, its PID 1 has the host's root.
+/// A container that has started. Before that, its PID 1 still has the host's root.
 fn find(id: &str, state: &Path) -> Result<Container> {
     let found = store::find(state, id)?;
     store::started(state, &found.id)?;
@@ -129,7 +133,7 @@ fn find(id: &str, state: &Path) -> Result<Container> {
 }
 
 // ANCHOR: as_guest
-/// The `container` as the command is to find it. In all that is not asked for, it is as for its first one.
+/// Describes the `container` as the command will find it: like its first command, except for what the `options` change.
 fn as_guest(mut container: Container, options: Options) -> Result<Container> {
     container.command = options.command;
     container.environment.extend(options.environment.resolve()?);
@@ -137,7 +141,7 @@ fn as_guest(mut container: Container, options: Options) -> Result<Container> {
     container.interactive = options.interactive;
     container.tty = options.tty;
     container.console = options.tty.then(pty::callers_size).flatten();
-    // As in Docker, whose log is of the container's first command only.
+    // As in Docker, the log contains only what the container's first command prints.
     container.log = options.detach.then(|| PathBuf::from("/dev/null"));
     if let Some(user) = options.user.filter(|user| !user.is_empty()) {
         container.privileges.of_user(user);

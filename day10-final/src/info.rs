@@ -1,4 +1,6 @@
-//! `info`: what this host lets us do, day by day. It is tried out, in processes that end with it.
+//! `info`: which features this host supports, day by day. It tries each of them in a process that ends right after.
+//!
+//! So it uses nearly all rooms, but only `main` uses it.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -29,14 +31,14 @@ use crate::state::pidfd::PidFd;
 use crate::state::process::Process;
 use crate::state::store;
 
-/// The day that needs it, what it is, and how much of it there is, or why there is none.
+/// The day that needs a feature, its name, and how far this host supports it, or why it does not.
 type Row = (&'static str, &'static str, Result<String>);
 
 // ANCHOR: print
-/// Prints what there is, and for each lack a hint, if there is a way out.
+/// Prints what this host supports and, where something is missing, a hint if there is a way out.
 pub fn print(state: &Path) -> Result<u8> {
     let mut text = about(state)?;
-    // A state directory comes with the first container, not with a look.
+    // The state directory is created with the first container, and not by looking.
     let here = state.ancestors().find(|directory| directory.exists());
     for (day, what, outcome) in rows(here.unwrap_or(state)) {
         let _ = match outcome {
@@ -84,7 +86,7 @@ fn rows(state: &Path) -> Vec<Row> {
         ("day 1", "processes", yes(attempt(|| Ok(())))),
         ("day 2", "namespaces", yes(namespaces)),
     ];
-    // Most of what follows is tried out in some.
+    // Without them, most of what follows cannot be tried.
     if has_namespaces {
         rows.push(("day 3", "a private /proc", yes(attempt(mount_proc))));
     }
@@ -124,7 +126,7 @@ fn rows(state: &Path) -> Vec<Row> {
 // ANCHOR_END: rows
 
 // ANCHOR: attempt
-/// Whether a `deed` is possible here, or why it is not. It is done by another process, which ends with it.
+/// Whether `deed` is possible here, or why it is not. Another process does it, and ends right after.
 fn attempt(deed: impl FnOnce() -> Result<()>) -> Result<()> {
     let (mut hear, mut say) = io::pipe().context("cannot create a pipe")?;
     // SAFETY: this process has one thread.
@@ -148,7 +150,7 @@ fn attempt(deed: impl FnOnce() -> Result<()>) -> Result<()> {
 }
 // ANCHOR_END: attempt
 
-/// As [`crate::namespaces`] does for a container, and `more`.
+/// Enters namespaces as [`crate::namespaces`] creates them for a container, and `more`.
 fn enter_namespaces(more: CloneFlags) -> Result<()> {
     let mut flags = CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS;
     flags |= more;
@@ -166,7 +168,7 @@ fn enter_namespaces(more: CloneFlags) -> Result<()> {
     mount(None::<&str>, "/", None::<&str>, flags, None::<&str>).map_err(refused)
 }
 
-/// In the new PID namespace, to which only a child belongs.
+/// Mounts /proc for a new PID namespace. Only a child is in that namespace.
 fn mount_proc() -> Result<()> {
     enter_namespaces(CloneFlags::empty())?;
     attempt(|| rootfs::new_proc().map(drop))
@@ -199,7 +201,7 @@ fn writable(state: &Path) -> Result<()> {
     })
 }
 
-/// A directory for an attempt.
+/// A directory for an attempt, which removes it afterwards.
 fn scratch(state: &Path) -> PathBuf {
     state.join(format!(".info-{}", process::id()))
 }

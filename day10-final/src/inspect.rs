@@ -1,4 +1,6 @@
-//! `inspect`: all that is known about containers, by the names that it has in Docker, for jq(1).
+//! `inspect`: everything that we know about containers, under Docker's names, for jq(1).
+//!
+//! It reads the records in [`crate::state`], and the names of images from [`crate::ps`]. Only `main` uses it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,11 +19,11 @@ use crate::network::addresses;
 use crate::state::store;
 use crate::{ps, signals};
 
-/// Docker's way to say: never. It is the first time that its language knows.
+/// How Docker says "never": the zero time of its language, Go.
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
 // ANCHOR: inspect
-/// Prints what is known about the containers that `ids` mean: an array, with those that there are.
+/// Prints what we know about the containers that `ids` mean: an array of those that exist.
 pub fn inspect(ids: &[String], state: &Path) -> Result<u8> {
     signals::end_with_the_reader()?;
     let (mut found, mut code) = (Vec::new(), 0);
@@ -61,7 +63,7 @@ fn describe(container: &Container, state: &Path) -> Value {
         "Config": config(container, state),
         "HostConfig": host_config(container),
         "NetworkSettings": network_settings(container),
-        // These are only ours.
+        // Docker has no names for these.
         "Rootfs": container.rootfs,
         "Layer": container.layer,
         "Cgroup": container.cgroup,
@@ -69,7 +71,7 @@ fn describe(container: &Container, state: &Path) -> Value {
 }
 // ANCHOR_END: describe
 
-/// A container starts when it is created. What we do not know of its end is null, or never.
+/// A container starts when it is created. What we do not know about its end is null, or "never".
 fn state_of(container: &Container) -> Value {
     let running = container.status == Status::Running;
     let code = container.exit_code.map_or(Value::Null, Value::from);
@@ -85,7 +87,7 @@ fn state_of(container: &Container) -> Value {
     })
 }
 
-/// The one of its PID 1, if it is running.
+/// Its PID 1, as the host sees it, if it is running.
 fn pid(container: &Container) -> Option<i32> {
     let running = container.status == Status::Running;
     container
@@ -160,7 +162,7 @@ fn host_config(container: &Container) -> Value {
     })
 }
 
-/// Which ports of the host's lead to each of its own, as 80/tcp.
+/// Which of the host's ports lead to each of the container's, for example to 80/tcp.
 fn bindings(container: &Container) -> BTreeMap<String, Vec<Value>> {
     let mut bindings = BTreeMap::<_, Vec<_>>::new();
     for port in &container.ports.publish {
@@ -171,7 +173,7 @@ fn bindings(container: &Container) -> BTreeMap<String, Vec<Value>> {
     bindings
 }
 
-/// As in Docker, only a container that runs has an address.
+/// As in Docker, only a running container has an address.
 fn network_settings(container: &Container) -> Value {
     let address = container.address.filter(|_| pid(container).is_some());
     let text = |address: Option<Ipv4Addr>| address.map_or_else(String::new, |it| it.to_string());
@@ -183,7 +185,7 @@ fn network_settings(container: &Container) -> Value {
     })
 }
 
-/// Where `pid` sends what is for elsewhere: in "eth0 00000000 01000A0A 0003 …", to 10.10.0.1. proc_pid_net(5).
+/// The default gateway of `pid`: in "eth0 00000000 01000A0A 0003 …", that is 10.10.0.1. proc_pid_net(5).
 fn gateway(pid: i32) -> Option<Ipv4Addr> {
     let routes = fs::read_to_string(format!("/proc/{pid}/net/route")).ok()?;
     let mut routes = routes
@@ -191,6 +193,6 @@ fn gateway(pid: i32) -> Option<Ipv4Addr> {
         .map(|line| line.split_whitespace().collect::<Vec<_>>());
     let default = routes.find(|fields| fields.get(1) == Some(&"00000000"))?;
     let address = u32::from_str_radix(default.get(2)?, 16).ok()?;
-    // A number in memory order.
+    // The kernel prints it as this machine stores it.
     Some(Ipv4Addr::from(address.to_ne_bytes()))
 }

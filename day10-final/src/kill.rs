@@ -1,4 +1,4 @@
-//! `kill`: sends a signal to a container's PID 1. signal(7).
+//! `kill`: sends a signal to a container's PID 1. signal(7). After SIGKILL, it waits for its end as `wait` does.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -13,10 +13,10 @@ use crate::state::open_regular;
 use crate::state::store;
 use crate::wait;
 
-/// Those that are left to programs, as Docker and the C library count them: signal(7).
+/// The signals that are left to programs, numbered as in Docker and the C library: signal(7).
 const REAL_TIME: RangeInclusive<i32> = 34..=64;
 
-/// A signal as the user names it: HUP, SIGHUP, 1, RTMIN+3, or RTMAX-1.
+/// The signal that the user means: HUP, SIGHUP, 1, RTMIN+3, or RTMAX-1.
 fn named(text: &str) -> Result<i32> {
     let name = text.to_ascii_uppercase();
     let name = format!("SIG{}", name.strip_prefix("SIG").unwrap_or(&name));
@@ -47,8 +47,8 @@ fn real_time(name: &str) -> Option<i32> {
 }
 
 // ANCHOR: kill
-/// Sends `signal` to the containers that `ids` mean. They decide what to do about it, except for SIGKILL: then they
-/// have ended when this returns.
+/// Sends `signal` to the containers that `ids` mean. They decide what to do about it, except for SIGKILL: when this
+/// returns, they have ended.
 pub fn kill(ids: &[String], signal: &str, state: &Path) -> Result<u8> {
     let signal = named(signal)?;
     let mut code = 0;
@@ -67,7 +67,7 @@ pub fn kill(ids: &[String], signal: &str, state: &Path) -> Result<u8> {
 fn one(id: &str, signal: i32, state: &Path) -> Result<()> {
     let container = store::find(state, id)?;
     if signal != libc::SIGKILL {
-        // Before, there is no command that could hear it.
+        // Before that, there is no command that could receive it.
         store::started(state, &container.id)?;
     }
     let path = store::lock_file(state, &container.id);

@@ -22,10 +22,10 @@ const WARNING: &str = "WARNING! This will remove all stopped containers.\n\
     Are you sure you want to continue? [y/N] ";
 
 // ANCHOR: prune
-/// Removes the containers that have ended and, where there is none left, the default root filesystem, too: the next
-/// run makes it anew.
+/// Removes the containers that have ended and, if none is left, the default root filesystem, too: the next `run`
+/// builds it again.
 ///
-/// Asks before, unless told to `force`.
+/// Asks first, unless told to `force`.
 pub fn prune(force: bool, state: &Path) -> Result<u8> {
     if !force && !is_confirmed()? {
         return Ok(0);
@@ -51,7 +51,7 @@ pub fn prune(force: bool, state: &Path) -> Result<u8> {
             }
         }
     }
-    // Nobody is to begin a record meanwhile.
+    // Meanwhile, nobody must begin a record.
     let _all = store::lock_directory(&state.join("containers"));
     name::remove_abandoned(state);
     freed += remove_the_rest(state)?;
@@ -65,26 +65,26 @@ pub fn prune(force: bool, state: &Path) -> Result<u8> {
 }
 // ANCHOR_END: prune
 
-/// How much is in `directory`, in bytes: a container's layer, log and record. Some of it may be visible only to the
+/// How many bytes `directory` has: a container's layer, log and record. Some of them may be visible only to the
 /// container's users.
 fn size(directory: &Path, linked: &mut HashSet<(u64, u64)>) -> u64 {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let size = |entry: DirEntry| match entry.metadata() {
         Ok(found) if found.is_dir() => size(&entry.path(), linked),
-        // Another name of a file that has been counted.
+        // Another name of a file that has been counted already.
         Ok(found) if found.nlink() > 1 && !linked.insert((found.dev(), found.ino())) => 0,
-        // A file with holes takes less than its length.
+        // A file with holes takes less space than its length.
         Ok(found) if found.is_file() => found.len().min(found.blocks() * 512),
         _ => 0,
     };
     entries.map(size).sum()
 }
 
-/// Removes the caches, and the directories that are empty then. Returns how much that was.
+/// Removes the caches, and then the directories that are empty. Returns how many bytes that was.
 fn remove_the_rest(state: &Path) -> Result<u64> {
     let removed = fs::remove_dir(state.join("containers"));
     if removed.is_err_and(|error| error.kind() == ErrorKind::DirectoryNotEmpty) {
-        // There are others, which need them, or one is starting.
+        // Other containers need them, or one is starting.
         return Ok(0);
     }
     let mut freed = 0;
@@ -95,14 +95,14 @@ fn remove_the_rest(state: &Path) -> Result<u64> {
         }
     }
     for directory in ["rootfs", "names"] {
-        // Not where there is anything else in it.
+        // If there is anything else in it, it stays.
         let _ = fs::remove_dir(state.join(directory));
     }
     state::remove(state);
     Ok(freed)
 }
 
-/// Whether the user says yes. Whoever cannot be asked does not.
+/// Whether the user says yes. Whoever cannot be asked has not.
 fn is_confirmed() -> Result<bool> {
     write!(io::stdout(), "{WARNING}").context("cannot print")?;
     io::stdout().flush().context("cannot print")?;

@@ -1,4 +1,4 @@
-//! `rm`: forgets a container, and removes what it has written.
+//! `rm`: removes a container's record, and everything that it has written.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -15,7 +15,7 @@ use crate::state::store::{self, LOCK_SECONDS, NoSuch};
 use crate::state::{lock, name};
 
 // ANCHOR: rm
-/// Removes the containers that `ids` mean: with `force` the running ones, too.
+/// Removes the containers that `ids` mean, and with `force` even those that are running.
 pub fn remove(ids: &[String], force: bool, state: &Path) -> Result<u8> {
     let mut code = 0;
     for id in ids {
@@ -23,14 +23,14 @@ pub fn remove(ids: &[String], force: bool, state: &Path) -> Result<u8> {
             Ok(()) => drop(writeln!(io::stdout(), "{id}")),
             Err(error) => {
                 warn(&error);
-                // With force, what is not there is as it should be.
+                // With `force`, it is fine if there is nothing to remove.
                 if !(force && error.is::<NoSuch>()) {
                     code = FAILED;
                 }
             }
         }
     }
-    // If a run was killed, nobody else does it.
+    // If a `run` was killed, nobody else does this.
     cgroup::remove_those(|id| store::is_abandoned(state, id));
     store::remove_abandoned(state);
     Ok(code)
@@ -55,7 +55,7 @@ fn one(id: &str, force: bool, state: &Path) -> Result<()> {
     let Ok(lock) = lock else {
         return remove_damaged(&found, state);
     };
-    // Its run is at the record until all that belongs to it is gone: with --rm, the record itself.
+    // Its `run` keeps the record locked until everything else is gone. With --rm, it removes the record, too.
     if container.remove {
         let ended = lock::wait(&lock, &path, File::try_lock_shared, LOCK_SECONDS);
         ended.context("cannot wait for its supervisor")?;
@@ -70,7 +70,7 @@ fn one(id: &str, force: bool, state: &Path) -> Result<()> {
     record.remove()
 }
 
-/// What is left of a record may say nothing, and what is in its place may be anything.
+/// A damaged record may not say anything, and in its place there may be anything.
 fn remove_damaged(id: &Id, state: &Path) -> Result<()> {
     cgroup::remove_those(|other| other == id);
     Record::remove_damaged(state, id)?;

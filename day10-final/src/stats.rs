@@ -1,4 +1,6 @@
-//! `stats`: shows what containers use, again each second. sleep(3).
+//! `stats`: shows what containers use, once a second. sleep(3).
+//!
+//! [`usage`] measures it, and [`size`] formats it. The list of containers and the table are those of [`crate::ps`].
 
 pub mod size;
 pub mod usage;
@@ -29,13 +31,13 @@ const HEADINGS: [&str; 8] = [
     "PIDS",
 ];
 
-/// How much CPU a container uses is what it has used meanwhile.
+/// CPU usage is measured over this time.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Clears the terminal, and goes to its first line: console_codes(4).
 const CLEAR: &str = "\x1b[H\x1b[2J";
 
-/// What nobody knows yet.
+/// Shown for what is not known yet.
 const UNKNOWN: &str = "--";
 
 /// As the user types it.
@@ -61,7 +63,7 @@ pub struct Options {
 }
 
 // ANCHOR: print
-/// Prints what the containers use that the `options` ask for, until nobody looks any more.
+/// Prints what the containers use that the `options` ask for, again and again until nobody reads it any more.
 pub fn print(options: &Options, state: &Path) -> Result<u8> {
     signals::end_with_the_reader()?;
     let mut before = Sample::take(options, state)?;
@@ -87,7 +89,7 @@ pub fn print(options: &Options, state: &Path) -> Result<u8> {
 }
 // ANCHOR_END: print
 
-/// What the containers have used by some time.
+/// What the containers had used at one point in time.
 struct Sample {
     time: Instant,
     usages: Vec<(Container, Option<Usage>)>,
@@ -137,7 +139,7 @@ fn find(id: &str, state: &Path) -> Result<Container> {
         .with_context(|| format!("cannot show the resource usage of {}", store::shown(id)))
 }
 
-/// Of a container that has ended, there is nothing: as in Docker, not even a limit.
+/// A container that has ended uses nothing. As in Docker, it does not even show a limit.
 fn row(container: &Container, usage: Option<Usage>, cpu: String) -> [String; 8] {
     let limit = usage
         .map(|_| container.limits.memory.unwrap_or_else(all_memory))

@@ -1,4 +1,4 @@
-//! `wait`: for the end of containers. flock(2).
+//! `wait`: waits until containers have ended. flock(2). `kill` and `logs` use it, too.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -13,7 +13,7 @@ use crate::state::open_regular;
 use crate::state::store::{self, LOCK_SECONDS};
 
 // ANCHOR: wait
-/// Prints the exit code of each of the containers that `ids` mean, when it has ended.
+/// Prints the exit code of each container that `ids` mean, once it has ended.
 pub fn wait(ids: &[String], state: &Path) -> Result<u8> {
     let mut code = 0;
     for id in ids {
@@ -28,7 +28,7 @@ pub fn wait(ids: &[String], state: &Path) -> Result<u8> {
     Ok(code)
 }
 
-/// Its run holds the lock to the last, and then leaves the exit code in it: with --rm, all the rest goes away.
+/// Its `run` holds the lock until the very end, and leaves the exit code in it. With --rm, everything else goes away.
 fn one(id: &str, state: &Path) -> Result<u8> {
     let container = store::find(state, id)?;
     let path = store::lock_file(state, &container.id);
@@ -47,7 +47,7 @@ fn one(id: &str, state: &Path) -> Result<u8> {
 }
 // ANCHOR_END: wait
 
-/// Waits until the run of a container that has ended releases its `lock`, but not forever if that run is suspended.
+/// Waits until the `run` of a container that has ended releases its `lock`, but not forever: it may be suspended.
 pub fn for_its_run(lock: &File) {
     let path = fs::read_link(format!("/proc/self/fd/{}", lock.as_raw_fd())).unwrap_or_default();
     if let Err(error) = lock::wait(lock, &path, File::try_lock_shared, LOCK_SECONDS) {

@@ -1,4 +1,4 @@
-//! `completion`: a script by which the shell completes what is typed to us. bash(1), "Programmable Completion".
+//! `completion`: a script with which the shell completes our commands. bash(1), "Programmable Completion".
 
 use std::io::{self, Write};
 
@@ -57,7 +57,8 @@ const NAMES: &str =
     r#"awk 'NR > 1 { print $1; print $NF }' | env LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9_.-]*'"#;
 // ANCHOR_END: containers
 
-/// What clap's script says for a path, and what we say: bash quotes what it is told are paths, and marks directories.
+/// How clap's script completes a path, and how ours does: once bash knows that these are paths, it quotes them, and
+/// marks directories.
 const PATHS_IN_BASH: [&str; 2] = [
     r#"COMPREPLY=($(compgen -f "${cur}"))"#,
     r#"compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "${cur}")"#,
@@ -109,7 +110,7 @@ fn for_zsh(mut script: String, command: &Command) -> String {
 }
 // ANCHOR_END: zsh
 
-/// What the help does not show, the script would offer.
+/// The script would even offer what the help hides.
 fn without_hidden(name: &'static str) -> Command {
     let cli = Cli::command();
     let shown = cli.get_subcommands().filter(|it| !it.is_hide_set());

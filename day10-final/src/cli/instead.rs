@@ -1,4 +1,4 @@
-//! What to type in place of what Docker has and this program does not.
+//! What to type instead of what only Docker has. `main` asks here before it reports a usage error.
 
 mod options;
 mod run;
@@ -6,7 +6,7 @@ mod run;
 use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// What is not here, why, and what to type instead: nothing, where there is nothing.
+/// What we do not have, why, and what to type instead, which may be empty.
 type Lack = (&'static [&'static str], &'static str, &'static str);
 
 const IMAGES: &str = "there are no images, only directories";
@@ -111,7 +111,7 @@ const COMMANDS: [Lack; 19] = [
 ];
 // ANCHOR_END: commands
 
-/// Values of options, found by how they begin.
+/// Values of options, which are recognised by their beginnings.
 const VALUES: [(&str, Lack); 4] = [
     (
         "--security-opt",
@@ -144,7 +144,7 @@ const VALUES: [(&str, Lack); 4] = [
 ];
 
 // ANCHOR: find
-/// What to say about a command line that is wrong here, but not for Docker.
+/// The answer to a command line that is wrong here, but right for Docker.
 pub fn find(error: &Error) -> Option<String> {
     let said = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),

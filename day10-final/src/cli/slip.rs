@@ -1,4 +1,4 @@
-//! What a slip in typing ends with: on this day, the exit codes of Docker.
+//! How a usage error ends: on this day, with Docker's exit codes.
 
 use std::process::exit;
 
@@ -9,7 +9,7 @@ use crate::cli::instead;
 use crate::failure::{FAILED, RUNTIME_FAILED};
 
 // ANCHOR: code
-/// Docker finds wrong options first, with 125. What is missing, or too much, it finds later, with 1.
+/// Docker first checks the options, and exits with 125. Missing and extra arguments it finds later, and exits with 1.
 pub fn code(error: &Error) -> u8 {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => 0,
@@ -22,13 +22,13 @@ pub fn code(error: &Error) -> u8 {
 }
 // ANCHOR_END: code
 
-/// Tells the user what was wrong, or the help that they have asked for, and ends.
+/// Prints what was wrong, or the help that the user has asked for, and exits.
 pub fn end(mut error: Error) -> ! {
     // For an option that run does not know, clap suggests `-- --option`, which would turn it into a command.
     if instead::command(&error).is_some() {
         error.remove(ContextKind::Suggested);
     }
-    // Where that cannot be printed, the exit code is all that can still be told.
+    // If that cannot be printed, there is only the exit code.
     let _ = error.print();
     exit(code(&error).into())
 }

@@ -10,7 +10,7 @@ pub fn may_have_value(error: &Error) -> bool {
 }
 
 // ANCHOR: with_values
-/// The same `command`, with switches that take a value. It is not used for the help, which is easier to read without.
+/// The same `command`, with switches that take a value. The help does not use it, because it is easier to read without.
 pub fn with_values(command: Command) -> Command {
     let switch = |arg: Arg| match arg.get_action() {
         ArgAction::SetTrue => arg

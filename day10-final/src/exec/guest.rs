@@ -1,9 +1,11 @@
 //! The container's side of `exec`: joins a container, then starts the command. setns(2), namespaces(7).
 //!
-//! Two processes take part. The first one joins, and gives up all that the container is not to have. It has no pid in
-//! there, so nobody inside can find it, stop it or trace it. Only then it starts the second one, which becomes the command.
-//! Whoever catches that one early has caught nothing that they do not have themselves: CVE-2016-9962. (Its end of the socket
-//! they have then, too. So the host's side believes nothing that it hears there.)
+//! Two processes take part. The first one joins the container, and gives up everything that the container must not have.
+//! It has no pid in there, so nobody inside can find, stop or trace it. Only then does it start the second process, which
+//! becomes the command. Whoever catches that one early gains nothing that they did not have: CVE-2016-9962. (They do gain
+//! its end of the socket. So the host's side trusts nothing that it reads there.)
+//!
+//! `main` calls it in the process that [`crate::exec::waiter`] starts. It uses the same rooms as [`crate::child`].
 
 use std::convert::Infallible;
 use std::fs::{self, File};
@@ -29,20 +31,20 @@ use crate::state::process::Process;
 use crate::terminal::pty;
 use crate::{cgroup, command, namespaces};
 
-/// The mounts come last: with them goes the way to the others.
+/// Mounts come last: with them, we leave the host's /proc.
 const NAMESPACES: [&str; 6] = ["cgroup", "ipc", "net", "pid", "uts", "mnt"];
 
-/// Far more than is used before exec; what is not used costs nothing.
+/// In bytes: far more than is used before exec. What is not used costs nothing.
 const STACK: usize = 256 * 1024;
 
 // ANCHOR: main
-/// Tells the parent the command's pid, or why there is none.
+/// Tells the waiter the command's pid, or why there is none.
 pub fn main() -> Result<u8, Failure> {
     let socket = namespaces::childs_socket()?;
     match join(&socket) {
         Ok(command) => {
             let pid = command.as_raw().to_ne_bytes();
-            // The command's process has the socket, too, and whoever traces it may have filled it by now.
+            // The command's process has the socket, too. Whoever traces it may have filled it by now, so we do not wait.
             let (fd, now) = (socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
             send(fd, &pid, now).context("cannot send its pid")?;
             Ok(0)
@@ -51,17 +53,18 @@ pub fn main() -> Result<u8, Failure> {
     }
 }
 
+/// Writes the reason to the `socket`, and returns the exit code.
 pub fn tell(failure: &Failure, mut socket: &UnixStream) -> u8 {
     let _ = write!(socket, "{:#}", failure.reason);
     failure.code
 }
 
-/// The order counts. First what needs the host's files, then what needs the host's power; and then that is gone.
+/// The order matters: first what needs the host's files, then what needs the host's privileges. Then both are gone.
 fn join(socket: &UnixStream) -> Result<Pid, Failure> {
     let mut orders = Deserializer::from_reader(BufReader::new(socket));
     let container =
         Container::deserialize(&mut orders).context("cannot read the container's configuration")?;
-    // Nothing in the container may be opened with the power that this process still has.
+    // Nothing in the container may be opened with the privileges that this process still has.
     dev::protect_null()?;
     dev::check_stdio()?;
     let process = container.process.as_ref().context("it has no process")?;
@@ -80,7 +83,7 @@ fn join(socket: &UnixStream) -> Result<Pid, Failure> {
         })?;
     }
     container.privileges.apply(&user)?;
-    // What is still in this program's memory is nobody's business either, until exec replaces it.
+    // Until exec replaces it, this program's memory is nobody else's business either.
     set_dumpable(false).context("cannot disable tracing by the container")?;
     let own = &container.environment;
     let environment = environment::complete(&container.hostname, &user.home, own);
@@ -89,7 +92,7 @@ fn join(socket: &UnixStream) -> Result<Pid, Failure> {
 // ANCHOR_END: main
 
 // ANCHOR: enter_namespaces
-/// Those of `process` that are not ours already: with --net host, say, there is nothing to enter.
+/// The namespaces of `process` that we are not in already. With --net host, for example, there is no network to enter.
 fn others(process: &Process) -> Result<Vec<(&'static str, File)>, Failure> {
     let mut others = Vec::new();
     // Its first thread may have ended, and then has no namespaces.
@@ -110,14 +113,14 @@ fn others(process: &Process) -> Result<Vec<(&'static str, File)>, Failure> {
             others.push((name, opened?));
         }
     }
-    // What we have opened may have been another one's, who has got its pid.
+    // If it has ended, its pid may have passed to another process, and we have opened that one's.
     match process.is_alive() {
         true => Ok(others),
         false => Err(not_running()),
     }
 }
 
-/// Enters them. Of the one for pids, only what this process starts will be a part.
+/// Enters the `namespaces`. Of these, the one for pids affects only the processes that this one starts.
 fn enter(namespaces: Vec<(&str, File)>) -> Result<(), Failure> {
     let root = || {
         let root = fs::metadata("/").context("cannot stat /")?;
@@ -128,7 +131,7 @@ fn enter(namespaces: Vec<(&str, File)>) -> Result<(), Failure> {
         let any = CloneFlags::empty();
         setns(namespace, any).with_context(|| format!("cannot join its {name} namespace"))?;
     }
-    // On an earlier day, a chroot kept it in. Who joins its mounts would be outside of that.
+    // An earlier day confines its containers with a chroot. Joining its mounts, we would be outside that chroot.
     match root()? == hosts {
         true => Err(anyhow!(
             "its root is the host's: it was started on an earlier day\nhint: start it again"
@@ -140,7 +143,7 @@ fn enter(namespaces: Vec<(&str, File)>) -> Result<(), Failure> {
 // ANCHOR_END: enter_namespaces
 
 // ANCHOR: start
-/// Starts the command in the container's PID namespace: as a child of the parent's, which has to wait for it.
+/// Starts the command in the container's PID namespace, as a child of the waiter, which has to wait for it.
 fn start(
     socket: &UnixStream,
     container: &Container,
@@ -165,7 +168,7 @@ fn become_guest(
     container: &Container,
     environment: &[String],
 ) -> Result<Infallible, Failure> {
-    // Ends when the parent knows of us.
+    // Ends when the waiter knows our pid.
     let _ = socket.read(&mut [0]);
     setsid().context("cannot create a session")?;
     if container.tty {

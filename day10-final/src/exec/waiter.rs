@@ -2,6 +2,8 @@
 //!
 //! A container has not ended until each of its processes has been waited for. The parent of the command is on the host.
 //! If that were `exec` itself, a Ctrl-Z at its terminal would keep the container from ending, and `stop` would wait.
+//!
+//! [`crate::exec`] forks it. It starts [`guest`], and uses [`crate::terminal`] to pass the command's terminal on.
 
 use std::io::Write;
 use std::net::Shutdown;
@@ -23,9 +25,9 @@ use crate::terminal::stdio::be;
 use crate::{detach, namespaces};
 
 // ANCHOR: main
-/// Starts the command with these three as its stdin, stdout and stderr, and waits for its end. Returns its exit code.
+/// Starts the command with `stdio` as its stdin, stdout and stderr, waits for its end, and returns its exit code.
 ///
-/// `exec` hears the result from the `socket`: an error, or nothing and perhaps the runtime's side of the terminal.
+/// `exec` reads the result from the `socket`: an error, or silence and, with -t, the runtime's side of the terminal.
 pub fn main(
     guest: &Container,
     stdio: [OwnedFd; 3],
@@ -37,7 +39,7 @@ pub fn main(
         Ok(started) => started,
         Err(failure) => return guest::tell(&failure, &socket),
     };
-    // If this has failed, we keep the terminal: closing it would end the command with a SIGHUP.
+    // If this fails, we keep the terminal: closing it would end the command with a SIGHUP.
     let _held = match terminal {
         Some(terminal) if failure.is_empty() => {
             pty::send(&socket, &terminal).err().map(|_| terminal)
@@ -46,12 +48,12 @@ pub fn main(
     };
     let _ = socket.write_all(&failure);
     drop(socket);
-    // A key at the caller's terminal is for everything that the command has started.
+    // A key pressed at the caller's terminal is meant for everything that the command has started.
     let group = Pid::from_raw(-child.as_raw());
     wait(child, signals, Some(group), None).unwrap_or(RUNTIME_FAILED)
 }
 
-/// In a session of its own, it is not one of the caller's jobs. It still ends with `exec`.
+/// In a session of its own, this process is not a job of the caller's shell. It still ends with `exec`.
 fn be_no_job(socket: &UnixStream) -> Result<()> {
     setsid().context("cannot create a session")?;
     namespaces::tie_to_runtime(socket)
@@ -59,7 +61,7 @@ fn be_no_job(socket: &UnixStream) -> Result<()> {
 // ANCHOR_END: main
 
 // ANCHOR: start
-/// The command's process, what it says if it cannot start, and the runtime's side of its terminal.
+/// The command's process, its error if it cannot start, and the runtime's side of its terminal.
 type Started = (Pid, Vec<u8>, Option<OwnedFd>);
 
 /// Starts another process, which joins the container and starts the command there, as a child of this one.
@@ -82,7 +84,7 @@ fn start(guest: &Container, stdio: [OwnedFd; 3]) -> Result<Started, Failure> {
     // The command's process has waited for this: now the joiner no longer counts in the container's group.
     let _ = socket.shutdown(Shutdown::Write);
 
-    // First the pid. Then silence means success, as for `run`.
+    // The pid comes first. After that, silence means success, as for `run`.
     let (said, terminals_end) = pty::receive(&socket);
     match (ended, said.split_first_chunk()) {
         (WaitStatus::Exited(_, 0), Some((pid, failure))) => {
@@ -96,7 +98,7 @@ fn start(guest: &Container, stdio: [OwnedFd; 3]) -> Result<Started, Failure> {
             code: code as u8,
             reason: anyhow!("{}", String::from_utf8_lossy(&said)),
         }),
-        // The kernel does that if the container's memory is used up.
+        // The kernel kills it if the container's memory is used up.
         _ => Err(anyhow!("the process that joined it was killed").into()),
     }
 }

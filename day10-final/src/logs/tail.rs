@@ -1,4 +1,4 @@
-//! `logs --tail`: where in a file its last lines begin. pread(2).
+//! `logs --tail`: where the last lines of a file begin. pread(2).
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
@@ -32,7 +32,7 @@ impl Lines {
     // ANCHOR: seek
     /// Moves `file` to where they begin.
     ///
-    /// From its end backwards, in blocks: what comes before is never read, and may be gigabytes.
+    /// It reads backwards from the end, in blocks. What comes before is never read, and may be gigabytes.
     pub fn seek(self, file: &mut File) -> io::Result<()> {
         let Some(lines) = self.0 else {
             return Ok(());
@@ -60,11 +60,11 @@ fn start(file: &File, mut lines: u64, end: u64) -> io::Result<u64> {
             before = end_of_data(file, begin);
             continue;
         }
-        // Fewer bytes, where somebody has cut the file short meanwhile.
+        // It may be less: somebody may have truncated the file meanwhile.
         let read = file.read_at(&mut block[..(before - begin) as usize], begin)?;
         for (place, byte) in block[..read].iter().enumerate().rev() {
             let behind = begin + place as u64 + 1;
-            // A line break ends a line. Behind the one at the end, no other begins.
+            // A line break ends a line. After the one at the end of the file, no other line begins.
             if *byte == b'\n' && behind < end {
                 lines -= 1;
                 if lines == 0 {
@@ -78,7 +78,7 @@ fn start(file: &File, mut lines: u64, end: u64) -> io::Result<u64> {
 }
 // ANCHOR_END: start
 
-/// The end of the last data before `end`, or at most a block later. A hole may have terabytes: we bisect it, unread.
+/// The end of the last data before `end`, or at most a block later. A hole may have terabytes, so we bisect it.
 fn end_of_data(file: &File, end: u64) -> u64 {
     let (mut low, mut high) = (0, end);
     while high - low > BLOCK {
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_of_lines_is_refused() {
+    fn an_invalid_number_of_lines_is_refused() {
         for text in ["", "-1", "1.5", "ten", "18446744073709551616"] {
             assert!(Lines::from_str(text).is_err(), "{text}");
         }

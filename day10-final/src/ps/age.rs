@@ -1,12 +1,12 @@
-//! How long ago something was, in Docker's words.
+//! How long ago something was, in Docker's words. For `ps` only.
 
 use std::time::{Duration, SystemTime};
 
 // ANCHOR: age
-/// The time since `time`, which is as RFC 3339 has it. None, where it is no time at all.
+/// The time since `time`, which has the format of RFC 3339. None if it is not a time.
 pub fn since(time: &str) -> Option<String> {
     let time = humantime::parse_rfc3339(time).ok()?;
-    // A clock that was set back makes no negative ages.
+    // A clock that was set back must not make ages negative.
     let age = SystemTime::now().duration_since(time);
     Some(words(age.unwrap_or_default()))
 }
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_age_is_told_in_dockers_words() {
+    fn ages_are_in_dockers_words() {
         const MINUTE: u64 = 60;
         const HOUR: u64 = 60 * MINUTE;
         const DAY: u64 = 24 * HOUR;
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_has_no_age() {
+    fn an_invalid_time_has_no_age() {
         assert_eq!(since("yesterday"), None);
         assert_eq!(
             since("2000-01-01T00:00:00Z").map(|age| age.ends_with(" years")),

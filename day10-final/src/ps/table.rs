@@ -1,4 +1,4 @@
-//! How `ps` and `stats` lay out what they know: as a table like Docker's, or for programs.
+//! How `ps` and `stats` print what they know: as a table like Docker's, or as JSON, for programs.
 
 use std::fmt::Write as _;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use crate::failure::escaped;
 #[derive(Clone, Copy)]
 pub enum Format {
     Table,
-    /// One object in each line.
+    /// One object on each line.
     Json,
 }
 
@@ -25,7 +25,7 @@ impl FromStr for Format {
 }
 
 // ANCHOR: table
-/// Each column but the last is as wide as its widest cell and three blanks, and at least ten characters.
+/// Each column except the last is as wide as its widest cell plus three blanks, and at least ten characters.
 pub fn table<const COLUMNS: usize>(
     headings: [&str; COLUMNS],
     rows: Vec<[String; COLUMNS]>,

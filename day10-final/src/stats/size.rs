@@ -1,22 +1,22 @@
-//! How much something is, with few digits: in powers of 1024 as memory is made, or of 1000 as all else is counted.
+//! Sizes with few digits: in powers of 1024 for memory, and of 1000 for everything else. For `stats` and `prune`.
 
 const BINARY: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 const DECIMAL: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
 
-/// As 15.62MiB.
+/// For example 15.62MiB.
 pub fn of_memory(bytes: u64) -> String {
     short(bytes, 1024.0, BINARY, 4)
 }
 
-/// As 1.05kB.
+/// For example 1.05kB.
 pub fn of_data(bytes: u64) -> String {
     short(bytes, 1000.0, DECIMAL, 3)
 }
 
-/// With at most `digits` digits, those before the point never left out, and zeros at the end never shown.
+/// At most `digits` digits, unless there are more before the point. Zeros at the end are left out.
 fn short(bytes: u64, base: f64, units: [&str; 6], digits: usize) -> String {
     let (mut number, mut power) = (bytes as f64, 0);
-    // What would be rounded up to the next unit is one of it already.
+    // A number that would be rounded up to 1000 of a unit is 1 of the next.
     while (number + 0.5).floor() >= base && power + 1 < units.len() {
         number /= base;
         power += 1;

@@ -1,4 +1,4 @@
-//! What containers use of the machine: cgroups(7), proc_pid_stat(5), proc_pid_io(5).
+//! How much CPU, memory and I/O containers use: cgroups(7), proc_pid_stat(5), proc_pid_io(5). For `stats` only.
 
 use std::collections::HashMap;
 use std::fs;
@@ -13,7 +13,7 @@ use crate::network::Net;
 
 #[derive(Clone, Copy, Default)]
 pub struct Usage {
-    /// Of all its processes, since the container began.
+    /// Of all its processes, since the container started.
     pub cpu: Duration,
     /// In bytes, without what the kernel could drop at once.
     pub memory: u64,
@@ -26,9 +26,9 @@ pub struct Usage {
 }
 
 // ANCHOR: census
-/// What the processes in each PID namespace use, but those in our own: these are the host's.
+/// What the processes in each PID namespace use, except in our own: those are the host's.
 ///
-/// One look at all processes is enough for all containers. (Those in a namespace that a container has made for
+/// One look at all processes is enough for all containers. (Those in a PID namespace that a container has created
 /// itself do not count.)
 pub struct Census(HashMap<PathBuf, Usage>);
 
@@ -54,10 +54,10 @@ impl Census {
 
 impl Usage {
     // ANCHOR: of
-    /// What `container` uses, or None where it does not run.
+    /// What `container` uses, or None if it is not running.
     ///
-    /// Only a container with limits has a cgroup, and that only counts what it limits. All else is a sum over the
-    /// processes: it takes memory that they share for as many times as they do.
+    /// Only a container with limits has a cgroup, which counts only what it limits. Everything else is a sum over the
+    /// processes: memory that they share counts once for each of them.
     pub fn of(container: &Container, census: &Census) -> Option<Self> {
         container.running().ok()??;
         let process = Path::new("/proc").join(container.process.as_ref()?.pid.to_string());
@@ -67,7 +67,7 @@ impl Usage {
         usage.cpu = group_cpu(group).unwrap_or(usage.cpu);
         usage.memory = group_memory(group).unwrap_or(usage.memory);
         usage.tasks = number(group, "pids.current").unwrap_or(usage.tasks);
-        // The host's network is used by many others.
+        // Many others use the host's network.
         if container.net != Net::Host {
             usage.network = network(&process);
         }
@@ -76,8 +76,8 @@ impl Usage {
     // ANCHOR_END: of
 
     // ANCHOR: add
-    /// Counts a process more. Fields 14 to 17 of its stat are the time of itself and of children that it has waited
-    /// for, in ticks, 20 its threads, and 24 its memory, in pages.
+    /// Adds another process. In its stat, fields 14 to 17 are the time that it has used, and the children that it has
+    /// waited for, in ticks; field 20 is its number of threads, and field 24 its memory, in pages.
     fn add(&mut self, process: &Path) {
         let stat = fs::read(process.join("stat")).unwrap_or_default();
         let stat = String::from_utf8_lossy(&stat);
@@ -111,15 +111,15 @@ fn system(variable: SysconfVar) -> u64 {
 }
 
 // ANCHOR: group
-/// Version 2 counts in any group. In version 1 it is another controller than the one that limits, and may have the
-/// same directory.
+/// In version 2, every group counts. In version 1, the controller that counts is not the one that limits, but may have
+/// the same directory.
 fn group_cpu(group: &[PathBuf]) -> Option<Duration> {
     let v2 = text(group, "cpu.stat").and_then(|stat| value(&stat, "usage_usec"));
     let v1 = || number(group, "cpuacct.usage").map(Duration::from_nanos);
     v2.map(Duration::from_micros).or_else(v1)
 }
 
-/// Files that nobody has read for a while are in memory, too, and do no harm there.
+/// Without files that nobody has read for a while: they are in memory, too, but do no harm there.
 fn group_memory(group: &[PathBuf]) -> Option<u64> {
     let files = [
         ("memory.current", "inactive_file"),
@@ -133,7 +133,7 @@ fn group_memory(group: &[PathBuf]) -> Option<u64> {
 }
 // ANCHOR_END: group
 
-/// What `file` says, in the first directory of `group` that has it.
+/// The contents of `file`, in the first directory of `group` that has it.
 fn text(group: &[PathBuf], file: &str) -> Option<String> {
     group
         .iter()
@@ -144,14 +144,14 @@ fn number(group: &[PathBuf], file: &str) -> Option<u64> {
     text(group, file)?.trim().parse().ok()
 }
 
-/// The number behind `name`, in a text with a name and a number in each line.
+/// The number after `name`, in a text with a name and a number on each line.
 fn value<T: FromStr>(text: &str, name: &str) -> Option<T> {
     let mut lines = text.lines().map(str::split_whitespace);
     lines.find_map(|mut words| (words.next() == Some(name)).then(|| words.next()?.parse().ok())?)
 }
 
 // ANCHOR: network
-/// What has come and gone through all network devices of `process`, but the loopback: proc_pid_net(5).
+/// What the network devices of `process` have received and sent, except loopback: proc_pid_net(5).
 fn network(process: &Path) -> [u64; 2] {
     let text = fs::read_to_string(process.join("net/dev")).unwrap_or_default();
     let mut sums = [0, 0];
@@ -186,7 +186,7 @@ mod tests {
         let group = tempfile::tempdir().unwrap();
         let group = [group.path().join("no-such"), group.path().to_owned()];
         let write = |file: &str, text: &str| fs::write(group[1].join(file), text).unwrap();
-        // Version 1, with the controller that limits alone, and with the one that counts.
+        // Version 1: first with only the controller that limits, then with the one that counts.
         write("cpu.stat", "nr_periods 3\nnr_throttled 0\n");
         assert_eq!((group_cpu(&group), group_memory(&group)), (None, None));
         write("cpuacct.usage", "1500000000\n");

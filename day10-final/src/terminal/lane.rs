@@ -1,4 +1,6 @@
 //! Bytes on their way from one file to another. read(2), write(2), poll(2).
+//!
+//! [`crate::terminal::relay`] has a lane in each direction, [`crate::terminal::stdio`] one for each pipe.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
@@ -7,16 +9,17 @@ use std::os::fd::AsFd;
 
 use nix::poll::{PollFd, PollFlags};
 
-/// What a pipe that can be written to takes without making us wait, and a terminal gives at once: pipe(7).
+/// In bytes: what a pipe accepts without making us wait, if it accepts anything, and the most that a terminal gives at
+/// once. pipe(7)
 pub const BUFFER: usize = 4096;
 
 // ANCHOR: lane
-/// One of the two ways. Either it waits for something to read, or for a place to write it to.
+/// One direction. It waits either for something to read, or for room to write it.
 pub struct Lane {
     pub from: File,
     to: File,
     buffer: [u8; BUFFER],
-    /// Which part of the buffer is still to be written.
+    /// The part of the buffer that has not been written yet.
     rest: Range<usize>,
 }
 
@@ -30,7 +33,7 @@ impl Lane {
         }
     }
 
-    /// Whether it waits to write.
+    /// Whether it is waiting to write.
     pub fn is_full(&self) -> bool {
         !self.rest.is_empty()
     }
@@ -48,7 +51,7 @@ impl Lane {
         }
     }
 
-    /// Reads or writes, and tells whether there was anything to do. The end of what can be read is an error.
+    /// Reads or writes, and returns whether it could. The end of the input is an error.
     pub fn step(&mut self) -> io::Result<bool> {
         let done = if self.is_full() {
             let written = self.to.write(&self.buffer[self.rest.clone()]);

@@ -1,7 +1,9 @@
-//! `run -t`: a terminal of the container's own. pty(7), ioctl_tty(2), unix(7).
+//! `run -t`: the container's own terminal. pty(7), ioctl_tty(2), unix(7).
 //!
-//! It has two sides. The command has the one that looks like a terminal, the runtime the other one: what it writes
-//! there has been typed, and what it reads has been printed. [`crate::terminal::relay`] goes between it and the caller.
+//! It has two sides. The command gets the one that looks like a terminal, and the runtime keeps the other: what it writes
+//! there counts as typed, and what it reads has been printed. [`crate::terminal::relay`] carries both to and from the
+//! caller. [`crate::child`] and [`crate::exec::guest`] open the terminal; [`crate::parent`] and [`crate::exec`] receive
+//! it.
 
 use std::io::{self, IoSlice, IoSliceMut, IsTerminal};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -20,10 +22,11 @@ use crate::failure::{FAILED, Failure};
 use crate::rootfs::mounts::Tree;
 use crate::rootfs::place::{self, Missing};
 
-/// Far more than the length of an error, in bytes.
+/// In bytes: far more than an error is long.
 const MOST: usize = 16 * 1024;
 
-/// What a pipe cannot do, for who is `typed` to. In the background nobody types, so there it may be one.
+/// Fails if the user wants to type (`typed`) and stdin is not a terminal. In the background nobody types, so there it
+/// may be anything.
 pub fn check_stdin(typed: bool) -> Result<(), Failure> {
     if !typed || io::stdin().is_terminal() {
         return Ok(());
@@ -35,19 +38,19 @@ pub fn check_stdin(typed: bool) -> Result<(), Failure> {
 }
 
 // ANCHOR: open
-/// In the child: makes a terminal of `size` that belongs to `owner`, and sends the runtime's side of it over `socket`.
+/// In the child: creates a terminal of `size` that belongs to `owner`, and sends the runtime's side through `socket`.
 ///
-/// A shared one would let the container type into its caller's shell, with ioctl(TIOCSTI). This one is all it has.
+/// A shared terminal would let the container type into its caller's shell, with ioctl(TIOCSTI). It gets only this one.
 pub fn open(socket: &UnixStream, owner: Uid, size: Option<[u16; 2]>) -> Result<()> {
-    // Of the container's own devpts, so the host's terminals have no names in here.
+    // It belongs to the container's own devpts, in which the host's terminals have no names.
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY;
     let ours = place::open("/dev/ptmx", flags).context("cannot create a terminal")?;
-    // SAFETY: what is no such thing cannot be unlocked, and is closed.
+    // SAFETY: if it were anything else, unlocking it would fail, and it would be closed.
     let ours = unsafe { PtyMaster::from_owned_fd(ours) };
     unlockpt(&ours).context("cannot unlock the terminal")?;
     let theirs = other_side(&ours).context("cannot open the terminal")?;
 
-    // Now, since a program asks for the size when it starts.
+    // Now, because programs ask for the size when they start.
     if let Some(size) = size {
         set_size(theirs.as_fd(), size).context("cannot set the terminal's size")?;
     }
@@ -59,7 +62,7 @@ pub fn open(socket: &UnixStream, owner: Uid, size: Option<[u16; 2]>) -> Result<(
 }
 // ANCHOR_END: open
 
-/// From here on Ctrl-C, and what else is typed there for the kernel, goes to this session.
+/// From now on, Ctrl-C and the other keys that the kernel handles go to this session.
 pub fn control() -> Result<()> {
     let (terminal, steal) = (libc::STDIN_FILENO, 0);
     // SAFETY: TIOCSCTTY takes a number.
@@ -68,7 +71,7 @@ pub fn control() -> Result<()> {
     Ok(())
 }
 
-/// Puts it where an init system and a syslog expect one, as in Docker.
+/// Binds it to /dev/console, where init systems and syslog daemons expect a terminal. Docker does the same.
 pub fn be_console() -> Result<()> {
     let console = Path::new("/dev/console");
     let place =
@@ -80,7 +83,7 @@ pub fn be_console() -> Result<()> {
 }
 
 // ANCHOR: copy_size
-/// Makes `terminal` as large as the caller's, if they have one: the programs that use it are told by a SIGWINCH.
+/// Gives `terminal` the size of the caller's, if there is one. A SIGWINCH tells the programs that use it.
 pub fn copy_size(terminal: impl AsFd) -> Result<()> {
     match callers_size() {
         Some(size) => set_size(terminal.as_fd(), size).context("cannot set the terminal's size"),
@@ -97,9 +100,9 @@ pub fn callers_size() -> Option<[u16; 2]> {
 // ANCHOR_END: copy_size
 
 // ANCHOR: send
-/// A descriptor means nothing in another process. The kernel makes it one of the receiver's on the way.
+/// A descriptor means nothing in another process. On the way, the kernel turns it into one of the receiver's.
 pub fn send(socket: &UnixStream, terminal: &impl AsRawFd) -> nix::Result<()> {
-    // At least one byte has to go with it.
+    // At least one byte must go with it.
     let (byte, fds) = ([IoSlice::new(&[0])], [terminal.as_raw_fd()]);
     let rights = [ControlMessage::ScmRights(&fds)];
     sendmsg::<()>(socket.as_raw_fd(), &byte, &rights, MsgFlags::empty(), None).map(drop)
@@ -107,7 +110,7 @@ pub fn send(socket: &UnixStream, terminal: &impl AsRawFd) -> nix::Result<()> {
 
 /// In the parent: receives what the child says until its end of `socket` closes, and the terminal, if it has sent one.
 ///
-/// With `exec`, a container may get hold of that end, and send anything: we take only so much, and only a terminal.
+/// With `exec`, a container may get hold of that end, and send anything: we accept only so much, and only a terminal.
 pub fn receive(socket: &UnixStream) -> (Vec<u8>, Option<OwnedFd>) {
     let (mut said, mut terminal) = (Vec::new(), None);
     while said.len() < MOST {
@@ -144,14 +147,14 @@ fn receive_once(socket: &UnixStream, to: &mut [u8]) -> nix::Result<(usize, Optio
     Ok((message.bytes, terminal))
 }
 
-/// Whether it is the runtime's side of a terminal: only that has a number for the other side.
+/// Whether it is the runtime's side of a terminal: only that knows the number of the other side.
 fn is_ours(terminal: &OwnedFd) -> bool {
     let mut number = 0;
     // SAFETY: TIOCGPTN writes to `number`, and to nothing else.
     unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCGPTN, &mut number) == 0 }
 }
 
-/// The side of the terminal that the command gets: without a path, which could lead elsewhere.
+/// The side of the terminal that the command gets. We do not open it by its path, which could lead elsewhere.
 fn other_side(ours: &PtyMaster) -> nix::Result<OwnedFd> {
     let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
     // SAFETY: TIOCGPTPEER takes flags, as open(2) does.
@@ -160,7 +163,7 @@ fn other_side(ours: &PtyMaster) -> nix::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// None where `terminal` is none.
+/// The rows and columns of `terminal`, or None if it is not a terminal.
 fn size(terminal: BorrowedFd) -> Option<[u16; 2]> {
     let mut size = winsize([0, 0]);
     // SAFETY: TIOCGWINSZ writes to `size`, and to nothing else.
@@ -193,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_child_says_so_much_and_no_more() {
+    fn only_so_much_is_read_from_the_child() {
         let (socket, mut childs_end) = UnixStream::pair().unwrap();
         childs_end.set_nonblocking(true).unwrap();
         while childs_end.write(&[b'x'; 4096]).is_ok() {}
@@ -202,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_a_terminal_is_taken_for_one() {
+    fn only_a_terminal_is_accepted() {
         let pty = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY).unwrap();
         unlockpt(&pty).unwrap();
         let theirs = other_side(&pty).unwrap();

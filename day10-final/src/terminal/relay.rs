@@ -1,4 +1,6 @@
 //! `run -t`: carries what is typed to the container's terminal, and what is printed back. poll(2), signalfd(2).
+//!
+//! Each direction is a [`Lane`]. [`crate::parent`] and [`crate::exec`] spend the life of the command in here.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -19,10 +21,10 @@ use crate::terminal::lane::Lane;
 use crate::terminal::pty;
 use crate::{detach, signals};
 
-/// How soon output is seen of who opens the terminal when nobody has had it open, in milliseconds.
+/// In milliseconds: once nobody has the terminal open, how often we look whether somebody has opened it again.
 const LOOK_AGAIN: u16 = 1000;
 
-/// Either way has its own half of it, so that neither ever waits for the other.
+/// Each direction has its own lane, so that neither ever waits for the other.
 pub struct Relay {
     /// From the caller, with -i.
     typed: Option<Lane>,
@@ -34,7 +36,7 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Between `terminal`, the runtime's side of it, and what the container's user has asked for.
+    /// Connects `terminal`, the runtime's side, to the `log` or to the caller, who types if it is `interactive`.
     pub fn new(terminal: OwnedFd, log: Option<&Path>, interactive: bool) -> Result<Self> {
         fcntl(&terminal, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
             .context("cannot make the terminal non-blocking")?;
@@ -56,7 +58,7 @@ impl Relay {
     }
 
     // ANCHOR: run
-    /// Waits for the end of `child`, as [`crate::parent::run`] does otherwise, and returns the exit code to pass on.
+    /// Carries what is typed and printed until `child` has ended, and returns the exit code to pass on.
     pub fn run(mut self, child: Pid, signals: &SignalFd) -> Result<u8> {
         let _raw = self.typed.is_some().then(Raw::stdin).transpose()?;
         loop {
@@ -76,12 +78,12 @@ impl Relay {
     // ANCHOR_END: run
 
     // ANCHOR: wait
-    /// Sleeps until there is a signal, or something can be carried: what has been typed, what has been printed.
+    /// Sleeps until there is something to do, and returns what it is: a signal, something typed, something printed.
     fn wait(&mut self, signals: &SignalFd) -> Result<[bool; 3]> {
         let signal = PollFd::new(signals.as_fd(), PollFlags::POLLIN);
         let never = || PollFd::new(signals.as_fd(), PollFlags::empty());
         let typed = self.typed.as_ref().map_or_else(never, Lane::next);
-        // A terminal that nobody has open is always ready: with an error.
+        // While nobody has the terminal open, poll(2) would always return at once, with an error.
         let printed = self.printed.as_ref().filter(|_| !self.closed);
         let printed = printed.map_or_else(never, Lane::next);
         let timeout = match self.closed {
@@ -99,7 +101,7 @@ impl Relay {
     // ANCHOR_END: wait
 
     // ANCHOR: heed
-    /// Does what the next signal wants, and returns the exit code where that tells of the child's end.
+    /// Acts on the next signal. If it reports the child's end, returns the exit code.
     fn heed(&self, signals: &SignalFd, child: Pid) -> Result<Option<u8>> {
         let (signal, from_kernel) = signals::next(signals)?;
         match signal {
@@ -107,12 +109,12 @@ impl Relay {
                 let ended = ended(child).context("cannot wait for the command")?;
                 return Ok(ended.map(|(_, status)| exit_code(status)));
             }
-            // The kernel tells the container's foreground of the new size.
+            // The kernel reports the new size to the container's foreground.
             libc::SIGWINCH => {
                 let terminal = self.printed.as_ref().map(|lane| &lane.from);
                 terminal.map(pty::copy_size).transpose()?;
             }
-            // One from the keyboard, too: the command has another terminal, and has not had it.
+            // Even one from the keyboard: the command has a different terminal, and has not received it.
             _ => signals::heed(signal, from_kernel, child, Some(child))?,
         }
         Ok(None)
@@ -124,9 +126,9 @@ impl Relay {
         let Some(lane) = &mut self.typed else { return };
         match lane.step() {
             Ok(_) => (),
-            // Nobody has the terminal open who could read it.
+            // Nobody has the terminal open, so nobody could read it.
             Err(_) if lane.is_full() => lane.forget(),
-            // The caller's terminal is gone, and so is the container's.
+            // The caller's terminal is gone, so the container's goes, too.
             Err(_) => self.hang_up(),
         }
     }
@@ -137,12 +139,12 @@ impl Relay {
         };
         match lane.step() {
             Ok(_) => (),
-            // EIO. Whoever opens it later is heard again.
+            // EIO: nobody has it open. Whoever opens it later is heard again.
             Err(_) if !lane.is_full() => self.closed = true,
-            // A full disk does not end what runs.
+            // A full disk must not end the container.
             Err(_) if self.to_log => lane.forget(),
             Err(error) => {
-                // Nothing to tell where a reader has had enough, as in `| head -1`.
+                // A reader that has had enough, as in `| head -1`, needs no warning.
                 if error.kind() != ErrorKind::BrokenPipe {
                     warn(&Error::new(error).context("cannot print the output"));
                 }
@@ -152,14 +154,14 @@ impl Relay {
     }
     // ANCHOR_END: carry
 
-    /// Lets go of the terminal: the kernel sends SIGHUP to its session, and nobody can read or write it any more.
+    /// Closes the terminal: the kernel sends SIGHUP to its session, and nobody can read or write it any more.
     fn hang_up(&mut self) {
         self.typed = None;
         self.printed = None;
     }
 
     // ANCHOR: finish
-    /// All of the container's processes are dead by now, and what they have printed last is still on its way.
+    /// The command is dead by now, but the last of its output may still be on its way.
     fn finish(mut self, signals: &SignalFd) -> Result<()> {
         self.typed = None;
         self.closed = false;
@@ -172,7 +174,7 @@ impl Relay {
             if printed {
                 self.carry_printed();
             }
-            // With the command gone, the runtime itself is meant.
+            // The command is gone, so this is meant for the runtime itself.
             let about_others = [libc::SIGCHLD, libc::SIGWINCH];
             if signal && !about_others.contains(&signals::next(signals)?.0) {
                 break;
@@ -183,7 +185,7 @@ impl Relay {
     // ANCHOR_END: finish
 }
 
-/// Another descriptor for the same file, to be read or written without a buffer in between.
+/// Another descriptor for the same file, with no buffer in between.
 pub fn copy(file: impl AsFd) -> Result<File> {
     let fd = file.as_fd().try_clone_to_owned();
     Ok(fd.context("cannot copy a descriptor")?.into())

@@ -2,6 +2,8 @@
 //!
 //! Whoever has a terminal open, even as stderr, can read from it for as long as they live, including what the caller
 //! types at their shell later. So the command gets a pipe in its place, and we carry what goes through it.
+//!
+//! [`crate::parent`] and [`crate::exec`] create the pipes before they start the command, and then wait in [`Pipes::run`].
 
 use std::fs::{File, Permissions};
 use std::io::{self, IsTerminal, PipeReader, PipeWriter};
@@ -21,7 +23,7 @@ use crate::terminal::lane::{BUFFER, Lane};
 use crate::terminal::relay::copy;
 use crate::{detach, signals};
 
-/// Our side of the pipes: none, if the caller has no terminal.
+/// Our side of the pipes. There are none if the caller has no terminal.
 #[derive(Default)]
 pub struct Pipes {
     typed: Vec<Lane>,
@@ -29,7 +31,7 @@ pub struct Pipes {
 }
 
 // ANCHOR: divide
-/// What becomes the stdin, stdout and stderr of the command, and what we keep.
+/// Returns the stdin, stdout and stderr of the command, and what we keep.
 pub fn divide(guest: &Container) -> Result<([OwnedFd; 3], Pipes)> {
     let null = || detach::null().map(OwnedFd::from);
     let mut pipes = Pipes::default();
@@ -59,7 +61,7 @@ pub fn divide_for_run() -> Result<([OwnedFd; 3], Pipes)> {
     Ok(([stdin.into(), stdout, stderr], pipes))
 }
 
-/// Does `work`, which starts a process, with these three as this process's stdin, stdout and stderr.
+/// Does `work`, which starts a process, while `stdio` is this process's stdin, stdout and stderr.
 pub fn with<T>(stdio: [OwnedFd; 3], work: impl FnOnce() -> Result<T>) -> Result<T> {
     let ours = [
         copy(io::stdin())?.into(),
@@ -96,7 +98,7 @@ impl Pipes {
 
     fn outputs(&mut self) -> Result<[OwnedFd; 2]> {
         let stdout = self.printed(io::stdout())?;
-        // Two pipes would lose the order of what comes through them.
+        // With two pipes, we would not know what was printed first.
         let stderr = match same_terminal(io::stdout(), io::stderr())? {
             true => stdout.try_clone().context("cannot copy a pipe")?,
             false => self.printed(io::stderr())?,
@@ -131,7 +133,7 @@ impl Pipes {
         }
     }
 
-    /// Waits until there is something to be carried, or a signal, and tells whether there is one.
+    /// Waits for something to carry, or for a signal, and returns whether there is a signal.
     fn carry(&mut self, signals: &SignalFd) -> Result<bool> {
         let lanes = self.typed.iter().chain(&self.printed).map(Lane::next);
         let mut all = vec![PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
@@ -143,7 +145,7 @@ impl Pipes {
         let ready: Vec<_> = all.iter().map(|fd| fd.any().unwrap_or(true)).collect();
         let mut ready = ready.into_iter();
         let signal = ready.next() == Some(true);
-        // A lane that has come to its end, or whose other end is closed, is dropped, and closes its own ends.
+        // At the end of its input, or when nobody can read its output any more, a lane is dropped, and closes its files.
         let mut goes_on = |lane: &mut Lane| ready.next() != Some(true) || lane.step().is_ok();
         self.typed.retain_mut(&mut goes_on);
         self.printed.retain_mut(&mut goes_on);
@@ -151,11 +153,12 @@ impl Pipes {
     }
     // ANCHOR_END: run
 
-    /// The command's last output is in the pipes. We do not wait for what it has left behind, which may print forever.
+    /// The command's last output is in the pipes. We do not wait for the processes that it has left behind: they may
+    /// print forever.
     fn finish(self) {
         for mut lane in self.printed {
             let size = fcntl(&lane.from, FcntlArg::F_GETPIPE_SZ).unwrap_or(0);
-            // Each part is read, and then written.
+            // It takes two steps to read a part and to write it.
             for _ in 0..=2 * size as usize / BUFFER {
                 if !lane.step().unwrap_or(false) {
                     break;

@@ -122,7 +122,7 @@ const INFO: [Lack; 1] = [(
     "tiny-docker info | grep …",
 )];
 
-/// The options of a `command`, or of Docker itself.
+/// The options that our `command` does not have, or our program itself.
 pub fn of(command: Option<&str>) -> &'static [Lack] {
     match command {
         None => &GLOBAL,
