@@ -571,7 +571,7 @@ fn a_limit_that_cannot_be_is_refused() {
         .map(|value| refused("--cpus", value))
         .collect();
     let cpus = std::thread::available_parallelism().unwrap();
-    assert_snapshot!(errors.replace(&format!("to {cpus},"), "to CPUS,"), @"
+    assert_snapshot!(errors.replace(&format!("to {cpus} ("), "to CPUS ("), @"
     error: invalid value '0' for '--cpus <NUMBER>': expected a number from 0.01 to CPUS (all available CPUs)
     error: invalid value '-1' for '--cpus <NUMBER>': expected a number from 0.01 to CPUS (all available CPUs)
     error: invalid value 'abc' for '--cpus <NUMBER>': expected a number from 0.01 to CPUS (all available CPUs)

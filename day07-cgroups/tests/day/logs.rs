@@ -111,8 +111,9 @@ fn an_id_that_means_no_container_or_several_gets_its_own_message() {
     let (digit, count) = ambiguous.max_by_key(|(_, count)| *count).unwrap();
     let seen = see(&["logs", digit]);
     assert_eq!(seen.code, Some(1));
-    let expected =
-        format!("tiny-docker: cannot show the log of {digit}: {count} ids begin so, as {digit}");
+    let expected = format!(
+        "tiny-docker: cannot show the log of {digit}: {count} ids begin with it, for example {digit}"
+    );
     assert!(seen.stderr.starts_with(&expected), "{}", seen.stderr);
     assert_eq!(seen.stderr.lines().count(), 1);
 }
@@ -347,7 +348,11 @@ fn a_lease_on_the_log_keeps_nobody_waiting() {
     wait_until("the lease", leased);
     let seen = see(&["logs", &container.id]);
     assert_eq!(seen.code, Some(1));
-    assert!(seen.stderr.contains("has a lease on it"), "{}", seen.stderr);
+    assert!(
+        seen.stderr.contains("holds a lease on it"),
+        "{}",
+        seen.stderr
+    );
     kill(Pid::from_raw(container.pid()), Signal::SIGKILL).unwrap();
     wait_until("its end", || see(&["logs", &container.id]).code == Some(0));
 }

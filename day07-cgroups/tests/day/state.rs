@@ -104,7 +104,7 @@ fn a_directory_that_others_can_change_is_refused() {
     for link in ["link", "link/"] {
         let _ = symlink(&state, home.path().join("link"));
         let said = refused(&home.path().join(link));
-        assert!(said.contains(": it is a link\nhint: "), "{said}");
+        assert!(said.contains(": it is a symbolic link\nhint: "), "{said}");
     }
     if !geteuid().is_root() {
         return leave_to("root, to give a directory away");

@@ -355,7 +355,7 @@ fn a_run_that_has_been_suspended_is_named_and_not_waited_for() {
     assert_eq!(
         said,
         format!(
-            "tiny-docker: waiting for {lock}: process {pid} holds the lock\ntiny-docker: cannot lock {lock}: process {pid} holds it\n"
+            "tiny-docker: waiting for {lock}: process {pid} holds the lock\ntiny-docker: cannot lock {lock}: process {pid} holds the lock\n"
         )
     );
     kill(Pid::from_raw(run.pid()), Signal::SIGCONT).unwrap();

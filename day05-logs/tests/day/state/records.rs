@@ -217,7 +217,7 @@ fn what_is_not_a_regular_file_is_not_read() {
     Too many levels of symbolic links (os error 40)
     Too many levels of symbolic links (os error 40)
     expected value at line 1 column 1
-    it is a link
+    it is a symbolic link
     it is not a regular file
     ");
     assert_eq!(fs::read(config(5)).unwrap(), read_before);

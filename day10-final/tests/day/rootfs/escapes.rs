@@ -115,7 +115,7 @@ fn a_directory_as_stdin_is_no_way_out() {
         };
         if redirect == "</" {
             assert_eq!(before.code, Some(0), "{}", before.stderr);
-            let told = "tiny-docker: descriptor 0 is a directory of the host's\n";
+            let told = "tiny-docker: descriptor 0 is a directory on the host\n";
             assert_eq!(now.stderr, told);
         }
         assert_eq!(now.code, Some(125));

@@ -103,7 +103,8 @@ fn links_in_a_prepared_directory_lead_no_command_elsewhere() {
         for command in [&COMMANDS[..], &[&["run", "true"]]].concat() {
             let seen = run_in(&state, command);
             assert!(
-                seen.stderr.contains(&format!("{link}: it is a link\n")),
+                seen.stderr
+                    .contains(&format!("{link}: it is a symbolic link\n")),
                 "{command:?}: {}",
                 seen.stderr
             );
@@ -216,7 +217,7 @@ fn a_container_that_locks_all_it_sees_keeps_nobody_waiting() {
     assert_eq!(
         said,
         format!(
-            "tiny-docker: waiting for {0}: process {pid} holds the lock\ntiny-docker: cannot remove other: cannot lock {0}: process {pid} holds it\n",
+            "tiny-docker: waiting for {0}: process {pid} holds the lock\ntiny-docker: cannot remove other: cannot lock {0}: process {pid} holds the lock\n",
             lock.display()
         )
     );
