@@ -1,7 +1,7 @@
 //! What a reader of the book in a browser relies on, as far as the pages' sources show it.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use proofs::{names, read, root};
 
@@ -135,4 +135,32 @@ fn nothing_waits_to_be_filled_in() {
             assert!(!page.contains(placeholder), "{name} has {placeholder}");
         }
     }
+}
+
+#[test]
+fn the_readme_knows_how_much_code_there_is() {
+    let readme = read(&root().join("README.md"));
+    let (files, lines) = size(&root().join("day10-final/src"));
+    for (said, is) in [(" lines of Rust", lines), (" files, all in `day10", files)] {
+        let before = readme.split(said).next().unwrap_or_default();
+        let number = before.rsplit(' ').next().unwrap_or_default();
+        let number: usize = number.replace(',', "").parse().unwrap_or(0);
+        let near = number * 20 >= is * 19 && number * 20 <= is * 21;
+        assert!(near, "README.md: {number}{said}…: there are {is}");
+    }
+}
+
+/// How many files are below a directory, and how many lines they have.
+fn size(directory: &Path) -> (usize, usize) {
+    let mut sum = (0, 0);
+    for name in names(directory) {
+        let path = directory.join(name);
+        let (files, lines) = if path.is_dir() {
+            size(&path)
+        } else {
+            (1, read(&path).lines().count())
+        };
+        sum = (sum.0 + files, sum.1 + lines);
+    }
+    sum
 }
