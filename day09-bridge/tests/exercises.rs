@@ -376,12 +376,15 @@ fn is_connected() -> bool {
     devices().iter().any(|device| device.starts_with("td0-"))
 }
 
-/// Its rules for packets, where there is an nft to show them.
+/// Its rules for packets, if there is an nft to show them, in whatever order their tables are.
 fn rules() -> String {
-    match geteuid().is_root() && has("nft") {
-        true => output("nft", &["list", "ruleset"]),
-        false => String::new(),
+    if !geteuid().is_root() || !has("nft") {
+        return String::new();
     }
+    let list = output("nft", &["list", "ruleset"]);
+    let mut lines: Vec<_> = list.lines().collect();
+    lines.sort_unstable();
+    lines.join("\n")
 }
 
 fn has(program: &str) -> bool {

@@ -88,7 +88,7 @@ fn check_addresses() -> Result<()> {
     let routes = run_with_stdin("ip -batch -", &lines)?;
     let other = routes.lines().find(|route| !route.starts_with("default"));
     if let Some(route) = other.and_then(|route| route.split(" proto").next()) {
-        bail!("{NETWORK} is taken: {route}\n{INSTEAD}");
+        bail!("{NETWORK} overlaps {route}\n{INSTEAD}");
     }
     Ok(())
 }

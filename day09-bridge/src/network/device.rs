@@ -38,7 +38,7 @@ fn ask<T>(what: libc::c_ulong, request: &T) -> io::Result<()> {
 }
 // ANCHOR_END: set_flags
 
-// ANCHOR: configure
+// ANCHOR: configure_eth0
 /// What `ip addr add`, `ip link set up` and `ip route add default via` do.
 pub fn configure_eth0(address: Ipv4Addr, mask: Ipv4Addr, gateway: Ipv4Addr) -> io::Result<()> {
     let mut request = about("eth0");
@@ -65,7 +65,7 @@ fn inet(address: Ipv4Addr) -> libc::sockaddr {
     let sa_family = libc::AF_INET as libc::sa_family_t;
     libc::sockaddr { sa_family, sa_data }
 }
-// ANCHOR_END: configure
+// ANCHOR_END: configure_eth0
 
 // ANCHOR: without_ipv6
 /// We assign no IPv6 addresses. But if IPv6 is on, a container can send a router advertisement, and become the way out

@@ -706,19 +706,19 @@ fn a_network_that_the_host_has_already_is_refused() {
         seen.stderr
     };
     assert_snapshot!(refused("10.10.0.0/24"), @"
-    tiny-docker: cannot use --net bridge: 10.10.0.0/24 is taken: 10.10.0.0/24 dev up0
+    tiny-docker: cannot use --net bridge: 10.10.0.0/24 overlaps 10.10.0.0/24 dev up0
     hint: use --net isolated, which needs no bridge
     ");
     assert_snapshot!(refused("10.10.0.77/16"), @"
-    tiny-docker: cannot use --net bridge: 10.10.0.0/24 is taken: 10.10.0.0/16 dev up0
+    tiny-docker: cannot use --net bridge: 10.10.0.0/24 overlaps 10.10.0.0/16 dev up0
     hint: use --net isolated, which needs no bridge
     ");
     assert_snapshot!(refused("10.10.0.129/25"), @"
-    tiny-docker: cannot use --net bridge: 10.10.0.0/24 is taken: 10.10.0.128/25 dev up0
+    tiny-docker: cannot use --net bridge: 10.10.0.0/24 overlaps 10.10.0.128/25 dev up0
     hint: use --net isolated, which needs no bridge
     ");
     assert_snapshot!(refused("10.123.0.1/8"), @"
-    tiny-docker: cannot use --net bridge: 10.10.0.0/24 is taken: 10.0.0.0/8 dev up0
+    tiny-docker: cannot use --net bridge: 10.10.0.0/24 overlaps 10.0.0.0/8 dev up0
     hint: use --net isolated, which needs no bridge
     ");
     assert_eq!(ours_on_the_host(), "");
