@@ -77,10 +77,11 @@ fn apart_from_the_machine(scratch: &Path, as_the_page_says: bool) -> String {
     )
 }
 
-/// Types the commands. After each one a line that begins with `end` tells us so, and leaves $? alone.
+/// Types the commands, into a shell that has jobs and aliases, as one at a terminal has. After each of them a line that
+/// begins with `end` tells us so, and leaves $? alone.
 fn script(steps: &[&Step], end: &str) -> String {
     let mut script = format!(
-        "shopt -s expand_aliases\nexec 2>&1\n\
+        "shopt -s expand_aliases\nset -m\nexec 2>&1\n\
         ended() {{ local status=$?; echo; echo \"{end}$1\"; return $status; }}\n"
     );
     for (index, step) in steps.iter().enumerate() {
@@ -211,9 +212,16 @@ fn bash(script: &str, scratch: &Path, last: &str, limit: Duration) -> String {
     String::from_utf8_lossy(&output).into_owned()
 }
 
-/// Without white space at the ends of lines, and without empty lines at the end.
+/// Without white space at the ends of lines, what the shell says of its jobs, and empty lines at the end.
 fn lines(text: &str) -> Vec<&str> {
-    text.trim_end().lines().map(str::trim_end).collect()
+    let is_about_a_job = |line: &&str| {
+        let number = line.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+        number.is_some_and(|(number, _)| number.parse::<u8>().is_ok())
+    };
+    let lines = text.lines().map(str::trim_end);
+    let mut lines: Vec<_> = lines.filter(|line| !is_about_a_job(line)).collect();
+    while lines.pop_if(|line| line.is_empty()).is_some() {}
+    lines
 }
 
 fn indented(lines: &[&str]) -> String {
@@ -265,6 +273,7 @@ mod tests {
             "$ seq 9; echo pid $$.\n1\n…\n9\npid ….",
             "$ sleep 1000 &\n$ fi\n…syntax error…\n…\n$ echo \"$LC_ALL $TERM\"\nC xterm",
             "$ ls -A $HOME",
+            "$ sleep 1000 & kill -STOP $!; sleep 0.2\n$ kill $!; kill -CONT $!; sleep 0.2; jobs\n$ echo end\nend",
         ] {
             assert_eq!(say(block, LIMIT), "", "{block}");
         }
