@@ -1,4 +1,4 @@
-//! Why the runtime gives up: one line for the user, and an exit code for their scripts.
+//! Why the runtime gives up: one line for the user, and an exit code for their scripts. Everybody may use it.
 
 use std::io::{self, Write};
 
@@ -10,7 +10,7 @@ pub const RUNTIME_FAILED: u8 = 125;
 pub const NOT_EXECUTABLE: u8 = 126;
 pub const NOT_FOUND: u8 = 127;
 
-/// What a command of ours ends with when it does not succeed.
+/// How one of our commands ends when it does not succeed.
 pub struct Failure {
     pub code: u8,
     pub reason: Error,
@@ -36,22 +36,25 @@ impl Failure {
 
     /// Tells the user, and returns the exit code.
     pub fn report(&self) -> u8 {
-        let reason = escaped(&format!("{:#}", self.reason));
-        // Where stderr is closed, the exit code is all that can still be told.
-        let _ = writeln!(io::stderr(), "tiny-docker: {reason}");
+        say(&format!("{:#}", self.reason));
         self.code
     }
 }
 
 impl From<Error> for Failure {
-    /// Everything but [`Failure::to_start`] is a failure of the runtime itself.
+    /// Everything except [`Failure::to_start`] is a failure of the runtime itself.
     fn from(reason: Error) -> Self {
         let code = RUNTIME_FAILED;
         Self { code, reason }
     }
 }
 
-/// `text` without what would move the cursor, or worse: console_codes(4). It may repeat what somebody else has written.
+/// Prints a line for the user. Where stderr is closed, the exit code is all that can still be told.
+pub fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "tiny-docker: {}", escaped(text));
+}
+
+/// `text` without what would move the cursor, or worse: console_codes(4). It may repeat what somebody else wrote.
 pub fn escaped(text: &str) -> String {
     let escape = |c: char| match c {
         ' '..='~' | '\n' => c.to_string(),

@@ -1,4 +1,4 @@
-//! The host's side of `run`: starts the child, and waits for it.
+//! The host's side of `run`: starts the child, and waits for it. Called by `main`.
 
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus};

@@ -1,4 +1,4 @@
-//! Whoever signals the runtime means the command: signal(7), signalfd(2).
+//! Whoever signals the runtime means the command: signal(7), signalfd(2). For both sides of `run`.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
 
-/// What is not forwarded: the kernel's answers to the runtime's own mistakes, and what stops an entire job.
+/// We do not forward the kernel's answers to the runtime's own mistakes, nor what stops an entire job.
 const LEFT_ALONE: [Signal; 12] = [
     Signal::SIGABRT,
     Signal::SIGBUS,
@@ -24,7 +24,7 @@ const LEFT_ALONE: [Signal; 12] = [
     Signal::SIGURG,
 ];
 
-/// What a terminal sends to every process in its foreground or background: for a key, a new size, a read, a write.
+/// Sent by a terminal to every process in its foreground or background: for a key, a new size, a read, a write.
 const FROM_TERMINAL: [i32; 6] = [
     libc::SIGINT,
     libc::SIGQUIT,
@@ -34,15 +34,15 @@ const FROM_TERMINAL: [i32; 6] = [
     libc::SIGWINCH,
 ];
 
-/// We inherit an ignored SIGCHLD from the caller. With it, the kernel would not keep an exit status for us to ask about.
+/// We may inherit an ignored SIGCHLD. With it, the kernel would not keep an exit status for us to ask about.
 pub fn expect_children() {
     // SAFETY: no handler is installed.
     let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
 }
 
 // ANCHOR: block
-/// From here on no other signal ends the runtime: they queue up in the descriptor that is returned, together with
-/// SIGCHLD, which tells of the child's end.
+/// From now on, signals do not end the runtime. They queue up in the descriptor that is returned, together with
+/// SIGCHLD, which reports the child's end.
 pub fn block() -> Result<SignalFd> {
     let mut blocked = SigSet::all();
     LEFT_ALONE.iter().for_each(|signal| blocked.remove(*signal));
@@ -51,7 +51,7 @@ pub fn block() -> Result<SignalFd> {
 }
 // ANCHOR_END: block
 
-/// In the child, before it becomes the command: exec would hand the blocked signals on.
+/// In the child, before it becomes the command: a signal that is blocked stays blocked after exec.
 pub fn unblock() -> io::Result<()> {
     Ok(SigSet::empty().thread_set_mask()?)
 }

@@ -1,4 +1,4 @@
-//! The host's side of `run`: starts the child, and waits for it.
+//! The host's side of `run`: starts the child, and waits for it. Called by `main`.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -8,11 +8,12 @@ use std::process::ExitStatus;
 
 use anyhow::{Context, Result, anyhow};
 use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
 use nix::sys::signalfd::SignalFd;
-use nix::sys::stat::{Mode, umask};
 use nix::unistd::Pid;
 
 use crate::cli::RunOptions;
+use crate::container::Container;
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 use crate::{namespaces, signals};
@@ -20,29 +21,27 @@ use crate::{namespaces, signals};
 // ANCHOR: run
 /// Runs the command to its end, and returns the exit code to pass on.
 pub fn run(options: RunOptions) -> Result<u8, Failure> {
-    // The caller's mask would decide who may read what the container creates. This one is Docker's, too.
-    umask(Mode::from_bits_truncate(0o022));
     let container = options.container();
-    let description = serde_json::to_vec(&container).context("cannot serialize the container")?;
     let signals = signals::block()?;
-    let mut terminal = Terminal::ours()?;
+    let mut terminal = Terminal::ours();
     let (mut socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;
     let child = namespaces::spawn_child(childs_end, terminal.is_some())?;
     if let Some(terminal) = &mut terminal {
         terminal.lend(child)?;
     }
-
-    // The child waits for this message, so whatever the host has to prepare goes before it. Where the
-    // child is dead already, what it has said, or how it ended, tells more than this error.
-    let _ = socket
-        .write_all(&description)
-        .and_then(|()| socket.shutdown(Shutdown::Write));
-
+    // The child waits for this message, so whatever the host has to prepare comes before it.
+    send(&socket, &container)?;
+    if let Some(signal) = signals::before(&socket)? {
+        // There is no command yet to forward it to.
+        kill(child, Signal::SIGKILL).context("cannot kill the child")?;
+        wait(child, &signals)?;
+        return Ok(128 + signal as u8);
+    }
     // Silence means success: the child's end closes by itself when its exec succeeds.
     let mut failure = Vec::new();
     let _ = socket.read_to_end(&mut failure);
 
-    let code = wait(child, &signals, terminal.as_mut())?;
+    let code = wait(child, &signals)?;
     if failure.is_empty() {
         return Ok(code);
     }
@@ -50,18 +49,23 @@ pub fn run(options: RunOptions) -> Result<u8, Failure> {
     Err(Failure { code, reason })
 }
 
+/// Tells the child what to become.
+fn send(mut socket: &UnixStream, container: &Container) -> Result<()> {
+    let description = serde_json::to_vec(container).context("cannot serialize the container")?;
+    // If the child is dead already, what it has said, or how it ended, tells more than this error.
+    let _ = socket
+        .write_all(&description)
+        .and_then(|()| socket.shutdown(Shutdown::Write));
+    Ok(())
+}
+
 /// Waits for the end of `child`, and returns the exit code to pass on.
-fn wait(child: Pid, signals: &SignalFd, mut terminal: Option<&mut Terminal>) -> Result<u8> {
-    // While the terminal is lent to it, the command is in a different group from ours.
-    let at_keyboard = terminal.as_ref().map(|_| Pid::from_raw(-child.as_raw()));
+fn wait(child: Pid, signals: &SignalFd) -> Result<u8> {
     loop {
         if let Some(status) = ended(child).context("cannot wait for the command")? {
             return Ok(exit_code(status));
         }
-        if let Some(terminal) = &mut terminal {
-            terminal.look_after(child)?;
-        }
-        signals::forward(signals, child, at_keyboard)?;
+        signals::forward(signals, child)?;
     }
 }
 // ANCHOR_END: run

@@ -1,16 +1,19 @@
-//! Whoever signals the runtime means the command: signal(7), signalfd(2).
+//! Whoever signals the runtime means the command: signal(7), signalfd(2). For both sides of `run`.
 
-use std::fs;
 use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::termios::tcgetattr;
 use nix::unistd::Pid;
 
-/// What is not forwarded: the kernel's answers to the runtime's own mistakes, and what stops an entire job.
+use crate::failure::say;
+
+/// We do not forward the kernel's answers to the runtime's own mistakes, nor what stops an entire job.
 const LEFT_ALONE: [Signal; 12] = [
     Signal::SIGABRT,
     Signal::SIGBUS,
@@ -26,7 +29,7 @@ const LEFT_ALONE: [Signal; 12] = [
     Signal::SIGURG,
 ];
 
-/// What a terminal sends to every process in its foreground or background: for a key, a new size, a read, a write.
+/// Sent by a terminal to every process in its foreground or background: for a key, a new size, a read, a write.
 const FROM_TERMINAL: [i32; 6] = [
     libc::SIGINT,
     libc::SIGQUIT,
@@ -36,15 +39,15 @@ const FROM_TERMINAL: [i32; 6] = [
     libc::SIGWINCH,
 ];
 
-/// We inherit an ignored SIGCHLD from the caller. With it, the kernel would not keep an exit status for us to ask about.
+/// We may inherit an ignored SIGCHLD. With it, the kernel would not keep an exit status for us to ask about.
 pub fn expect_children() {
     // SAFETY: no handler is installed.
     let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
 }
 
 // ANCHOR: block
-/// From here on no other signal ends the runtime: they queue up in the descriptor that is returned, together with
-/// SIGCHLD, which tells of the child's end.
+/// From now on, signals do not end the runtime. They queue up in the descriptor that is returned, together with
+/// SIGCHLD, which reports the child's end.
 pub fn block() -> Result<SignalFd> {
     let mut blocked = SigSet::all();
     LEFT_ALONE.iter().for_each(|signal| blocked.remove(*signal));
@@ -53,54 +56,47 @@ pub fn block() -> Result<SignalFd> {
 }
 // ANCHOR_END: block
 
-/// In the child, before it becomes the command: exec would hand the blocked signals on.
+/// In the child, before it becomes the command: a signal that is blocked stays blocked after exec.
 pub fn unblock() -> io::Result<()> {
     Ok(SigSet::empty().thread_set_mask()?)
 }
 
+// ANCHOR: before
+/// Waits until `socket` can be read. If a signal that should end the runtime comes first, returns that. All others stay in
+/// the queue, for [`forward`].
+pub fn before(socket: &UnixStream) -> Result<Option<i32>> {
+    use Signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    let ending = SigSet::from_iter([SIGHUP, SIGINT, SIGQUIT, SIGTERM]);
+    let ending = SignalFd::with_flags(&ending, SfdFlags::SFD_CLOEXEC);
+    let ending = ending.context("cannot create a signalfd")?;
+    let mut either = [socket.as_fd(), ending.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+    if poll(&mut either, 1000_u16).context("cannot wait")? == 0 {
+        say("waiting for the command to start");
+        poll(&mut either, PollTimeout::NONE).context("cannot wait")?;
+    }
+    if either[0].any() != Some(false) {
+        return Ok(None);
+    }
+    let info = ending.read_signal().context("cannot read a signal")?;
+    Ok(info.map(|info| info.ssi_signo as i32))
+}
+// ANCHOR_END: before
+
 // ANCHOR: forward
 /// Waits for the next signal, and forwards it to `child` unless it is about the child.
-///
-/// A key press is for `at_keyboard`, if they are not in the terminal's foreground.
-pub fn forward(signals: &SignalFd, child: Pid, at_keyboard: Option<Pid>) -> Result<()> {
+pub fn forward(signals: &SignalFd, child: Pid) -> Result<()> {
     let Some(info) = signals.read_signal().context("cannot read a signal")? else {
         return Ok(());
     };
     let signal = info.ssi_signo as i32;
     // Ctrl-C comes from the kernel, to every process in the terminal's foreground: the command has had it.
     let from_terminal = info.ssi_code == libc::SI_KERNEL && FROM_TERMINAL.contains(&signal);
-    let from_kernel = info.ssi_code == libc::SI_KERNEL;
-    // There is no other way to ask whether a terminal has been closed.
-    if signal == libc::SIGHUP && (from_kernel || tcgetattr(io::stdin()) == Err(Errno::EIO)) {
-        hang_up(child)?;
-    } else if let Some(group) = at_keyboard.filter(|_| from_terminal) {
-        send(signal, group)?;
-    } else if signal != libc::SIGCHLD && !from_terminal {
+    if signal != libc::SIGCHLD && !from_terminal {
         send(signal, child)?;
     }
     Ok(())
 }
 // ANCHOR_END: forward
-
-// ANCHOR: hang_up
-/// The terminal has been closed. SIGHUP ends a process that has not asked for it. A PID 1 must end, too, or it never would.
-pub fn hang_up(child: Pid) -> Result<()> {
-    send(libc::SIGHUP, child)?;
-    if !has_asked(child, Signal::SIGHUP, &["SigBlk", "SigCgt", "SigIgn"]) {
-        send(libc::SIGKILL, child)?;
-    }
-    Ok(())
-}
-
-/// Whether `child` blocks, handles or ignores `signal`, by these masks. A PID 1 gets no others: proc_pid_status(5).
-pub fn has_asked(child: Pid, signal: Signal, masks: &[&str]) -> bool {
-    let status = fs::read_to_string(format!("/proc/{child}/status")).unwrap_or_default();
-    let is_in =
-        |mask| u64::from_str_radix(mask, 16).is_ok_and(|mask| mask >> (signal as i32 - 1) & 1 == 1);
-    let mut lines = status.lines().filter_map(|line| line.split_once(":\t"));
-    lines.any(|(name, mask)| masks.contains(&name) && is_in(mask))
-}
-// ANCHOR_END: hang_up
 
 /// kill(2). (nix's does not know the real-time signals.)
 fn send(signal: i32, child: Pid) -> Result<()> {

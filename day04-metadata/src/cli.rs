@@ -1,4 +1,4 @@
-//! What the user can type.
+//! What the user can type. `main` acts on it.
 
 pub mod run;
 
@@ -42,7 +42,7 @@ pub enum Command {
 #[derive(Args)]
 pub struct RunOptions {
     /// Hostname inside the container
-    #[arg(long, value_name = "NAME", value_parser = hostname, default_value = "tiny-container")]
+    #[arg(long, value_name = "NAME", default_value = "tiny-container")]
     pub hostname: String,
     /// Directory to use as the root filesystem [default: one built from this machine's programs]
     #[arg(long, value_name = "DIR")]
@@ -50,17 +50,4 @@ pub struct RunOptions {
     /// The command and its arguments
     #[arg(required = true, trailing_var_arg = true)]
     pub command: Vec<String>,
-}
-
-/// Linux allows 64 bytes: sethostname(2). What is in them, later days write to files such as /etc/hosts.
-fn hostname(name: &str) -> Result<String, String> {
-    let legal = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-    match name.len() {
-        0 => Err("it is empty".to_owned()),
-        65.. => Err(format!("it has {} characters; the limit is 64", name.len())),
-        _ if !name.chars().all(legal) => {
-            Err("only letters, digits, '-', '.' and '_' are allowed".to_owned())
-        }
-        _ => Ok(name.to_owned()),
-    }
 }

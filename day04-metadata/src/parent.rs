@@ -1,4 +1,4 @@
-//! The host's side of `run`: starts the child, and waits for it.
+//! The host's side of `run`: starts the child, and waits for it. Called by `main`.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -9,12 +9,13 @@ use std::process::ExitStatus;
 
 use anyhow::{Context, Result, anyhow};
 use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
 use nix::sys::signalfd::SignalFd;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::Pid;
 
 use crate::cli::RunOptions;
-use crate::container::Status;
+use crate::container::{Container, Status};
 use crate::failure::{Failure, NOT_FOUND, warn};
 use crate::state::process::Process;
 use crate::state::store::Record;
@@ -34,23 +35,23 @@ pub fn run(options: RunOptions, state: &Path) -> Result<u8, Failure> {
     let mut container = options.container(state)?;
     let mut record = Record::create(state, &container)?;
     let signals = signals::block()?;
-    let mut terminal = Terminal::ours()?;
+    let mut terminal = Terminal::ours();
     let (mut socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;
     let child = namespaces::spawn_child(childs_end, terminal.is_some())?;
     container.process = Some(Process::of(child)?);
     container.status = Status::Running;
     record.save(&container)?;
-    let description = serde_json::to_vec(&container).context("cannot serialize the container")?;
     if let Some(terminal) = &mut terminal {
         terminal.lend(child)?;
     }
-
-    // The child waits for this message, so whatever the host has to prepare goes before it. Where the
-    // child is dead already, what it has said, or how it ended, tells more than this error.
-    let _ = socket
-        .write_all(&description)
-        .and_then(|()| socket.shutdown(Shutdown::Write));
-
+    // The child waits for this message, so whatever the host has to prepare comes before it.
+    send(&socket, &container)?;
+    if let Some(signal) = signals::before(&socket)? {
+        // There is no command yet to forward it to.
+        kill(child, Signal::SIGKILL).context("cannot kill the child")?;
+        wait(child, &signals)?;
+        return Ok(128 + signal as u8);
+    }
     // Silence means success: the child's end closes by itself when its exec succeeds.
     let mut failure = Vec::new();
     let _ = socket.read_to_end(&mut failure);
@@ -59,7 +60,7 @@ pub fn run(options: RunOptions, state: &Path) -> Result<u8, Failure> {
         record.keep();
     }
 
-    let code = wait(child, &signals, terminal.as_mut())?;
+    let code = wait(child, &signals)?;
     if failure.is_empty() {
         container.status = Status::Exited;
         container.exit_code = Some(code);
@@ -69,24 +70,30 @@ pub fn run(options: RunOptions, state: &Path) -> Result<u8, Failure> {
         }
         return Ok(code);
     }
-    let hint = (may_be_image && code == NOT_FOUND).then_some(NO_IMAGE);
-    let said = String::from_utf8_lossy(&failure);
-    let reason = anyhow!("{said}{}", hint.unwrap_or_default());
+    if may_be_image && code == NOT_FOUND {
+        failure.extend(NO_IMAGE.as_bytes());
+    }
+    let reason = anyhow!("{}", String::from_utf8_lossy(&failure));
     Err(Failure { code, reason })
 }
 
+/// Tells the child what to become.
+fn send(mut socket: &UnixStream, container: &Container) -> Result<()> {
+    let description = serde_json::to_vec(container).context("cannot serialize the container")?;
+    // If the child is dead already, what it has said, or how it ended, tells more than this error.
+    let _ = socket
+        .write_all(&description)
+        .and_then(|()| socket.shutdown(Shutdown::Write));
+    Ok(())
+}
+
 /// Waits for the end of `child`, and returns the exit code to pass on.
-fn wait(child: Pid, signals: &SignalFd, mut terminal: Option<&mut Terminal>) -> Result<u8> {
-    // While the terminal is lent to it, the command is in a different group from ours.
-    let at_keyboard = terminal.as_ref().map(|_| Pid::from_raw(-child.as_raw()));
+fn wait(child: Pid, signals: &SignalFd) -> Result<u8> {
     loop {
         if let Some(status) = ended(child).context("cannot wait for the command")? {
             return Ok(exit_code(status));
         }
-        if let Some(terminal) = &mut terminal {
-            terminal.look_after(child)?;
-        }
-        signals::forward(signals, child, at_keyboard)?;
+        signals::forward(signals, child)?;
     }
 }
 // ANCHOR_END: run

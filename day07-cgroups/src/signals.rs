@@ -1,16 +1,21 @@
-//! Whoever signals the runtime means the command: signal(7), signalfd(2).
+//! Whoever signals the runtime means the command: signal(7), signalfd(2). For both sides of `run`.
 
 use std::fs;
 use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::termios::tcgetattr;
 use nix::unistd::Pid;
 
-/// What is not forwarded: the kernel's answers to the runtime's own mistakes, and what stops an entire job.
+use crate::failure::say;
+
+/// We do not forward the kernel's answers to the runtime's own mistakes, nor what stops an entire job.
 const LEFT_ALONE: [Signal; 12] = [
     Signal::SIGABRT,
     Signal::SIGBUS,
@@ -26,7 +31,7 @@ const LEFT_ALONE: [Signal; 12] = [
     Signal::SIGURG,
 ];
 
-/// What a terminal sends to every process in its foreground or background: for a key, a new size, a read, a write.
+/// Sent by a terminal to every process in its foreground or background: for a key, a new size, a read, a write.
 const FROM_TERMINAL: [i32; 6] = [
     libc::SIGINT,
     libc::SIGQUIT,
@@ -36,15 +41,15 @@ const FROM_TERMINAL: [i32; 6] = [
     libc::SIGWINCH,
 ];
 
-/// We inherit an ignored SIGCHLD from the caller. With it, the kernel would not keep an exit status for us to ask about.
+/// We may inherit an ignored SIGCHLD. With it, the kernel would not keep an exit status for us to ask about.
 pub fn expect_children() {
     // SAFETY: no handler is installed.
     let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
 }
 
 // ANCHOR: block
-/// From here on no other signal ends the runtime: they queue up in the descriptor that is returned, together with
-/// SIGCHLD, which tells of the child's end.
+/// From now on, signals do not end the runtime. They queue up in the descriptor that is returned, together with
+/// SIGCHLD, which reports the child's end.
 pub fn block() -> Result<SignalFd> {
     let mut blocked = SigSet::all();
     LEFT_ALONE.iter().for_each(|signal| blocked.remove(*signal));
@@ -53,7 +58,7 @@ pub fn block() -> Result<SignalFd> {
 }
 // ANCHOR_END: block
 
-/// In the child, before it becomes the command: exec would hand the blocked signals on.
+/// In the child, before it becomes the command: a signal that is blocked stays blocked after exec.
 pub fn unblock() -> io::Result<()> {
     Ok(SigSet::empty().thread_set_mask()?)
 }
@@ -64,6 +69,27 @@ pub fn end_with_the_reader() -> Result<()> {
     unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }.context("cannot reset SIGPIPE")?;
     Ok(())
 }
+
+// ANCHOR: before
+/// Waits until `socket` can be read. If a signal that should end the runtime comes first, returns that. All others stay in
+/// the queue, for [`forward`].
+pub fn before(socket: &UnixStream) -> Result<Option<i32>> {
+    use Signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    let ending = SigSet::from_iter([SIGHUP, SIGINT, SIGQUIT, SIGTERM]);
+    let ending = SignalFd::with_flags(&ending, SfdFlags::SFD_CLOEXEC);
+    let ending = ending.context("cannot create a signalfd")?;
+    let mut either = [socket.as_fd(), ending.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+    if poll(&mut either, 1000_u16).context("cannot wait")? == 0 {
+        say("waiting for the command to start");
+        poll(&mut either, PollTimeout::NONE).context("cannot wait")?;
+    }
+    if either[0].any() != Some(false) {
+        return Ok(None);
+    }
+    let info = ending.read_signal().context("cannot read a signal")?;
+    Ok(info.map(|info| info.ssi_signo as i32))
+}
+// ANCHOR_END: before
 
 // ANCHOR: forward
 /// Waits for the next signal, and forwards it to `child` unless it is about the child.

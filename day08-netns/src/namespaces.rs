@@ -1,4 +1,4 @@
-//! New namespaces for the child: clone(2), namespaces(7), user_namespaces(7).
+//! New namespaces for the child: clone(2), namespaces(7), user_namespaces(7). For `parent`, and for `child`.
 
 use std::convert::Infallible;
 use std::fs;
@@ -11,7 +11,6 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, clone};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
-use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, execve, getegid, geteuid, setpgid};
 
 use crate::failure::RUNTIME_FAILED;
@@ -20,46 +19,36 @@ use crate::network::Net;
 /// Where the child finds its end of the socket.
 const SOCKET: RawFd = 3;
 
-/// Far more than is used between clone and exec; what is not used costs nothing.
-const STACK: usize = 256 * 1024;
-
 // ANCHOR: spawn_child
 /// Starts this program again, as `child`, in new namespaces; `socket` becomes its [`SOCKET`].
 ///
-/// Running the same binary again (/proc/self/exe) gives the child a clean start: nothing of the parent's
-/// memory, only what the socket tells it. With `own_group` it leads a process group of its own.
+/// It has none of our memory, only what the socket tells it. With `own_group`, it leads its own process group.
 pub fn spawn_child(socket: UnixStream, own_group: bool, net: Net) -> Result<Pid> {
     let mut flags = CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS;
     flags |= net.namespace();
     let mut maps = None;
     if !geteuid().is_root() {
-        // Only root may create the others. In a user namespace of its own, everybody is root.
+        // Only root may create the others. In their own user namespace, everybody is root.
         flags |= CloneFlags::CLONE_NEWUSER;
         maps = Some([format!("0 {} 1", geteuid()), format!("0 {} 1", getegid())]);
     }
-    // As vfork(2): until the child execs, it borrows the memory of this process, which sleeps meanwhile.
-    // That saves a copy, and when clone returns, all that comes before exec is done.
+    // As vfork(2) does: until the child execs, it borrows the memory of this process, which sleeps meanwhile.
+    // That saves a copy, and when clone returns, everything before exec has been done.
     flags |= CloneFlags::CLONE_VM | CloneFlags::CLONE_VFORK;
 
     let mut failure = None;
     let start = || {
-        let Err(error) = start_again(&socket, maps.as_ref(), own_group);
-        failure = Some(error);
+        failure = start_again(&socket, maps.as_ref(), own_group).err();
         isize::from(RUNTIME_FAILED)
     };
-    let mut stack = vec![0; STACK];
-    // SAFETY: this process has one thread, which sleeps while `start` runs, on a stack of its own. Both use the same
-    // memory and allocator, so that what `start` leaves behind, an error, is this process's afterwards.
+    // Far more than is used between clone and exec. What is not used costs nothing.
+    let mut stack = vec![0; 256 * 1024];
+    // SAFETY: this process has one thread, which sleeps while `start` runs on its own stack. Both use the same memory
+    // and allocator, so what `start` leaves behind, an error, belongs to this process afterwards.
     let child = unsafe { clone(Box::new(start), &mut stack, flags, Some(libc::SIGCHLD)) }
         .map_err(refused)
         .context("cannot create namespaces")?;
-    match failure {
-        None => Ok(child),
-        Some(error) => {
-            waitpid(child, None).context("cannot wait for the child")?;
-            Err(error)
-        }
-    }
+    failure.map_or(Ok(child), Err)
 }
 // ANCHOR_END: spawn_child
 
@@ -70,11 +59,10 @@ fn start_again(
     maps: Option<&[String; 2]>,
     own_group: bool,
 ) -> Result<Infallible> {
-    // If the runtime is killed, so is the container: PID 1, and with it all the others.
+    // If the runtime is killed, so is PID 1, and with it the rest of the container.
     set_pdeathsig(Signal::SIGKILL).context("cannot set the parent-death signal")?;
     if own_group {
-        let myself = Pid::from_raw(0);
-        setpgid(myself, myself).context("cannot create a process group")?;
+        setpgid(Pid::from_raw(0), Pid::from_raw(0)).context("cannot create a process group")?;
     }
     if let Some([uid_map, gid_map]) = maps {
         write_id_maps(uid_map, gid_map)?;
@@ -133,29 +121,24 @@ pub fn make_mounts_private() -> Result<()> {
 }
 // ANCHOR_END: make_mounts_private
 
-/// Where hosts switch user namespaces off: the setting, the value that does, and one that does not.
-const SWITCHES: [(&str, &str, &str); 3] = [
-    ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"), // Ubuntu, from 23.10
-    ("kernel.unprivileged_userns_clone", "0", "1"),             // Debian, until 10
-    ("user.max_user_namespaces", "0", "15000"),                 // everywhere
-];
-
-/// Without CAP_SYS_ADMIN, Docker's system call filter forbids namespaces, and its AppArmor profile forbids mounts.
-const IN_CONTAINER: &str = "if this is a container, start it with -u 1000 --security-opt seccomp=unconfined \
-    --security-opt apparmor=unconfined";
-
 /// The kernel does not let us have a namespace: `errno`, and what to do about it.
 fn refused(errno: Errno) -> anyhow::Error {
-    let off = SWITCHES.iter().find(|(name, off, _)| {
-        let file = format!("/proc/sys/{}", name.replace('.', "/"));
-        fs::read_to_string(file).is_ok_and(|value| value.trim() == *off)
-    });
-    let hint = match off {
-        Some((name, _, on)) => format!("sudo sysctl -w {name}={on}"),
-        None if errno == Errno::ENOSPC => {
-            "sudo sysctl -w user.max_user_namespaces=15000".to_owned()
-        }
-        None => IN_CONTAINER.to_owned(),
+    let is = |file: &str, off| fs::read_to_string(file).is_ok_and(|value| value.trim() == off);
+    let hint = if is(
+        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+        "1",
+    ) {
+        // Ubuntu, since 23.10.
+        "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
+    } else if is("/proc/sys/kernel/unprivileged_userns_clone", "0") {
+        // Debian, until 10.
+        "sudo sysctl -w kernel.unprivileged_userns_clone=1"
+    } else if errno == Errno::ENOSPC {
+        "sudo sysctl -w user.max_user_namespaces=15000"
+    } else {
+        // Without CAP_SYS_ADMIN, Docker's system call filter forbids namespaces, and its AppArmor profile forbids mounts.
+        "if this is a container, start it with -u 1000 --security-opt seccomp=unconfined \
+            --security-opt apparmor=unconfined"
     };
     anyhow!("{errno}\nhint: {hint}")
 }

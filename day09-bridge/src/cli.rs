@@ -1,4 +1,4 @@
-//! What the user can type.
+//! What the user can type. `main` acts on it.
 
 pub mod run;
 

@@ -1,4 +1,4 @@
-//! The host's side of `run`: starts the child, and waits for it.
+//! The host's side of `run`: starts the child, and waits for it. Called by `main`.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -9,13 +9,14 @@ use std::process::ExitStatus;
 
 use anyhow::{Context, Result, anyhow};
 use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
 use nix::sys::signalfd::SignalFd;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::Pid;
 
 use crate::cgroup::Cgroup;
 use crate::cli::RunOptions;
-use crate::container::Status;
+use crate::container::{Container, Status};
 use crate::detach::Caller;
 use crate::failure::{Failure, KILLED, NOT_FOUND, warn};
 use crate::network::Net;
@@ -53,17 +54,17 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     }
     record.save(&container)?;
     etc::write(&container)?;
-    let description = serde_json::to_vec(&container).context("cannot serialize the container")?;
     if let Some(terminal) = &mut terminal {
         terminal.lend(child)?;
     }
-
-    // The child waits for this message, so whatever the host has to prepare goes before it. Where the
-    // child is dead already, what it has said, or how it ended, tells more than this error.
-    let _ = socket
-        .write_all(&description)
-        .and_then(|()| socket.shutdown(Shutdown::Write));
-
+    // The child waits for this message, so whatever the host has to prepare comes before it.
+    send(&socket, &container)?;
+    if let Some(signal) = signals::before(&socket)? {
+        // There is no command yet to forward it to.
+        kill(child, Signal::SIGKILL).context("cannot kill the child")?;
+        wait(child, &signals, None)?;
+        return Ok(128 + signal as u8);
+    }
     // Silence means success: the child's end closes by itself when its exec succeeds.
     let mut failure = Vec::new();
     let _ = socket.read_to_end(&mut failure);
@@ -87,10 +88,21 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
         }
         return Ok(code);
     }
-    let hint = (may_be_image && code == NOT_FOUND).then_some(NO_IMAGE);
-    let said = String::from_utf8_lossy(&failure);
-    let reason = anyhow!("{said}{}", hint.unwrap_or_default());
+    if may_be_image && code == NOT_FOUND {
+        failure.extend(NO_IMAGE.as_bytes());
+    }
+    let reason = anyhow!("{}", String::from_utf8_lossy(&failure));
     Err(Failure { code, reason })
+}
+
+/// Tells the child what to become.
+fn send(mut socket: &UnixStream, container: &Container) -> Result<()> {
+    let description = serde_json::to_vec(container).context("cannot serialize the container")?;
+    // If the child is dead already, what it has said, or how it ended, tells more than this error.
+    let _ = socket
+        .write_all(&description)
+        .and_then(|()| socket.shutdown(Shutdown::Write));
+    Ok(())
 }
 
 /// Waits for the end of `child`, and returns the exit code to pass on.

@@ -1,4 +1,4 @@
-//! A terminal has one process group in its foreground: who may read it, and gets its Ctrl-C. tcsetpgrp(3).
+//! The terminal is lent to the container for as long as it runs: tcsetpgrp(3). Only `parent` uses this.
 
 use std::io::{self, IsTerminal, PipeWriter, Read};
 use std::process::exit;
@@ -13,28 +13,23 @@ use crate::signals::{hang_up, has_asked};
 
 /// The terminal of an interactive run. Given back, as it was, when this is dropped.
 pub struct Terminal {
-    /// The settings before it was lent.
+    /// The settings before it was lent, while it is.
     settings: Option<Termios>,
     lookout: Pid,
     _ends_the_lookout: PipeWriter,
 }
 
 impl Terminal {
-    /// The terminal that the user types at, or None: in a pipe, without a terminal.
+    /// The terminal that the user types at, if there is one.
     pub fn ours() -> Result<Option<Self>> {
         if tcgetpgrp(io::stdin()).is_err() || !io::stdout().is_terminal() {
             return Ok(None);
         }
-        let (lookout, _ends_the_lookout) = start_lookout()?;
-        let settings = None;
-        Ok(Some(Self {
-            settings,
-            lookout,
-            _ends_the_lookout,
-        }))
+        start_lookout().map(Some)
     }
 
-    /// Puts the process group of `leader` in the foreground, unless we are in the background ourselves.
+    /// Puts the process group of `leader` in the foreground: it may read the terminal, and gets its Ctrl-C.
+    /// Does nothing while we are in the background ourselves.
     ///
     /// Ours is in another PID namespace: a shell in the container would find that the terminal belongs to
     /// a group that it cannot see, and could never give it back.
@@ -52,9 +47,9 @@ impl Terminal {
         let Some(settings) = self.settings.take() else {
             return;
         };
-        // From the background this is only allowed to who is deaf to SIGTTOU.
+        // We are in the background. From there, only a process that blocks SIGTTOU may do this.
         let _ = SigSet::from(Signal::SIGTTOU).thread_block();
-        // It may fail where the terminal has been closed: then there is nothing to give back.
+        // It fails if the terminal has been closed: then there is nothing to give back.
         let _ = tcsetpgrp(io::stdin(), getpgrp());
         // SAFETY: TIOCNXCL takes nothing. Others may open the terminal again.
         unsafe { libc::ioctl(libc::STDIN_FILENO, libc::TIOCNXCL) };
@@ -95,16 +90,21 @@ impl Drop for Terminal {
     }
 }
 
-/// Starts a process for the container's foreground. It ends with this one, or when what is returned is dropped.
+// ANCHOR: lookout
+/// Starts a process for the container's foreground. It ends with this one, or when the terminal is dropped.
 ///
-/// The kernel tells only the parent that a process has stopped. We are not the parent of those in the container.
-fn start_lookout() -> Result<(Pid, PipeWriter)> {
-    let (mut end, writer) = io::pipe().context("cannot create a pipe")?;
+/// The kernel tells only the parent that a process has stopped, and we are not the parent of those in the container.
+fn start_lookout() -> Result<Terminal> {
+    let (mut end, _ends_the_lookout) = io::pipe().context("cannot create a pipe")?;
     // SAFETY: this process has one thread.
-    if let ForkResult::Parent { child } = unsafe { fork() }.context("cannot fork")? {
-        return Ok((child, writer));
+    if let ForkResult::Parent { child: lookout } = unsafe { fork() }.context("cannot fork")? {
+        return Ok(Terminal {
+            settings: None,
+            lookout,
+            _ends_the_lookout,
+        });
     }
-    drop(writer);
+    drop(_ends_the_lookout);
     // SAFETY: no handler is installed.
     let _ = unsafe { signal(Signal::SIGTSTP, SigHandler::SigDfl) };
     let _ = SigSet::from_iter([Signal::SIGHUP, Signal::SIGTSTP]).thread_unblock();

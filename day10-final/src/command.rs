@@ -1,4 +1,4 @@
-//! The last step: this process becomes the user's command. execve(2), environ(7).
+//! The last step: this process becomes the user's command. execve(2), environ(7). For `child`.
 
 pub mod environment;
 pub mod init;
@@ -19,8 +19,12 @@ use nix::unistd::execve;
 use crate::failure::{Failure, NOT_FOUND};
 use crate::signals::unblock;
 
+/// execve(2) says ENOENT in this case, too.
+const NO_INTERPRETER: &str =
+    "the file exists, but the interpreter or loader that it names does not";
+
 // ANCHOR: exec
-/// Replaces this process by the `command`. Returns only to say why it could not.
+/// Replaces this process with the `command`. Returns only to say why it could not.
 pub fn exec(command: &[String], environment: &[String]) -> Result<Infallible, Failure> {
     let program = &command[0];
     let path = environment::value(environment, "PATH").unwrap_or_default();
@@ -31,12 +35,14 @@ pub fn exec(command: &[String], environment: &[String]) -> Result<Infallible, Fa
     let mut failure = Failure::to_start(program, Errno::ENOENT);
     for path in c_strings(&places(program, path))? {
         let Err(errno) = execve(&path, &arguments, &environment);
-        match errno {
-            Errno::ENOENT if Path::new(OsStr::from_bytes(path.to_bytes())).exists() => {
-                failure = without_interpreter(program)
-            }
-            Errno::ENOENT | Errno::ENOTDIR => (),
-            _ => failure = Failure::to_start(program, errno),
+        if errno == Errno::ENOENT && Path::new(OsStr::from_bytes(path.to_bytes())).exists() {
+            let reason = anyhow!("cannot run {program}: {NO_INTERPRETER}");
+            failure = Failure {
+                code: NOT_FOUND,
+                reason,
+            };
+        } else if !matches!(errno, Errno::ENOENT | Errno::ENOTDIR) {
+            failure = Failure::to_start(program, errno);
         }
     }
     Err(failure)
@@ -53,17 +59,7 @@ fn places(program: &str, path: &str) -> Vec<String> {
         .collect()
 }
 
-/// execve(2) says ENOENT, too, when what is missing is a script's interpreter or a program's loader.
-fn without_interpreter(program: &str) -> Failure {
-    let cause = "the file exists, but the interpreter or loader that it names does not";
-    let reason = anyhow!("cannot run {program}: {cause}");
-    Failure {
-        code: NOT_FOUND,
-        reason,
-    }
-}
-
-/// Undoes what exec would hand on: signals that the parent holds back, or that Rust ignores (SIGPIPE).
+/// Undoes what exec would pass on: signals that the parent blocks, or that Rust ignores (SIGPIPE).
 fn reset_signals() -> Result<()> {
     for each in Signal::iterator() {
         // SAFETY: no handler is installed. (SIGKILL and SIGSTOP refuse, and need no reset.)
@@ -73,13 +69,21 @@ fn reset_signals() -> Result<()> {
             let _ = unsafe { signal(each, SigHandler::SigIgn) };
         }
     }
+    // A PID 1 gets no Ctrl-C without a handler, and exec may take its time. When it has succeeded, this one is gone.
+    // SAFETY: `end` is safe in a handler.
+    let _ = unsafe { signal(Signal::SIGINT, SigHandler::Handler(end)) };
     unblock().context("cannot unblock signals")
 }
 
+extern "C" fn end(signal: i32) {
+    // SAFETY: _exit(2) ends this process, and does nothing else.
+    unsafe { libc::_exit(128 + signal) }
+}
+
 // ANCHOR: close_on_exec
-/// Lets exec close every descriptor but 0, 1 and 2: the socket, and whatever the caller's shell had open.
+/// Lets exec close every descriptor except 0, 1 and 2: the socket, and whatever the caller's shell had open.
 ///
-/// One of the host's root directory, say, would be a way out of the container.
+/// The host's root directory, for example, would be a way out of the container.
 pub fn close_on_exec() -> Result<()> {
     let flags = libc::CLOSE_RANGE_CLOEXEC;
     // SAFETY: close_range(2) only sets flags.

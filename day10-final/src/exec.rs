@@ -14,7 +14,6 @@ use std::process::exit;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use nix::poll::{PollFd, PollFlags, poll};
-use nix::sys::signalfd::SignalFd;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{ForkResult, Pid, fork};
 
@@ -81,7 +80,7 @@ pub fn run(options: Options, state: &Path, caller: Option<Caller>) -> Result<u8,
         ForkResult::Parent { child } => child,
     };
     drop((stdio, waiters_end));
-    if let Some(code) = interrupted(&socket, &signals, waiter)? {
+    if let Some(code) = interrupted(&socket, waiter)? {
         return Ok(code);
     }
     let (failure, terminals_end) = pty::receive(&socket);
@@ -107,8 +106,8 @@ pub fn run(options: Options, state: &Path, caller: Option<Caller>) -> Result<u8,
 /// exit code.
 ///
 /// A container with CAP_SYS_PTRACE may keep the waiter listening forever: see [`pty::receive`].
-fn interrupted(socket: &UnixStream, signals: &SignalFd, waiter: Pid) -> Result<Option<u8>> {
-    let Some(signal) = signals::before(socket, signals)? else {
+fn interrupted(socket: &UnixStream, waiter: Pid) -> Result<Option<u8>> {
+    let Some(signal) = signals::before(socket)? else {
         return Ok(None);
     };
     // If the command has started meanwhile, it gets the signal.

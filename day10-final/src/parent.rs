@@ -1,4 +1,4 @@
-//! The host's side of `run`: starts the child, and waits for it.
+//! The host's side of `run`: starts the child, and waits for it. Called by `main`.
 
 use std::io::Write;
 use std::net::Shutdown;
@@ -9,6 +9,7 @@ use std::process::ExitStatus;
 
 use anyhow::{Context, Result, anyhow};
 use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
 use nix::sys::signalfd::SignalFd;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Pid, geteuid};
@@ -55,7 +56,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
         true => None,
         false => Terminal::ours(container.interactive)?,
     };
-    let (mut socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;
+    let (socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;
     let (child, pipes) = spawn(&container, childs_end, terminal.is_some())?;
 
     // The child has only begun to start again. What follows takes no time beside that.
@@ -66,19 +67,19 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let proxy = container.address;
     let proxy = proxy.map(|address| Proxy::start(reserved, &container.ports, address));
     let proxy = proxy.transpose()?;
-    let description = serde_json::to_vec(&container).context("cannot serialize the container")?;
     if let Some(terminal) = &mut terminal {
         terminal.lend(child)?;
     }
-
-    // The child waits for this message, so whatever the host has to prepare goes before it. Where the
-    // child is dead already, what it has said, or how it ended, tells more than this error.
-    let _ = socket
-        .write_all(&description)
-        .and_then(|()| socket.shutdown(Shutdown::Write));
-
+    // The child waits for this message, so whatever the host has to prepare comes before it.
+    send(&socket, &container)?;
+    if let Some(signal) = signals::before(&socket)? {
+        // There is no command yet to forward it to.
+        kill(child, Signal::SIGKILL).context("cannot kill the child")?;
+        wait(child, &signals, None, None)?;
+        return Ok(128 + signal as u8);
+    }
     // Silence means success: the child's end closes by itself when its exec succeeds.
-    let (failure, terminals_end) = pty::receive(&socket);
+    let (mut failure, terminals_end) = pty::receive(&socket);
     let relay =
         terminals_end.map(|end| Relay::new(end, container.log.as_deref(), container.interactive));
     let relay = relay.transpose()?;
@@ -106,10 +107,21 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
         store::remove_abandoned(state);
         return Ok(code);
     }
-    let hint = (may_be_image && code == NOT_FOUND).then_some(NO_IMAGE);
-    let said = String::from_utf8_lossy(&failure);
-    let reason = anyhow!("{said}{}", hint.unwrap_or_default());
+    if may_be_image && code == NOT_FOUND {
+        failure.extend(NO_IMAGE.as_bytes());
+    }
+    let reason = anyhow!("{}", String::from_utf8_lossy(&failure));
     Err(Failure { code, reason })
+}
+
+/// Tells the child what to become.
+fn send(mut socket: &UnixStream, container: &Container) -> Result<()> {
+    let description = serde_json::to_vec(container).context("cannot serialize the container")?;
+    // If the child is dead already, what it has said, or how it ended, tells more than this error.
+    let _ = socket
+        .write_all(&description)
+        .and_then(|()| socket.shutdown(Shutdown::Write));
+    Ok(())
 }
 
 /// The container's first process, and our side of what goes through its stdin, stdout and stderr.

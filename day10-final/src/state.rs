@@ -1,4 +1,4 @@
-//! Where tiny-docker keeps its files.
+//! Where tiny-docker keeps its files, and which directories it trusts. For whatever reads or writes them.
 
 pub mod id;
 pub mod lock;
@@ -21,17 +21,17 @@ use nix::unistd::geteuid;
 /// An empty file: tiny-docker uses this directory, and may change and remove its own files there.
 const MARK: &str = ".tiny-docker";
 
-/// Whoever can change these decides what the runtime reads, writes, and removes.
+/// Whoever can change these decides what the runtime reads, writes and removes.
 const PRIVATE: [&str; 4] = ["rootfs", "rootfs/default", "containers", "names"];
 
 /// The state directory. If it exists, it is private and was created by us, or is empty.
 pub fn directory(asked: Option<PathBuf>) -> Result<PathBuf> {
     // Without a trailing slash: with one, the kernel follows a link.
     let state: PathBuf = choose(asked)?.components().collect();
-    match check(&state) {
-        Err(problem) => bail!("cannot use {problem:#}\nhint: use a new directory: --root DIR"),
-        Ok(()) => Ok(state),
+    if let Err(problem) = check(&state) {
+        bail!("cannot use {problem:#}\nhint: use a new directory: --root DIR");
     }
+    Ok(state)
 }
 
 fn check(state: &Path) -> Result<()> {
@@ -40,12 +40,9 @@ fn check(state: &Path) -> Result<()> {
         check_private(&state.join(name))?;
     }
     let is_new = fs::read_dir(state).map_or(true, |mut entries| entries.next().is_none());
-    let is_ours = || fs::symlink_metadata(state.join(MARK)).is_ok_and(|mark| mark.is_file());
-    let state = state.display();
-    ensure!(
-        is_new || is_ours(),
-        "{state}: it is not empty, and tiny-docker did not create it"
-    );
+    let is_ours = fs::symlink_metadata(state.join(MARK)).is_ok_and(|mark| mark.is_file());
+    let problem = "it is not empty, and tiny-docker did not create it";
+    ensure!(is_new || is_ours, "{}: {problem}", state.display());
     Ok(())
 }
 
@@ -69,10 +66,8 @@ pub fn check_private(directory: &Path) -> Result<()> {
     bail!("{}: {problem}", directory.display())
 }
 
-/// The directory that the user has asked for, or else root's in /var/lib, or the user's own.
-///
-/// The user's is where the XDG Base Directory Specification puts it. Fails where that needs a home directory
-/// and there is none.
+/// The directory that the user has asked for, or else root's in /var/lib, or where the XDG Base Directory
+/// Specification puts an ordinary user's.
 fn choose(asked: Option<PathBuf>) -> Result<PathBuf> {
     if let Some(directory) = asked {
         return std::path::absolute(directory).context("cannot use that --root");
@@ -80,34 +75,30 @@ fn choose(asked: Option<PathBuf>) -> Result<PathBuf> {
     if geteuid().is_root() {
         return Ok(PathBuf::from("/var/lib/tiny-docker"));
     }
-    let data = match env::var_os("XDG_DATA_HOME").map(PathBuf::from) {
-        Some(data) if data.is_absolute() => data,
-        _ => {
-            let home = env::var_os("HOME").filter(|home| !home.is_empty());
-            let home = home.context("cannot keep state: HOME is not set\nhint: use --root DIR")?;
-            PathBuf::from(home).join(".local/share")
-        }
+    let absolute = |name| {
+        env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
     };
+    let data = absolute("XDG_DATA_HOME").or_else(|| Some(absolute("HOME")?.join(".local/share")));
+    let data = data.context("cannot keep state: HOME is not set\nhint: use --root DIR")?;
     Ok(data.join("tiny-docker"))
 }
 
 /// Creates the directory `name` in `state`, and `state` itself with its mark, closed to other users.
 pub fn create_private(state: &Path, name: &str) -> Result<PathBuf> {
     let directory = state.join(name);
-    let create = |directory: &Path| {
+    let create = || -> Result<()> {
         let mut builder = DirBuilder::new();
-        builder.recursive(true).mode(0o700).create(directory)
+        builder.recursive(true).mode(0o700).create(state)?;
+        // In /tmp, for example, somebody else may have created it since we looked.
+        check_private(state)?;
+        let mut mark = OpenOptions::new();
+        mark.create(true).append(true).mode(0o600);
+        mark.custom_flags(libc::O_NOFOLLOW).open(state.join(MARK))?;
+        Ok(builder.create(&directory)?)
     };
-    let mut mark = OpenOptions::new();
-    mark.create(true).append(true).mode(0o600);
-    let cannot = || format!("cannot create {}", directory.display());
-    create(state).with_context(cannot)?;
-    // In /tmp, say, somebody else may have created it since it was looked for.
-    check_private(state).with_context(cannot)?;
-    mark.custom_flags(libc::O_NOFOLLOW)
-        .open(state.join(MARK))
-        .and_then(|_| create(&directory))
-        .with_context(cannot)?;
+    create().with_context(|| format!("cannot create {}", directory.display()))?;
     Ok(directory)
 }
 // ANCHOR_END: state
@@ -155,10 +146,7 @@ mod tests {
         let state = TempDir::new().unwrap();
         fs::set_permissions(&state, Permissions::from_mode(0o777)).unwrap();
         let refused = create_private(state.path(), "rootfs").unwrap_err();
-        assert!(
-            format!("{refused:#}").ends_with(": other users can write to it"),
-            "{refused:#}"
-        );
+        assert!(format!("{refused:#}").ends_with(": other users can write to it"));
         assert_eq!(fs::read_dir(&state).unwrap().count(), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! A terminal has one process group in its foreground: who may read it, and gets its Ctrl-C. tcsetpgrp(3).
+//! The terminal is lent to the container for as long as it runs: tcsetpgrp(3). `parent` uses this, and `exec`.
 
 pub mod lane;
 pub mod pty;
@@ -41,7 +41,8 @@ impl Terminal {
         }))
     }
 
-    /// Puts the process group of `leader` in the foreground, unless we are in the background ourselves.
+    /// Puts the process group of `leader` in the foreground: it may read the terminal, and gets its Ctrl-C.
+    /// Does nothing while we are in the background ourselves.
     ///
     /// Ours is in another PID namespace: a shell in the container would find that the terminal belongs to
     /// a group that it cannot see, and could never give it back.
@@ -59,9 +60,9 @@ impl Terminal {
         let Some(_before) = self.before.take() else {
             return;
         };
-        // From the background this is only allowed to who is deaf to SIGTTOU.
+        // We are in the background. From there, only a process that blocks SIGTTOU may do this.
         let _ = SigSet::from(Signal::SIGTTOU).thread_block();
-        // It may fail where the terminal has been closed: then there is nothing to give back.
+        // It fails if the terminal has been closed: then there is nothing to give back.
         let _ = tcsetpgrp(io::stdin(), getpgrp());
     }
 
@@ -101,7 +102,7 @@ impl Drop for Terminal {
 
 /// Starts a process for the container's foreground. It ends with this one, or when what is returned is dropped.
 ///
-/// The kernel tells only the parent that a process has stopped. We are not the parent of those in the container.
+/// The kernel tells only the parent that a process has stopped, and we are not the parent of those in the container.
 fn start_lookout() -> Result<(Pid, PipeWriter)> {
     let (mut end, writer) = io::pipe().context("cannot create a pipe")?;
     // SAFETY: this process has one thread.

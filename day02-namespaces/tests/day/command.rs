@@ -51,25 +51,6 @@ fn the_command_starts_with_no_signal_blocked_or_ignored() {
 }
 
 #[test]
-fn the_callers_umask_stays_outside() {
-    need_namespaces!();
-    assert_eq!(shell("umask 077; $TD run sh -c umask").stdout, "0022\n");
-}
-
-#[test]
-fn a_script_without_its_interpreter_exits_127() {
-    need_namespaces!();
-    let directory = TempDir::new().unwrap();
-    let script = directory.path().join("script");
-    fs::write(&script, "#!/no/such/interpreter\n").unwrap();
-    fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
-    let seen = see(&["run", script.to_str().unwrap()]);
-    assert_eq!(seen.code, Some(127));
-    let message = seen.stderr.replace(directory.path().to_str().unwrap(), "");
-    assert_snapshot!(message, @"tiny-docker: cannot run /script: the file exists, but the interpreter or loader that it names does not");
-}
-
-#[test]
 fn a_file_that_is_neither_program_nor_script_exits_126() {
     need_namespaces!();
     let directory = TempDir::new().unwrap();

@@ -22,10 +22,14 @@ pub struct Seen {
 
 impl From<Output> for Seen {
     fn from(output: Output) -> Self {
+        // Where the machine is busy, commands wait for each other, and say so.
+        let waits = |line: &&str| line.starts_with("tiny-docker: waiting for ");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let stderr = stderr.split_inclusive('\n').filter(|line| !waits(line));
         Self {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            stderr: stderr.collect(),
         }
     }
 }

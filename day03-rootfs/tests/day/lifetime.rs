@@ -1,14 +1,19 @@
 //! Container and runtime end together.
 
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
+use std::os::fd::AsRawFd;
+use std::process::{Command, Stdio};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tempfile::TempDir;
 
 use crate::need_namespaces;
-use crate::support::{Running, processes_with, see, tiny_docker, wait_until};
+use crate::support::{Running, processes_with, see, shell, state, tiny_docker, wait_until};
 
 /// A number of seconds that finds a sleep again among all the machine's processes.
 fn long_time(test: u32) -> String {
@@ -45,6 +50,90 @@ fn killing_the_runtime_while_it_starts_leaves_nothing() {
         running.0.kill().unwrap();
     }
     wait_until("all die", || processes_with(&time).is_empty());
+}
+
+/// A copy of a program that does not start as long as this lives: the kernel waits 45 seconds for us to say that it may.
+pub struct Leased {
+    _directory: TempDir,
+    /// What starts it: the arguments of tiny-docker.
+    pub run: String,
+    file: File,
+}
+
+impl Leased {
+    pub fn new(program: &str) -> Self {
+        let rootfs = state().join("rootfs/default");
+        let directory = TempDir::new_in(rootfs.join("tmp")).unwrap();
+        shell(&format!("chmod 755 {}", directory.path().display()));
+        let copy = directory.path().join(format!("leased-{program}"));
+        // Not by fs::copy: a file cannot be executed (ETXTBSY) while the fork of another test has it open.
+        let found = shell(&format!("command -v {program}")).stdout;
+        let mut cp = Command::new("cp");
+        assert!(cp.arg(found.trim()).arg(&copy).status().unwrap().success());
+        let file = File::open(&copy).unwrap();
+        let leased = Self {
+            run: format!("run /{}", copy.strip_prefix(rootfs).unwrap().display()),
+            _directory: directory,
+            file,
+        };
+        // In place of SIGIO, which would end us, a signal that does nothing.
+        const F_SETSIG: i32 = 10;
+        leased.control(F_SETSIG, libc::SIGURG);
+        leased.control(libc::F_SETLEASE, libc::F_WRLCK);
+        leased
+    }
+
+    fn control(&self, operation: i32, value: i32) {
+        // SAFETY: fcntl(2) takes numbers.
+        let done = unsafe { libc::fcntl(self.file.as_raw_fd(), operation, value) };
+        Errno::result(done).unwrap();
+    }
+
+    /// Now it may start.
+    pub fn release(&self) {
+        self.control(libc::F_SETLEASE, libc::F_UNLCK);
+    }
+}
+
+/// Starts that program in a container, until the runtime says what it is waiting for.
+fn start_leased(leased: &Leased, argument: &str) -> Running {
+    let arguments: Vec<_> = leased.run.split(' ').chain([argument]).collect();
+    let mut run = tiny_docker(&arguments);
+    let mut running = Running::start(run.stderr(Stdio::piped()));
+    let mut line = String::new();
+    let mut output = BufReader::new(running.0.stderr.take().unwrap());
+    output.read_line(&mut line).unwrap();
+    assert_eq!(line, "tiny-docker: waiting for the command to start\n");
+    running
+}
+
+#[test]
+fn a_signal_ends_it_while_the_command_does_not_start() {
+    need_namespaces!();
+    let leased = Leased::new("sleep");
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        let mut running = start_leased(&leased, "1000");
+        let start = Instant::now();
+        running.signal(signal);
+        assert_eq!(running.0.wait().unwrap().code(), Some(128 + signal));
+        assert!(start.elapsed() < Duration::from_secs(20));
+    }
+    let program = leased.run.split(' ').next_back().unwrap();
+    assert_eq!(processes_with(program), Vec::<i32>::new());
+}
+
+#[test]
+fn other_signals_wait_until_the_command_has_started() {
+    need_namespaces!();
+    let leased = Leased::new("sleep");
+    let mut running = start_leased(&leased, "0");
+    running.signal(libc::SIGUSR1);
+    let status = fs::read_to_string(format!("/proc/{}/status", running.pid())).unwrap();
+    let pending = status.lines().find(|line| line.starts_with("ShdPnd:"));
+    let pending = u64::from_str_radix(&pending.unwrap()[8..], 16).unwrap();
+    assert_eq!(pending, 1 << (libc::SIGUSR1 - 1));
+    leased.release();
+    assert_eq!(running.0.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -1,21 +1,15 @@
 //! At a real terminal, as a user sits at one.
 
-use std::fs::OpenOptions;
 use std::iter;
-use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
-use nix::fcntl::OFlag;
-use nix::pty::{posix_openpt, ptsname_r, unlockpt};
-use nix::unistd::setsid;
 use rexpect::session::{PtySession, spawn_command};
 
+use crate::lifetime::Leased;
 use crate::need_namespaces;
-use crate::support::{Running, TINY_DOCKER, processes_with, see, shell, skip, state, wait_until};
+use crate::support::{TINY_DOCKER, see, skip, state};
 
 /// A terminal in which `script` runs: shell, with `$TD` for the program under test.
 fn terminal(script: &str) -> PtySession {
@@ -23,23 +17,6 @@ fn terminal(script: &str) -> PtySession {
     sh.args(["-c", script]).env("TD", TINY_DOCKER);
     sh.env("TINY_DOCKER_ROOT", state());
     spawn_command(sh, Some(60_000)).unwrap()
-}
-
-/// A shell as a user has one, with jobs.
-fn bash() -> PtySession {
-    let mut bash = Command::new("bash");
-    bash.args(["--norc", "--noprofile", "--noediting", "-i"]);
-    bash.env("TD", TINY_DOCKER).env("PS1", "# ");
-    bash.env("TINY_DOCKER_ROOT", state());
-    let mut user = spawn_command(bash, Some(60_000)).unwrap();
-    user.exp_string("# ").unwrap();
-    user
-}
-
-/// Ends such a shell, which is deaf to the SIGTERM of a dropped session.
-fn leave(mut user: PtySession) {
-    user.send_line("exit").unwrap();
-    user.exp_eof().unwrap();
 }
 
 /// Presses Ctrl and `key`, and once more where that is lost: on a busy machine, a shell may be between two jobs.
@@ -75,14 +52,6 @@ fn try_out(shell: &str) {
     user.send_line("sh -c 'echo started; sleep 1000'").unwrap();
     user.exp_string("started\r\n").unwrap();
     press_until_prompt(&mut user, 'c');
-    // Ctrl-Z stops it, fg goes on. With &, since a shell that starts sleep by vfork(2) cannot be stopped meanwhile.
-    user.send_line("sh -c 'sleep 1 & echo again; wait; echo done'")
-        .unwrap();
-    user.exp_string("again\r\n").unwrap();
-    press_until_prompt(&mut user, 'z');
-    user.send_line("fg").unwrap();
-    user.exp_string("done\r\n").unwrap();
-    user.exp_string("# ").unwrap();
 
     user.send_line("exit 3").unwrap();
     let said = user.exp_string("exit code 3").unwrap();
@@ -147,147 +116,22 @@ fn ctrl_c_reaches_the_command_once() {
 }
 
 #[test]
-fn ctrl_z_stops_the_job_and_fg_goes_on() {
+fn ctrl_c_ends_it_while_the_command_does_not_start() {
     need_namespaces!();
-    let mut user = bash();
-    // Twice, since the terminal has to be lent again. PID 1 itself is deaf to Ctrl-Z.
-    user.send_line("$TD run sh -c 'echo started; cat; echo over'; echo code $?")
-        .unwrap();
+    let leased = Leased::new("sleep");
+    let mut user = terminal(&format!("$TD {} 1000; echo code $?", leased.run));
+    user.exp_string("waiting for the command to start").unwrap();
+    let start = Instant::now();
+    user.send_control('c').unwrap();
+    user.exp_string("code 130").unwrap();
+    assert!(start.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn ctrl_z_is_of_no_use_before_day_6() {
+    need_namespaces!();
+    let mut user = terminal("$TD run sh -c 'echo started; sleep 1; echo over'");
     user.exp_string("started\r\n").unwrap();
-    for word in ["one", "two"] {
-        press_until_prompt(&mut user, 'z');
-        user.send_line("jobs").unwrap();
-        user.exp_string("Stopped").unwrap();
-        user.exp_string("# ").unwrap();
-        user.send_line("fg").unwrap();
-        user.send_line(word).unwrap();
-        user.exp_string(&format!("{word}\r\n")).unwrap();
-    }
-    user.send_control('d').unwrap();
-    user.exp_string("over\r\n").unwrap();
-    leave(user);
-}
-
-#[test]
-fn ctrl_z_at_the_prompt_of_a_shell_in_it_stops_nothing() {
-    need_namespaces!();
-    let mut user = bash();
-    user.send_line("PS1='outside> '; $TD run sh").unwrap();
-    user.exp_string("# ").unwrap();
     user.send_control('z').unwrap();
-    user.send_line("echo $((20 + 22)) $$").unwrap();
-    user.exp_string("42 1\r\n").unwrap();
-    user.send_line("exit").unwrap();
-    user.exp_string("outside> ").unwrap();
-    leave(user);
-}
-
-#[test]
-fn in_the_background_it_stops_when_it_reads() {
-    need_namespaces!();
-    let mut user = bash();
-    let name = format!("reader-{}", std::process::id());
-    user.send_line(&format!(
-        "$TD run sh -c 'read word; echo got $word' {name} &"
-    ))
-    .unwrap();
-    // The container, too: PID 1 would read again and again, since SIGTTIN does not stop it.
-    let stopped = |pid: &i32| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        stat.contains(") T ")
-    };
-    wait_until("runtime and command stop", || {
-        let all = processes_with(&name);
-        all.iter().filter(|pid| stopped(pid)).count() >= 2
-    });
-    user.send_line("echo $((20 + 22))").unwrap();
-    user.exp_string("42\r\n").unwrap();
-    user.send_line("fg").unwrap();
-    user.exp_string(&format!("{name}\r\n")).unwrap();
-    user.send_line("something").unwrap();
-    user.exp_string("got something\r\n").unwrap();
-    leave(user);
-}
-
-#[test]
-fn a_terminal_that_is_closed_ends_the_container() {
-    need_namespaces!();
-    // The runtime leads the session, as after `ssh -t`, or a shell does. PID 1 is deaf to SIGHUP.
-    for (number, script) in ["exec $RUN sleep", "$RUN sleep", "exec $RUN sleep"]
-        .into_iter()
-        .enumerate()
-    {
-        let time = format!("1000.{}{number}", std::process::id());
-        let pipe = if number == 2 { "</dev/null" } else { "" };
-        let script = script.replace("$RUN", "env --default-signal=HUP $TD run");
-        let closed = in_a_terminal(&format!("{script} {time} {pipe}"), || {
-            wait_until("it sleep", || {
-                let all = processes_with(&time).into_iter();
-                let comm = |pid| std::fs::read_to_string(format!("/proc/{pid}/comm"));
-                all.filter_map(|pid| comm(pid).ok())
-                    .any(|name| name == "sleep\n")
-            });
-        });
-        wait_until("it end", || processes_with(&time).is_empty());
-        drop(closed);
-    }
-}
-
-#[test]
-fn a_command_under_nohup_ignores_sighup() {
-    need_namespaces!();
-    let script = "env --ignore-signal=HUP $TD run sh -c \"sh -c 'kill -HUP \\$\\$; echo alive'\"";
-    assert_eq!(shell(script).stdout, "alive\n");
-}
-
-#[test]
-fn afterwards_others_may_open_the_terminal() {
-    need_namespaces!();
-    if see(&["run", "perl", "-e", "1"]).code != Some(0) {
-        return skip("perl: sudo apt install perl");
-    }
-    let perl = |what: &str| {
-        format!(
-            "perl -e '$x = pack(q(i), 0); ioctl(STDIN, {what}, $x); print unpack(q(i), $x), qq( set\\n)'"
-        )
-    };
-    let mut user = terminal(&format!(
-        "$TD run {}; {}",
-        perl(&libc::TIOCEXCL.to_string()),
-        perl(&libc::TIOCGEXCL.to_string())
-    ));
-    user.exp_string("0 set").unwrap();
-    user.exp_string("0 set").unwrap();
-}
-
-/// Runs `script` in a terminal, which is closed after `work`.
-fn in_a_terminal(script: &str, work: impl FnOnce()) -> Running {
-    // Close-on-exec, or the script would keep it open.
-    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    let terminal = posix_openpt(flags).unwrap();
-    unlockpt(&terminal).unwrap();
-    let side = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags(libc::O_NOCTTY)
-        .open(ptsname_r(&terminal).unwrap())
-        .unwrap();
-    let mut sh = Command::new("sh");
-    sh.args(["-c", script]).env("TD", TINY_DOCKER);
-    sh.env("TINY_DOCKER_ROOT", state());
-    sh.stdin(side.try_clone().unwrap());
-    sh.stdout(side.try_clone().unwrap()).stderr(side);
-    let control = || {
-        setsid()?;
-        // SAFETY: TIOCSCTTY takes a number.
-        Errno::result(unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCSCTTY, 0) })?;
-        Ok(())
-    };
-    // SAFETY: between fork and exec, system calls.
-    unsafe { sh.pre_exec(control) };
-    let running = Running(sh.spawn().unwrap());
-    drop(sh);
-    work();
-    drop(terminal);
-    running
+    user.exp_string("over\r\n").unwrap();
 }

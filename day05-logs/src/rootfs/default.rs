@@ -1,4 +1,4 @@
-//! A root filesystem made of the host's own programs: the first container needs no download.
+//! A root filesystem made of the host's own programs: the first container needs no download. For `container`.
 
 use std::collections::HashMap;
 use std::fs::{self, File, Permissions};
@@ -10,10 +10,10 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use crate::command::PATH;
+use crate::failure::say;
 use crate::state::create_private;
-use crate::state::lock;
 
-/// What gets copied: those of them that the host has.
+/// What we copy, as far as the host has it.
 const PROGRAMS: &str = "
     awk basename bash cat chgrp chmod chown chroot clear cp cut date dd df dirname du echo env expr false find
     free getent grep groups head hostname id ip kill ln ls lsns md5sum mkdir mknod mktemp mount mv nproc nsenter
@@ -29,9 +29,7 @@ const UNSEEN: [&str; 4] = [
     "/usr/share/terminfo/x/xterm",
 ];
 
-const DIRECTORIES: [&str; 9] = [
-    "bin", "dev", "etc", "proc", "root", "sys", "tmp", "usr", "var",
-];
+const DIRECTORIES: &str = "bin dev etc proc root sys tmp usr var";
 const LINKS: [(&str, &str); 3] = [
     ("sbin", "bin"),
     ("usr/bin", "../bin"),
@@ -50,9 +48,6 @@ const FILES: [(&str, &str); 4] = [
     ),
 ];
 
-/// How long a slow machine may take to build it.
-const BUILD_SECONDS: u64 = 120;
-
 // ANCHOR: find
 /// The default root filesystem below the directory `state`. The first time, it has to be built.
 pub fn find(state: &Path) -> Result<PathBuf> {
@@ -63,11 +58,12 @@ pub fn find(state: &Path) -> Result<PathBuf> {
     let parent = create_private(state, "rootfs")?;
     // Of several first containers, one builds. The others wait here, and find it built.
     let lock = File::open(&parent).with_context(|| format!("cannot open {}", parent.display()))?;
-    lock::wait(&lock, &parent, File::try_lock, BUILD_SECONDS)?;
+    if lock.try_lock().is_err() {
+        say("waiting for another run to build the root filesystem");
+        lock.lock().context("cannot wait for it")?;
+    }
     if !rootfs.is_dir() {
-        eprintln!(
-            "tiny-docker: building a root filesystem from this machine's programs (first run)"
-        );
+        say("building a root filesystem from this machine's programs (first run)");
         let unfinished = parent.join("default.unfinished");
         // An earlier build may have been interrupted.
         let _ = fs::remove_dir_all(&unfinished);
@@ -82,7 +78,7 @@ pub fn find(state: &Path) -> Result<PathBuf> {
 // ANCHOR_END: find
 
 fn build(root: &Path) -> Result<()> {
-    for directory in DIRECTORIES {
+    for directory in DIRECTORIES.split(' ') {
         fs::create_dir_all(root.join(directory))?;
     }
     fs::set_permissions(root.join("tmp"), Permissions::from_mode(0o1777))?;
@@ -96,11 +92,10 @@ fn build(root: &Path) -> Result<()> {
     let mut copies = HashMap::new();
     let mut programs = Vec::new();
     for name in PROGRAMS.split_whitespace() {
-        let Some(program) = find_program(name) else {
-            continue;
-        };
-        copy(&program, &root.join("bin").join(name), &mut copies)?;
-        programs.push(program);
+        if let Some(program) = find_program(name) {
+            copy(&program, &root.join("bin").join(name), &mut copies)?;
+            programs.push(program);
+        }
     }
     for library in libraries(&programs)? {
         copy(&library, &inside(root, &library), &mut copies)?;
@@ -110,8 +105,9 @@ fn build(root: &Path) -> Result<()> {
             copy(file, &inside(root, file), &mut copies)?;
         }
     }
+    let has_shell = root.join("bin/sh").exists();
     ensure!(
-        root.join("bin/sh").exists(),
+        has_shell,
         "no sh was found on this machine\nhint: provide a root filesystem: --rootfs DIR"
     );
     Ok(())
@@ -124,31 +120,27 @@ fn find_program(name: &str) -> Option<PathBuf> {
         let read = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
         read.is_ok() && magic == *b"\x7fELF"
     };
-    let places = PATH
+    let mut places = PATH
         .split(':')
         .map(|directory| Path::new(directory).join(name));
-    places.into_iter().find(is_elf)
+    places.find(is_elf)
 }
 
 // ANCHOR: libraries
 /// The shared libraries that `programs` load, and the loader itself: ldd(1).
 fn libraries(programs: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let ldd = Command::new("ldd")
-        .args(programs)
-        .output()
-        .context("cannot run ldd")?;
+    let ldd = Command::new("ldd").args(programs).output();
+    let ldd = ldd.context("cannot run ldd")?;
     let listing = String::from_utf8_lossy(&ldd.stdout);
     // musl's ldd looks at one program, and does not name it.
     if programs.len() > 1 && !listing.contains(":\n") {
         let each: Result<Vec<_>> = programs.chunks(1).map(libraries).collect();
         return Ok(each?.concat());
     }
-    // As in "\tlibc.so.6 => /lib/libc.so.6 (0x…)" and "\t/lib64/ld-linux-x86-64.so.2 (0x…)", below "/bin/sh:".
+    // Below "/bin/sh:", lines such as "\tlibc.so.6 => /lib/libc.so.6 (0x…)" and "\t/lib64/ld-linux-x86-64.so.2 (0x…)".
     let path = |line: &str| {
-        line.strip_prefix('\t')?
-            .split_whitespace()
-            .find(|word| word.starts_with('/'))
-            .map(PathBuf::from)
+        let mut words = line.strip_prefix('\t')?.split_whitespace();
+        words.find(|word| word.starts_with('/')).map(PathBuf::from)
     };
     Ok(listing.lines().filter_map(path).collect())
 }

@@ -86,7 +86,7 @@ impl Record {
         let file = self.directory.join("lock");
         let lock = open_regular(&file, File::options().create(true).append(true))
             .with_context(|| format!("cannot open {}", file.display()))?;
-        lock::wait(&lock, &file, File::try_lock, LOCK_SECONDS)?;
+        lock::wait(&lock, &file, LOCK_SECONDS)?;
         self._lock = Some(lock);
         Ok(())
     }

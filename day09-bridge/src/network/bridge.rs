@@ -99,6 +99,6 @@ fn lock() -> Result<File> {
     let mut options = OpenOptions::new();
     let lock = options.create(true).append(true).mode(0o600).open(LOCK);
     let lock = lock.with_context(|| format!("cannot lock {LOCK}"))?;
-    lock::wait(&lock, LOCK.as_ref(), File::try_lock, SECONDS)?;
+    lock::wait(&lock, LOCK.as_ref(), SECONDS)?;
     Ok(lock)
 }

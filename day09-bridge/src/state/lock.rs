@@ -1,70 +1,46 @@
-//! Locks that the kernel releases when their holder ends: flock(2).
+//! Locks that the kernel releases when their holder ends: flock(2). For whatever shares a file with other commands.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 
-/// Locks `file`, opened as `path`, with one of [`File`]'s two functions. After a second, tells the user who holds it.
-///
-/// Anyone who can open a file can lock it, and be stopped by a Ctrl-Z then: we wait at most `seconds` for the same process,
-/// and ten times as long for a queue.
-pub fn wait(
-    file: &File,
-    path: &Path,
-    try_lock: fn(&File) -> Result<(), TryLockError>,
-    seconds: u64,
-) -> Result<()> {
-    let start = Instant::now();
-    let (mut since, mut first, mut told) = (start, None, false);
-    let mut pause = Duration::from_millis(1);
-    while let Err(error) = try_lock(file) {
+use crate::failure::say;
+
+/// Locks `file`, opened as `path`. After a second, tells the user who holds it. After `seconds`, gives up: anyone who can
+/// open a file can lock it, and be stopped by a Ctrl-Z then.
+pub fn wait(file: &File, path: &Path, seconds: u64) -> Result<()> {
+    let (start, path) = (Instant::now(), path.display());
+    let mut told = false;
+    while let Err(error) = file.try_lock() {
         if let TryLockError::Error(error) = error {
-            return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+            return Err(error).with_context(|| format!("cannot lock {path}"));
         }
-        let (path, waited) = (path.display(), since.elapsed().as_secs());
+        let waited = start.elapsed().as_secs();
         if waited >= 1 && !told {
-            (first, told) = (holder(file), true);
-            let _ = writeln!(
-                io::stderr(),
-                "tiny-docker: waiting for {path}: {} holds the lock",
-                shown(&first)
-            );
+            told = true;
+            let holder = holder(file);
+            say(&format!("waiting for {path}: {holder} holds the lock"));
         } else if waited >= seconds {
-            let now = holder(file);
-            let is_moving = now.is_none() || now != first;
-            ensure!(
-                is_moving && start.elapsed().as_secs() < 10 * seconds,
-                "cannot lock {path}: {} holds the lock",
-                shown(&now)
-            );
-            (since, first) = (Instant::now(), now);
+            bail!("cannot lock {path}: {} holds the lock", holder(file));
         }
-        sleep(pause);
         // Hundreds may be waiting, and should leave the CPU to the process that they wait for.
-        pause = Duration::from_millis(100).min(pause * 2);
+        sleep(Duration::from_millis(20));
     }
     Ok(())
 }
 
 /// The process that has locked `file`: in "1: FLOCK ADVISORY WRITE 123 fe:00:456 0 EOF", that is 123. proc_locks(5).
-fn holder(file: &File) -> Option<String> {
-    let inode = file.metadata().ok()?.ino();
-    let locks = fs::read_to_string("/proc/locks").ok()?;
-    let mut locks = locks
-        .lines()
-        .map(|lock| lock.split_whitespace().collect::<Vec<_>>());
+fn holder(file: &File) -> String {
+    let inode = file.metadata().map_or(0, |file| file.ino());
     let is_it = |lock: &Vec<&str>| lock[1] == "FLOCK" && lock[5].ends_with(&format!(":{inode}"));
-    locks.find(is_it).map(|lock| lock[4].to_owned())
-}
-
-fn shown(holder: &Option<String>) -> String {
-    match holder {
-        Some(pid) => format!("process {pid}"),
+    let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+    let mut locks = locks.lines().map(|lock| lock.split_whitespace().collect());
+    match locks.find(is_it) {
+        Some(lock) => format!("process {}", lock[4]),
         None => "another process".to_owned(),
     }
 }

@@ -14,6 +14,7 @@ use nix::pty::{posix_openpt, ptsname_r, unlockpt};
 use nix::unistd::setsid;
 use rexpect::session::{PtySession, spawn_command};
 
+use crate::lifetime::Leased;
 use crate::need_namespaces;
 use crate::support::{Running, TINY_DOCKER, processes_with, see, shell, skip, state, wait_until};
 
@@ -207,6 +208,18 @@ fn in_the_background_it_stops_when_it_reads() {
     user.send_line("something").unwrap();
     user.exp_string("got something\r\n").unwrap();
     leave(user);
+}
+
+#[test]
+fn ctrl_c_ends_it_while_the_command_does_not_start() {
+    need_namespaces!();
+    let leased = Leased::new("sleep");
+    let mut user = terminal(&format!("$TD {} 1000; echo code $?", leased.run));
+    user.exp_string("waiting for the command to start").unwrap();
+    let start = Instant::now();
+    user.send_control('c').unwrap();
+    user.exp_string("code 130").unwrap();
+    assert!(start.elapsed() < Duration::from_secs(20));
 }
 
 #[test]
