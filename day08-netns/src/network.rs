@@ -29,7 +29,7 @@ pub enum Net {
 
 impl Net {
     // ANCHOR: namespace
-    /// The namespace that the child needs for it, for clone(2).
+    /// The namespace that the child needs for it, as a flag for clone(2).
     pub fn namespace(self) -> CloneFlags {
         match self {
             Self::Isolated => CloneFlags::CLONE_NEWNET,

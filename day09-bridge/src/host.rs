@@ -1,6 +1,6 @@
-//! The host's own programs that configure its network: ip(8), nft(8).
+//! Runs the host's own programs: ip(8), nft(8).
 //!
-//! [`network`](crate::network) runs them.
+//! [`network`](crate::network) uses it.
 
 use std::io::{ErrorKind, Write};
 use std::os::unix::process::CommandExt;
@@ -13,8 +13,8 @@ use crate::signals::unblock;
 const PACKAGES: &str = "hint: install iproute2 and nftables";
 
 // ANCHOR: run_with_stdin
-/// Runs `command` with these `lines` to read, and returns what it prints. If it fails, its first line of complaint is
-/// the error.
+/// Runs `command` with these `lines` as its input, and returns its output. If it fails, its first line on stderr is the
+/// error.
 pub fn run_with_stdin(command: &str, lines: &str) -> Result<String> {
     let mut words = command.split(' ');
     let program = words.next().unwrap_or_default();

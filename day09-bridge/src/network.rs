@@ -38,7 +38,7 @@ pub enum Net {
 
 impl Net {
     // ANCHOR: choose
-    /// What the user has `asked` for, or else the most that they may have.
+    /// What the user `asked` for; by default, the most that they may have.
     pub fn choose(asked: Option<Self>) -> Result<Self> {
         let root = geteuid().is_root();
         match asked {
@@ -54,7 +54,7 @@ impl Net {
     // ANCHOR_END: choose
 
     // ANCHOR: namespace
-    /// The namespace that the child needs for it, for clone(2).
+    /// The namespace that the child needs for it, as a flag for clone(2).
     pub fn namespace(self) -> CloneFlags {
         match self {
             Self::Bridge | Self::Isolated => CloneFlags::CLONE_NEWNET,
@@ -71,7 +71,7 @@ pub fn enter(net: Net, address: Option<Ipv4Addr>) -> Result<()> {
         bring_up_loopback().context("cannot bring up the loopback device")?;
     }
     if let Some(address) = address {
-        // If the files are read-only, the user has been told already.
+        // If the files are read-only, the parent has told the user already.
         let _ = without_ipv6("eth0");
         configure_eth0(address, MASK, GATEWAY).context("cannot configure eth0")?;
     }

@@ -1,4 +1,6 @@
-//! The programs of the host that configure its network: ip(8), nft(8), iptables(8).
+//! Runs the host's own programs: ip(8), nft(8), iptables(8), and others.
+//!
+//! Several rooms use it: [`network`](crate::network), [`namespaces`](crate::namespaces), [`rootfs`](crate::rootfs).
 
 use std::env;
 use std::io::{ErrorKind, Write};
@@ -10,7 +12,8 @@ use anyhow::{Context, Result, anyhow, ensure};
 use crate::signals::unblock;
 
 // ANCHOR: run_with_stdin
-/// Runs `command`, types `lines` into it, and returns what it prints. Where it fails, so does this, with its reason.
+/// Runs `command` with these `lines` as its input, and returns its output. If it fails, its first line on stderr is the
+/// error.
 pub fn run_with_stdin(command: &str, lines: &str) -> Result<String> {
     let mut words = command.split(' ');
     let program = words.next().unwrap_or_default();
@@ -25,7 +28,7 @@ pub fn run_with_stdin(command: &str, lines: &str) -> Result<String> {
             _ => anyhow!("cannot run {program}: {error}"),
         })?;
     if let Some(mut stdin) = started.stdin.take() {
-        // Where it does not read to the end, it says why.
+        // A program that does not read to the end says why.
         let _ = stdin.write_all(lines.as_bytes());
     }
     let waited = started.wait_with_output();
@@ -37,7 +40,7 @@ pub fn run_with_stdin(command: &str, lines: &str) -> Result<String> {
 }
 // ANCHOR_END: run_with_stdin
 
-/// A program on the host. It gets the signals that we hold back, so that you can interrupt one that hangs.
+/// A program on the host. We unblock the signals for it, so that you can interrupt one that hangs.
 pub fn program(name: &str) -> Command {
     let mut program = Command::new(name);
     // SAFETY: between fork and exec, one system call.
@@ -45,7 +48,7 @@ pub fn program(name: &str) -> Command {
     program
 }
 
-/// Whether there is a `program` in PATH.
+/// Whether this `program` is in PATH.
 pub fn has(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|directory| directory.join(program).is_file())

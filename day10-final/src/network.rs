@@ -45,7 +45,7 @@ pub enum Net {
 
 impl Net {
     // ANCHOR: choose
-    /// What the user has `asked` for, or else the most that they may have.
+    /// What the user `asked` for; by default, the most that they may have.
     pub fn choose(asked: Option<Self>) -> Result<Self> {
         let root = geteuid().is_root();
         match asked {
@@ -70,7 +70,7 @@ impl Net {
     }
 
     // ANCHOR: namespace
-    /// The namespace that the child needs for it, for clone(2).
+    /// The namespace that the child needs for it, as a flag for clone(2).
     pub fn namespace(self) -> CloneFlags {
         match self {
             Self::Bridge | Self::Isolated => CloneFlags::CLONE_NEWNET,
@@ -87,7 +87,7 @@ pub fn enter(net: Net, address: Option<Ipv4Addr>, subnet: Subnet) -> Result<()> 
         bring_up_loopback().context("cannot bring up the loopback device")?;
     }
     if let Some(address) = address {
-        // If the files are read-only, the user has been told already.
+        // If the files are read-only, the parent has told the user already.
         let _ = without_ipv6("eth0");
         configure_eth0(address, subnet.mask(), subnet.address(1))
             .context("cannot configure eth0")?;

@@ -1,4 +1,4 @@
-//! Network devices: netdevice(7). Only this room uses it, and it uses nothing of ours.
+//! Network devices: netdevice(7). Only this room uses them, and they need nothing else of ours.
 
 use std::io;
 use std::mem;

@@ -1,4 +1,4 @@
-//! The names and addresses on the bridge: 10.10.0.0/24. Only this room uses them, and they use nothing of ours.
+//! The names and addresses on the bridge. Only this room uses them, and they need nothing else of ours.
 
 use std::net::Ipv4Addr;
 
@@ -18,20 +18,20 @@ pub const fn address(number: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 10, 0, number)
 }
 
-/// The MAC address for an IP address. It is always the same one, so what others remember about it stays true.
+/// The MAC address for an IP address. It is always the same one, so whatever others remember stays true.
 ///
 /// The 02 says that it was assigned by software, not by a manufacturer.
 pub fn mac(number: u8) -> String {
     format!("02:42:0a:0a:00:{number:02x}")
 }
 
-/// The name of the veth to the container with the address `number`.
+/// The name of the veth that leads to the container with the address `number`.
 pub fn name(number: u8) -> String {
     format!("{BRIDGE}-{number}")
 }
 
 // ANCHOR: free_number
-/// The number of the first address that no container has. The names of the host's devices are the register.
+/// The number of the first free address. The names of the host's devices are the register.
 pub fn free_number() -> Result<u8> {
     let is_free = |number: &u8| if_nametoindex(name(*number).as_str()).is_err();
     (2..255).find(is_free).with_context(|| {

@@ -1,6 +1,6 @@
 //! `--net bridge`: a veth pair connects the container with a bridge on the host. ip-link(8), veth(4).
 //!
-//! The [parent](crate::parent) calls it. It uses the rest of the room, which does not use it.
+//! The [parent](crate::parent) calls it. It uses the rest of the room, never the reverse.
 
 use std::fs::{File, OpenOptions};
 use std::net::Ipv4Addr;
@@ -17,19 +17,19 @@ use crate::network::device::{NO_NET_ADMIN, without_ipv6};
 use crate::network::firewall::enable_nat;
 use crate::state::lock;
 
-/// Whoever changes the host's network has it locked.
+/// Whoever changes the host's network holds this lock.
 const LOCK: &str = "/run/tiny-docker.lock";
 
-/// How long we wait for others. Each holds the lock for some hundredths of a second, and there may be many.
+/// How long we wait for others. Each holds the lock for a few hundredths of a second, but there may be many.
 const SECONDS: u64 = 300;
 
 const INSTEAD: &str = "hint: use --net isolated, which needs no bridge";
 
 // ANCHOR: attach
-/// Connects the container whose PID 1 is `container`, and returns its address. The first one has the bridge made, too.
+/// Connects the container whose PID 1 is `container`, and returns its address. Creates the bridge if there is none.
 ///
-/// The veth's end on the host is named after the number of the address. The kernel gives a name only once, and removes
-/// the veth with the container's namespace, in whatever way that ends. So there is nothing to tidy up.
+/// The veth's end on the host is named after the number of the address. The kernel allows each name only once, and
+/// removes the veth along with the container's namespace, however that ends. So there is nothing to tidy up.
 pub fn attach(container: Pid) -> Result<Ipv4Addr> {
     let _lock = lock()?;
     let bridge = bridge()?;
@@ -54,7 +54,7 @@ pub fn attach(container: Pid) -> Result<Ipv4Addr> {
     Ok(address(number))
 }
 
-/// What to do if `ip` says this.
+/// What helps against this error from `ip`.
 fn instead(error: &Error) -> &'static str {
     match error.to_string().contains("not permitted") {
         true => NO_NET_ADMIN,
@@ -64,7 +64,7 @@ fn instead(error: &Error) -> &'static str {
 // ANCHOR_END: attach
 
 // ANCHOR: bridge
-/// The commands that make the bridge, or mend it: somebody may have removed its address, or have switched it off.
+/// The commands that create the bridge, or repair it: somebody may have removed its address, or switched it off.
 ///
 /// It stays when the last container ends, since the next one needs it again.
 fn bridge() -> Result<String> {
@@ -83,7 +83,7 @@ fn bridge() -> Result<String> {
 
 /// Two routes to the same addresses would be one too many.
 fn check_addresses() -> Result<()> {
-    // To networks that contain ours, and to those that ours contains: ip-route(8).
+    // First the routes to networks that contain ours, then those to networks in ours: ip-route(8).
     let lines = format!("route show match {NETWORK}\nroute show root {NETWORK}\n");
     let routes = run_with_stdin("ip -batch -", &lines)?;
     let other = routes.lines().find(|route| !route.starts_with("default"));

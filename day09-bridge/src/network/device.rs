@@ -1,4 +1,4 @@
-//! Network devices: netdevice(7). Only this room uses it, and it uses nothing of ours.
+//! Network devices: netdevice(7). Only this room uses them, and they need nothing else of ours.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -68,8 +68,8 @@ fn inet(address: Ipv4Addr) -> libc::sockaddr {
 // ANCHOR_END: configure_eth0
 
 // ANCHOR: without_ipv6
-/// We assign no IPv6 addresses. But if IPv6 is on, a container can send a router advertisement, and become the way out
-/// for the host and the neighbours (CVE-2020-13401). A firewall is less reliable: its rules can be flushed.
+/// Switches IPv6 off. We assign no IPv6 addresses, but while it is on, a container can send a router advertisement, and
+/// become the way out for the host and its neighbours (CVE-2020-13401). A firewall is less reliable: it can be flushed.
 pub fn without_ipv6(device: &str) -> io::Result<()> {
     // If somebody switches IPv6 on again, the other two settings still hold.
     for (name, value) in [

@@ -15,7 +15,7 @@ pub const FILES: [&str; 3] = ["hosts", "hostname", "resolv.conf"];
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 
-/// Where systemd-resolved writes which servers it asks. The /etc/resolv.conf of such a host names only itself.
+/// Where systemd-resolved lists the servers that it asks. /etc/resolv.conf names only systemd-resolved itself then.
 const BEHIND_RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
 
 const LOCALHOST: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost\n";
@@ -70,7 +70,7 @@ fn server(line: &str) -> Option<&str> {
     value.split([' ', '\t', '#', ';']).next()
 }
 
-/// The host's loopback device is not the container's, which has no IPv6 address either.
+/// A container has a loopback device of its own, and no IPv6 address.
 fn is_reachable(server: &str) -> bool {
     let address = server.parse();
     address.is_ok_and(|address: Ipv4Addr| !address.is_loopback() && !address.is_unspecified())

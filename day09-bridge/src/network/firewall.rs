@@ -10,7 +10,7 @@ use crate::failure::warn;
 use crate::host::run_with_stdin;
 use crate::network::addresses::{BRIDGE, NETWORK};
 
-/// What nft shows at those of our rules that are in others' tables.
+/// How nft shows that a rule in somebody else's table is ours.
 const COMMENT: &str = "comment \"tiny-docker\"";
 
 const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
@@ -18,8 +18,8 @@ const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 // ANCHOR: enable_nat
 /// Lets containers talk to the outside. From there, only answers come in.
 ///
-/// For each container anew: somebody may have loaded the host's own rules and settings again. The switch stays on, since
-/// others may rely on it by the time we end.
+/// This is done anew for each container: somebody may have reloaded the host's own rules and settings. Forwarding stays
+/// on, since others may rely on it by the time we end.
 pub fn enable_nat() -> Result<()> {
     let list = run_with_stdin("nft -f -", &(our_table() + "list ruleset\n"))?;
     for chain in closed_chains(&list) {
@@ -39,7 +39,7 @@ pub fn enable_nat() -> Result<()> {
 // ANCHOR_END: enable_nat
 
 // ANCHOR: our_table
-/// The entire table, in place of the old one: `add` makes sure that `delete` finds one.
+/// Our entire table, which replaces the old one: `add` makes sure that `delete` finds one.
 fn our_table() -> String {
     format!(
         r#"
@@ -61,9 +61,9 @@ fn our_table() -> String {
 // ANCHOR_END: our_table
 
 // ANCHOR: closed_chains
-/// Others' chains in nft's list, for example "ip filter FORWARD", that see forwarded packets, and do not let ours pass yet.
+/// The chains in nft's list, for example "ip filter FORWARD", that see forwarded packets and do not accept ours yet.
 ///
-/// A packet goes through all those chains, and passes if none drops it: "accept" is for one chain only.
+/// A packet goes through all such chains, and passes if none drops it: "accept" ends only one of them.
 fn closed_chains(list: &str) -> Vec<String> {
     let (mut table, mut chains) = ("", Vec::<(String, String)>::new());
     for line in list.lines().map(str::trim) {

@@ -1,4 +1,4 @@
-//! The container's own files in /etc, which [`network::etc`](crate::network::etc) has written.
+//! Mounts the container's own files in /etc, which [`network::etc`](crate::network::etc) wrote.
 
 use std::fs::File;
 

@@ -1,4 +1,4 @@
-//! Which container has which address. The host's ends of their veths are the register.
+//! Which container has which address. The names of the veths on the host are the register.
 //!
 //! Only this room uses it, except for the MAC address that [`inspect`](crate::inspect) shows.
 
@@ -14,34 +14,34 @@ use crate::network::subnet::Subnet;
 
 pub const BRIDGE: &str = "td0";
 
-/// The number of the address that was assigned last. The kernel keeps one number for each device, to be used as its
-/// owner likes: see `tag` in the kernel's ip-sysctl.rst.
+/// The number of the address that was assigned last. For each device, the kernel keeps one number for any purpose: see
+/// `tag` in the kernel's ip-sysctl.rst.
 pub const LAST_GIVEN: &str = "/proc/sys/net/ipv4/conf/td0/tag";
 
 /// How our MAC addresses begin. The 02 says that they were assigned by software, not by a manufacturer.
 pub const VENDOR: &str = "02:42";
 
-/// The name of the veth to the container with the address `number`.
+/// The name of the veth that leads to the container with the address `number`.
 pub fn name(number: u32) -> String {
     format!("{BRIDGE}-{number}")
 }
 
-/// The address of the container at the veth `name`.
+/// The address of the container to which the veth `name` leads.
 pub fn address(name: &str, subnet: Subnet) -> Option<Ipv4Addr> {
     let number = name.rsplit_once('-')?.1.parse().ok()?;
     (number <= subnet.last()).then(|| subnet.address(number))
 }
 
-/// The MAC address for an IP address. It is always the same one, so what others remember about it stays true.
+/// The MAC address for an IP address. It is always the same one, so whatever others remember stays true.
 pub fn mac(address: Ipv4Addr) -> String {
     let [a, b, c, d] = address.octets();
     format!("{VENDOR}:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
 }
 
 // ANCHOR: next_number
-/// The next address that no container has, by its number.
+/// The number of the next free address.
 ///
-/// They are assigned in turn: whoever still sends to a container that has ended does not reach a new one.
+/// Addresses are assigned in turn: whoever still sends to a container that has ended does not reach a new one.
 pub fn next_number(subnet: Subnet) -> Result<u32> {
     let last = fs::read_to_string(LAST_GIVEN).unwrap_or_default();
     let last = last.trim().parse().unwrap_or(0);
@@ -62,7 +62,7 @@ pub fn next_number(subnet: Subnet) -> Result<u32> {
 }
 // ANCHOR_END: next_number
 
-/// All veths on this host, with the kernel's number and the name.
+/// All our veths on this host, each with the kernel's number for it and its name.
 pub fn veths() -> Result<Vec<(u32, String)>> {
     let devices = if_nameindex().context("cannot list network devices")?;
     let mut veths = Vec::new();
@@ -75,7 +75,7 @@ pub fn veths() -> Result<Vec<(u32, String)>> {
     Ok(veths)
 }
 
-/// Whether `condition` holds within a second. The kernel ends a namespace a while after its last process.
+/// Whether `condition` becomes true within a second. The kernel dismantles a namespace a while after its last process.
 pub fn soon(condition: impl Fn() -> bool) -> bool {
     let deadline = Instant::now() + Duration::from_secs(1);
     while !condition() {

@@ -1,6 +1,6 @@
 //! `--net bridge`: a veth pair connects the container with a bridge on the host. ip-link(8), veth(4).
 //!
-//! The [parent](crate::parent) and [`prune`](crate::prune) call it. It uses the rest of the room, which does not use it.
+//! The [parent](crate::parent) and [`prune`](crate::prune) call it. It uses the rest of the room, never the reverse.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::net::Ipv4Addr;
@@ -21,10 +21,10 @@ use crate::network::subnet::Subnet;
 use crate::network::{firewall, spoofing};
 use crate::state::lock;
 
-/// Whoever changes the host's network has it locked.
+/// Whoever changes the host's network holds this lock.
 const LOCK: &str = "/run/tiny-docker.lock";
 
-/// How long we wait for others. Each holds the lock for some hundredths of a second, and there may be many.
+/// How long we wait for others. Each holds the lock for a few hundredths of a second, but there may be many.
 const SECONDS: u64 = 300;
 
 const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
@@ -32,26 +32,26 @@ const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 const INSTEAD: &str = "hint: use --net isolated, which needs no bridge";
 
 // ANCHOR: veth
-/// Connects a container with the bridge, as long as that has its namespace.
+/// Connects a container with the bridge, for as long as the container's namespace exists.
 ///
-/// Its end on the host is named after the number of the container's address. The kernel gives a name only
-/// once, and takes the veth away with the namespace, in whatever way that ends: so this is the register of
-/// the addresses, and there is nothing to tidy up in it.
+/// The veth's end on the host is named after the number of the address. The kernel allows each name only once, and
+/// removes the veth along with the container's namespace, however that ends. So the names are the register of the
+/// addresses, and there is nothing to tidy up.
 pub struct Veth {
     number: u32,
-    /// The kernel's number for it, which is never reused. The name may belong to another veth by now.
+    /// The kernel's number for it, which is never reused. Its name may belong to another veth by now.
     index: u32,
     pub address: Ipv4Addr,
-    /// With what the container's ports have been published, if it has any.
+    /// The tool that published the container's ports, if it has any.
     publisher: Option<&'static str>,
 }
 // ANCHOR_END: veth
 
 impl Veth {
     // ANCHOR: attach
-    /// Connects the container whose PID 1 is `container`. The first one has the bridge made, too.
+    /// Connects the container whose PID 1 is `container`. Creates the bridge, too, if there is none.
     ///
-    /// If the rules for published ports have been lost, those of the containers in `state` are made again.
+    /// If the rules for published ports are gone, those of the containers in `state` are restored.
     pub fn attach(container: Pid, subnet: Subnet, ports: &Ports, state: &Path) -> Result<Self> {
         ensure!(has("ip"), "ip is not in PATH\n{INSTEAD}");
         let lock = lock()?;
@@ -69,13 +69,13 @@ impl Veth {
     // ANCHOR_END: attach
 
     // ANCHOR: create
-    /// The host's end, attached to the bridge, and the other one in the container's namespace, where it is still down.
+    /// Creates both ends: the host's, attached to the bridge, and the container's, in its namespace and still down.
     fn create(container: Pid, subnet: Subnet, ports: &Ports) -> Result<Self> {
         let bridge = bridge(subnet)?;
         let number = next_number(subnet)?;
         let (name, address) = (name(number), subnet.address(number));
         let mac = mac(address);
-        // If the kernel lets packets to published ports bypass the host, they come back to whoever has sent them.
+        // If a container calls its own published port, the packets return through the device that they came from.
         let hairpin = match ports.publish[..] {
             [] => "off",
             _ => "on",
@@ -111,10 +111,10 @@ impl Veth {
     // ANCHOR_END: create
 
     // ANCHOR: open_ways
-    /// The way out, and those in that are asked for.
+    /// Sets up the way out, and the ways in that the user asked for.
     ///
-    /// For each container anew: somebody may have loaded the host's own rules and settings again. The switch stays on,
-    /// since others may rely on it by the time we end.
+    /// This is done anew for each container: somebody may have reloaded the host's own rules and settings. Forwarding
+    /// stays on, since others may rely on it by the time we end.
     fn open_ways(&mut self, subnet: Subnet, ports: &Ports, state: &Path) -> Result<()> {
         let veths = veths()?;
         let rules = spoofing::forbid(BRIDGE, subnet, &veths);
@@ -133,7 +133,7 @@ impl Veth {
     // ANCHOR_END: open_ways
 }
 
-/// What to do if `ip` says this.
+/// What helps against this error from `ip`.
 fn instead(error: &Error) -> &'static str {
     match error.to_string().contains("not permitted") {
         true => NO_NET_ADMIN,
@@ -143,8 +143,8 @@ fn instead(error: &Error) -> &'static str {
 
 // ANCHOR: drop
 impl Drop for Veth {
-    /// Disconnects the container. The kernel removes it with the namespace, which lives on while somebody holds a descriptor of it,
-    /// or one of its sockets.
+    /// Disconnects the container. The kernel removes the veth along with the namespace, but that lives on while somebody
+    /// holds a descriptor of it, or one of its sockets.
     fn drop(&mut self) {
         let (lock, name) = (lock(), name(self.number));
         // The port is free again when this command returns.
@@ -159,7 +159,7 @@ impl Drop for Veth {
 // ANCHOR_END: drop
 
 // ANCHOR: bridge
-/// The commands that make the bridge: none, if it is as it should be.
+/// The commands that create the bridge: none, if it is as it should be.
 ///
 /// It stays when the last container ends, since the next one needs it again.
 fn bridge(subnet: Subnet) -> Result<String> {
@@ -185,11 +185,11 @@ fn bridge(subnet: Subnet) -> Result<String> {
         // 0x4000: treat LLDP (01:80:c2:00:00:0e) like all other frames. By default, it gets around the guard.
         commands += &format!("link add {BRIDGE} address {mac} type bridge group_fwd_mask 0x4000\n");
     }
-    // Somebody may have removed the address alone, or have switched the bridge off.
+    // Somebody may have removed only the address, or switched the bridge off.
     Ok(commands + &format!("addr replace {address} dev {BRIDGE}\nlink set {BRIDGE} up"))
 }
 
-/// Connects the veths again that were connected before somebody removed the bridge.
+/// Reconnects the veths that were on the bridge before somebody removed it.
 fn reconnect() -> Result<()> {
     let command = |(_, name): (u32, String)| {
         format!("link set {name} master {BRIDGE}\nlink set {name} type bridge_slave hairpin on\n")
@@ -225,13 +225,13 @@ pub fn remove_unused() -> Result<()> {
 }
 // ANCHOR_END: remove_unused
 
-/// Who may open the file may lock it: nobody else is to hold up the network.
+/// Whoever may open the file may lock it, and nobody else should hold up the network.
 fn lock() -> Result<File> {
     let cannot = || format!("cannot lock {LOCK}");
     let mut options = OpenOptions::new();
     let lock = options.create(true).append(true).mode(0o600).open(LOCK);
     let lock = lock.with_context(cannot)?;
-    // An earlier day's program may have made it, for all to open.
+    // An earlier day's program may have created it so that everybody can open it.
     let private = Permissions::from_mode(0o600);
     lock.set_permissions(private).with_context(cannot)?;
     lock::wait(&lock, LOCK.as_ref(), File::try_lock, SECONDS)?;

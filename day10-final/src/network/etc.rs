@@ -19,7 +19,7 @@ pub const LOCALHOST: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost\n";
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 
-/// Where systemd-resolved writes what it asks itself. The /etc/resolv.conf of such a host leads to it alone.
+/// Where systemd-resolved lists the servers that it asks. /etc/resolv.conf names only systemd-resolved itself then.
 const BEHIND_RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
 
 // ANCHOR: write
@@ -83,7 +83,7 @@ fn reachable_servers() -> String {
     String::new()
 }
 
-/// The host's resolv.conf with these servers in place of its own, as in Docker.
+/// The host's resolv.conf with these servers instead of its own, as in Docker.
 fn with_servers(servers: &[IpAddr]) -> String {
     let hosts = of_the_host(RESOLV_CONF);
     let others = hosts.lines().filter(|line| server(line).is_none());
@@ -99,7 +99,7 @@ fn server(line: &str) -> Option<&str> {
     value.split([' ', '\t', '#', ';']).next()
 }
 
-/// The host's loopback device is not the container's, which has no IPv6 address either.
+/// A container has a loopback device of its own, and no IPv6 address.
 fn is_reachable(server: &str) -> bool {
     let address = server.parse();
     address.is_ok_and(|address: Ipv4Addr| !address.is_loopback() && !address.is_unspecified())

@@ -11,19 +11,18 @@ use crate::host::{has, run_with_stdin};
 use crate::network::rules::{in_chains, is_there};
 use crate::network::subnet::Subnet;
 
-/// What nft shows at those of our rules that are in tables of others.
+/// How nft shows that a rule in somebody else's table is ours.
 const COMMENT: &str = "comment \"tiny-docker\"";
 
-/// Our own table, with the blank that ends its name.
+/// Our own table, with the blank after its name.
 const OURS: &str = "ip tiny-docker ";
 
 // ANCHOR: open
 /// Lets the containers in `subnet`, behind `bridge`, talk to the outside. From there, only answers come in, and packets
-/// for published ports. Returns the tool that it has used, and the rules that this one has listed before.
+/// for published ports. Returns the tool that it used, and the rules that this tool listed before.
 ///
-/// With nft, `rules` is its complete list.
-///
-/// Existing rules stay as they are: a firewall transaction takes as long as an entire container.
+/// With nft, `rules` is its complete list. Rules that are there stay: a firewall transaction takes as long as an entire
+/// container.
 pub fn open(bridge: &str, subnet: Subnet, rules: Result<String>) -> Result<(&'static str, String)> {
     let tool = tool()?;
     let rules = match tool {
@@ -43,7 +42,7 @@ pub fn tool() -> Result<&'static str> {
     tool.context("neither nft nor iptables is in PATH\nhint: install nftables")
 }
 
-/// Best first. nft sees all rules but those of an iptables of the old kind.
+/// The best comes first. nft sees all rules except those of an iptables of the old kind.
 fn tools() -> [&'static str; 3] {
     let old = fs::read_to_string("/proc/net/ip_tables_names").unwrap_or_default();
     match old.contains("filter") {
@@ -54,9 +53,9 @@ fn tools() -> [&'static str; 3] {
 // ANCHOR_END: open
 
 // ANCHOR: nft
-/// A table of our own, and in each chain of others that sees forwarded packets, two rules at its beginning.
+/// Makes a table of our own, and adds two rules at the beginning of each other chain that sees forwarded packets.
 ///
-/// A packet goes through all those chains, and passes if none drops it: "accept" is for one chain only.
+/// A packet goes through all such chains, and passes if none drops it: "accept" ends only one of them.
 fn open_with_nft(bridge: &str, subnet: Subnet, list: &str) -> Result<()> {
     let table = our_table(bridge, subnet);
     let is_for_subnet = list.contains(&format!("ip saddr {subnet} oifname"));
@@ -83,10 +82,10 @@ fn open_with_nft(bridge: &str, subnet: Subnet, list: &str) -> Result<()> {
     Ok(())
 }
 
-/// The entire table, in place of the old one: `add` makes sure that `delete` finds one.
+/// Our entire table, which replaces the old one: `add` makes sure that `delete` finds one.
 ///
-/// Packets to published ports have this status. If they come from a container, the answers come back through the host
-/// only if the other container sees the host's address, and not that of a neighbour.
+/// Packets to published ports have the status `dnat`. If one comes from a container, the answer comes back through the
+/// host only if the other container sees the host's address, and not its neighbour's.
 fn our_table(bridge: &str, subnet: Subnet) -> String {
     format!(
         r#"
@@ -110,11 +109,11 @@ fn our_table(bridge: &str, subnet: Subnet) -> String {
 // ANCHOR_END: nft
 
 // ANCHOR: iptables
-/// The same with chains of our own, to which the host's lead. Returns all rules for addresses.
+/// Does the same with chains of our own, to which the host's chains jump. Returns all rules in the table `nat`.
 fn open_with_iptables(iptables: &str, bridge: &str, subnet: Subnet) -> Result<String> {
     let (mut lines, mut rules_for_addresses) = (String::new(), String::new());
     for (table, jump, rules) in iptables_rules(bridge, subnet) {
-        // This makes the chain, or empties it.
+        // This creates the chain, or empties it.
         lines += &format!("*{table}\n:TINY-DOCKER - [0:0]\n{rules}");
         let there = run_with_stdin(&format!("{iptables} -w -t {table} -S"), "")?;
         if !there.contains(jump) {
@@ -129,7 +128,7 @@ fn open_with_iptables(iptables: &str, bridge: &str, subnet: Subnet) -> Result<St
     Ok(rules_for_addresses)
 }
 
-/// For each table: the rule that leads to our chain, and the rules in that chain.
+/// For each table: the rule that jumps to our chain, and the rules in that chain.
 fn iptables_rules(bridge: &str, subnet: Subnet) -> [(&'static str, &'static str, String); 2] {
     let nat = format!(
         "-A TINY-DOCKER -s {subnet} ! -o {bridge} -j MASQUERADE\n\
@@ -148,7 +147,7 @@ fn iptables_rules(bridge: &str, subnet: Subnet) -> [(&'static str, &'static str,
 // ANCHOR_END: iptables
 
 // ANCHOR: close
-/// Removes all that [`open`] has added, with either tool. What is gone already is no error.
+/// Removes everything that [`open`] added, with either tool. It is not an error if something is gone already.
 pub fn close() {
     for table in [
         "ip tiny-docker",
@@ -179,7 +178,7 @@ pub fn close() {
     }
 }
 
-/// What to do so that our chains are no longer among `rules`: first nothing may lead there.
+/// The commands that remove our chains from `rules`. The rules that jump to them have to go first.
 fn without_ours(rules: &str) -> String {
     let rule = |line: &str| Some(line.strip_prefix("-A ")?.to_owned());
     let rules_to = rules

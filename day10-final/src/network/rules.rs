@@ -1,7 +1,7 @@
-//! What nft(8) lists. [`firewall`](super::firewall), [`spoofing`](super::spoofing) and [`publish`](super::publish) look
-//! here whether their rules are still there.
+//! Reading nft's list of rules: nft(8). [`firewall`](super::firewall), [`spoofing`](super::spoofing) and
+//! [`publish`](super::publish) check here whether their rules are still there.
 
-/// Whether each chain in nft's list has at least as many lines as in `table`. (nft words some of them differently.)
+/// Whether each chain has at least as many lines in nft's list as in `table`. (nft words some lines differently.)
 pub fn is_there(list: &str, table: &str) -> bool {
     let (there, ours) = (in_chains(list), in_chains(table));
     let count = |lines: &[(String, &str)], chain: &String| {

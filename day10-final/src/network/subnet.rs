@@ -10,7 +10,7 @@ use std::str::FromStr;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-/// What to recommend where ours is taken: RFC 1918 leaves them to everybody.
+/// What to recommend if ours is taken. RFC 1918 leaves these networks to everybody.
 const OTHERS: [&str; 3] = ["10.123.0.0/24", "172.30.0.0/24", "192.168.210.0/24"];
 
 /// For example 10.10.0.0/24: what all its addresses have in common, and how many bits that is.
@@ -21,7 +21,7 @@ pub struct Subnet {
     mask: u32,
 }
 
-/// The one of day 9's containers, whose records do not say it.
+/// Day 9's, whose records do not mention it.
 impl Default for Subnet {
     fn default() -> Self {
         let [network, mask] = [[10, 10, 0, 0], [255, 255, 255, 0]].map(u32::from_be_bytes);
@@ -74,7 +74,7 @@ impl Display for Subnet {
 }
 
 impl Subnet {
-    /// Its address `number`. The first is the bridge's, and the containers' go from 2 to [`last`](Self::last).
+    /// The address with this `number`. 1 is the bridge's, and containers have 2 to [`last`](Self::last).
     pub fn address(self, number: u32) -> Ipv4Addr {
         Ipv4Addr::from_bits(self.network + number)
     }
@@ -83,12 +83,12 @@ impl Subnet {
         Ipv4Addr::from_bits(self.mask)
     }
 
-    /// The same as ip(8) wants it: 10.10.0.2/24.
+    /// The same in the form that ip(8) expects, for example 10.10.0.2/24.
     pub fn with_bits(self, number: u32) -> String {
         format!("{}/{}", self.address(number), self.mask.count_ones())
     }
 
-    /// The one after it is for broadcasts.
+    /// The last number for a container. The next one is for broadcasts.
     pub fn last(self) -> u32 {
         !self.mask - 1
     }
@@ -102,7 +102,7 @@ impl Subnet {
     }
 
     // ANCHOR: taken
-    /// The device, other than `ours`, by which this host reaches some of its addresses, and which network that is.
+    /// The device, other than `ours`, through which this host reaches some of these addresses, and the network behind it.
     pub fn taken(self, ours: &str) -> Result<Option<(String, Self)>> {
         let overlaps = |route: &Self| {
             let mask = self.mask & route.mask;
@@ -113,19 +113,19 @@ impl Subnet {
     }
     // ANCHOR_END: taken
 
-    /// One that is not taken.
+    /// A network that is not taken.
     pub fn another(ours: &str) -> Option<Self> {
         let mut others = OTHERS.iter().flat_map(|text| text.parse::<Self>());
         others.find(|other| matches!(other.taken(ours), Ok(None)))
     }
 }
 
-/// Which device leads to which network. /proc/net/route: proc_pid_net(5).
+/// Each device with a network to which it leads. /proc/net/route: proc_pid_net(5).
 fn routes() -> Result<Vec<(String, Subnet)>> {
     let table = fs::read_to_string("/proc/net/route").context("cannot read the routes")?;
     let route = |line: &str| {
         let fields: Vec<_> = line.split_whitespace().collect();
-        // Hexadecimal, and in the order of bytes that the network has.
+        // Hexadecimal, and in network byte order.
         let number = |field: usize| {
             u32::from_str_radix(fields.get(field)?, 16)
                 .ok()

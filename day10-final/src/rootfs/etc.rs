@@ -1,4 +1,4 @@
-//! The container's own files in /etc, which [`network::etc`](crate::network::etc) has written, or which are written here.
+//! Mounts the container's own files in /etc, which [`network::etc`](crate::network::etc) wrote, or which are written here.
 
 use std::fs::File;
 use std::io::Write;
@@ -38,7 +38,8 @@ pub fn open(container: &Container) -> Result<Vec<Tree>> {
     opened.context(cannot)
 }
 
-/// If the parent has written none, since the host has nothing to add, the files are written to memory, which is much faster than a disk.
+/// If the host has nothing to add, the parent wrote no files. Then they are written to memory, which is much faster than
+/// a disk.
 fn in_memory(hostname: &str) -> Result<OwnedFd> {
     let memory = Tree::new("tmpfs", DATA, "mode=755,size=1m")?;
     // Only something mounted can be mounted again, and the host's /dev goes away with everything else of the host.
@@ -59,7 +60,7 @@ fn in_memory(hostname: &str) -> Result<OwnedFd> {
 pub fn mount(files: &[Tree], places: &[PathBuf]) -> Result<()> {
     for (name, file) in FILES.iter().zip(files) {
         let path = Path::new("/etc").join(name);
-        // Only where something is can something be mounted. A rootfs that takes no file goes without.
+        // There must be something to mount it over. A rootfs without a place for it goes without the file.
         let place = place::to_mount(&path, Missing::MakeFile);
         let Some(place) = place.ok().filter(|place| !places.contains(&place.path)) else {
             continue;
