@@ -214,12 +214,17 @@ fn bash(script: &str, scratch: &Path, last: &str, limit: Duration) -> String {
 
 /// Without white space at the ends of lines, what the shell says of its jobs, and empty lines at the end.
 fn lines(text: &str) -> Vec<&str> {
-    let is_about_a_job = |line: &&str| {
+    let is_about_a_job = |line: &str| {
         let number = line.strip_prefix('[').and_then(|rest| rest.split_once(']'));
         number.is_some_and(|(number, _)| number.parse::<u8>().is_ok())
     };
-    let lines = text.lines().map(str::trim_end);
-    let mut lines: Vec<_> = lines.filter(|line| !is_about_a_job(line)).collect();
+    let mut lines: Vec<&str> = Vec::new();
+    for line in text.lines().map(str::trim_end) {
+        match is_about_a_job(line) {
+            true => drop(lines.pop_if(|line| line.is_empty())), // it begins a line of its own
+            false => lines.push(line),
+        }
+    }
     while lines.pop_if(|line| line.is_empty()).is_some() {}
     lines
 }
