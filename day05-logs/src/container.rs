@@ -3,9 +3,11 @@
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::state::id::Id;
+use crate::state::pidfd::PidFd;
 use crate::state::process::Process;
 
 // ANCHOR: container
@@ -63,4 +65,12 @@ impl Container {
         }
     }
     // ANCHOR_END: notice_its_end
+
+    /// Its PID 1, or None if that has ended.
+    pub fn running(&self) -> Result<Option<PidFd>> {
+        match &self.process {
+            Some(process) if self.status == Status::Running => PidFd::of(process),
+            _ => Ok(None),
+        }
+    }
 }

@@ -1,4 +1,6 @@
 //! `run -d`: the container goes on when the command that started it has returned. fork(2), setsid(2).
+//!
+//! It knows neither the parent, whose work it is handed, nor the records.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, PipeWriter, Read, Write};
@@ -13,7 +15,7 @@ use nix::unistd::{ForkResult, chdir, dup2_stderr, dup2_stdin, dup2_stdout, fork,
 use crate::failure::Failure;
 use crate::state::id::Id;
 
-/// Who waits for the container to start: the other end is in the command that the user has typed.
+/// The command that the user has typed. At the other end of the pipe it waits for the container to start.
 pub struct Caller {
     pipe: PipeWriter,
     null: File,
@@ -52,7 +54,7 @@ pub fn run(supervise: impl FnOnce(Caller) -> Result<u8, Failure>) -> Result<u8, 
 }
 // ANCHOR_END: run
 
-/// Closes what else the caller has open, such as a lock, or a pipe that is being read. Before Linux 5.9 it stays open.
+/// Closes everything else that the caller has open, such as a lock or a pipe. Before Linux 5.9 it stays open.
 fn close_the_callers() {
     // SAFETY: close_range(2). This process has opened nothing yet.
     let _ = unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };
@@ -63,7 +65,7 @@ impl Caller {
     /// Prints the id for the caller, and lets go of its directory, and of its terminal or pipes: it may be
     /// waiting for their end.
     ///
-    /// Where the caller is gone, there is nobody to tell, and the container runs all the same.
+    /// If the caller is gone, there is nobody to tell, and the container still runs.
     pub fn started(mut self, id: &Id) {
         let _ = writeln!(io::stdout(), "{id}");
         let _ = chdir("/");
@@ -76,13 +78,13 @@ impl Caller {
 }
 
 // ANCHOR: redirect_to_log
-/// In the child: nothing to read, and all that is written goes to the file `log`, byte for byte.
+/// In the child: there is nothing to read, and everything that is written goes to the file `log`, byte for byte.
 pub fn redirect_to_log(log: &Path) -> Result<()> {
     // A container in the background outlives its supervisor: others can still stop it.
     set_pdeathsig(None).context("cannot clear the parent-death signal")?;
-    // Or a `kill 0` inside would reach the supervisor.
+    // Otherwise, a `kill 0` inside would reach the supervisor.
     setsid().context("cannot create a session")?;
-    // O_APPEND: each write goes to the end, whoever else has the file open.
+    // O_APPEND: each write goes to the end, even if another program has the file open, too.
     let mut options = OpenOptions::new();
     options.create(true).append(true).mode(0o600);
     let file = options.custom_flags(libc::O_NOFOLLOW).open(log);

@@ -3,10 +3,12 @@
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::state::id::Id;
+use crate::state::pidfd::PidFd;
 use crate::state::process::Process;
 
 // ANCHOR: container
@@ -29,10 +31,10 @@ pub struct Container {
     /// Where its output goes, in the background. In the foreground that is where it was started.
     #[serde(default)]
     pub log: Option<PathBuf>,
-    /// Whether its PID 1 is [`crate::command::init`], and the command the first child of that.
+    /// Whether its PID 1 is [`crate::command::init`], and the command is the first child of that.
     #[serde(default)]
     pub init: bool,
-    /// What a later day's program has written: when this one changes a record, that stays.
+    /// What a later day's program has written. It stays when this program changes a record.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
 }
@@ -73,4 +75,12 @@ impl Container {
         }
     }
     // ANCHOR_END: notice_its_end
+
+    /// Its PID 1, or None if that has ended.
+    pub fn running(&self) -> Result<Option<PidFd>> {
+        match &self.process {
+            Some(process) if self.status == Status::Running => PidFd::of(process),
+            _ => Ok(None),
+        }
+    }
 }

@@ -35,7 +35,7 @@ fn become_container(socket: &UnixStream) -> Result<Infallible, Failure> {
     }
     rootfs::enter(&container.rootfs)?;
     if container.init {
-        init::start()?;
+        init::start(socket)?;
     }
     command::exec(&container)
 }

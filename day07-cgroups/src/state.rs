@@ -8,7 +8,7 @@ pub mod store;
 
 // ANCHOR: state
 use std::env;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -100,15 +100,6 @@ pub fn create_private(state: &Path, name: &str) -> Result<PathBuf> {
     Ok(directory)
 }
 // ANCHOR_END: state
-
-/// Opens a file in the state directory. Something else in its place, such as a link or a FIFO, is an error.
-pub fn open_regular(path: &Path, options: &mut OpenOptions) -> Result<File> {
-    // O_NONBLOCK: a FIFO would keep us waiting for its other end.
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    let file = options.custom_flags(flags).open(path)?;
-    ensure!(file.metadata()?.is_file(), "it is not a regular file");
-    Ok(file)
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,71 +1,51 @@
 //! `logs`: prints what a detached container has written. inotify(7), poll(2).
+//!
+//! It reads the log that [`crate::detach`] has opened for the container, and changes nothing.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, Seek, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use anyhow::{Context, Error, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
-use nix::unistd::{Whence, lseek};
 
-use crate::container::{Container, Status};
 use crate::signals;
-use crate::state::open_regular;
 use crate::state::pidfd::PidFd;
 use crate::state::store;
 
 // ANCHOR: print
-/// Prints the log of the container that `id` means, and where `follow`, what comes until the container ends.
+/// Prints the log of the container that `id` means and, with `follow`, what comes until the container ends.
 pub fn print(id: &str, follow: bool, state: &Path) -> Result<u8> {
     signals::end_with_the_reader()?;
-    let cannot = || format!("cannot show the log of {}", store::shown(id));
-    let container = store::find(state, id).with_context(cannot)?;
-    ensure!(
-        container.log.is_some(),
-        "{}: it ran in the foreground, so its output was not recorded",
-        cannot()
-    );
-    // The path comes from the id. What a record says could be any file.
-    let path = &store::log(state, &container.id);
-    let mut log = open_regular(path, File::options().read(true))
-        .map_err(leased)
-        .with_context(|| format!("cannot open {}", path.display()))
-        .with_context(cannot)?;
-    let printed = match running(&container).with_context(cannot)?.filter(|_| follow) {
-        Some(process) => follow_to_the_end(&mut log, path, &process),
-        None => copy(&mut log),
-    };
-    printed.with_context(cannot)?;
+    show(id, follow, state).with_context(|| format!("cannot show the log of {id}"))?;
     Ok(0)
 }
+
+fn show(id: &str, follow: bool, state: &Path) -> Result<()> {
+    let container = store::find(state, id)?;
+    ensure!(
+        container.log.is_some(),
+        "it ran in the foreground, so its output was not recorded"
+    );
+    // The path comes from the id. The record could name any file.
+    let path = &store::log(state, &container.id);
+    let mut log = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    match container.running()?.filter(|_| follow) {
+        Some(process) => follow_to_the_end(&mut log, path, &process),
+        None => copy(&mut log),
+    }
+}
 // ANCHOR_END: print
-
-/// A container may keep others from opening its log for 45 seconds. Then the kernel intervenes: F_SETLEASE, fcntl(2).
-fn leased(error: Error) -> Error {
-    let kind = error.downcast_ref().map(io::Error::kind);
-    match kind == Some(ErrorKind::WouldBlock) {
-        true => anyhow!("the container holds a lease on it\nhint: try again in a minute"),
-        false => error,
-    }
-}
-
-/// The container's PID 1, or None where that has ended.
-fn running(container: &Container) -> Result<Option<PidFd>> {
-    match &container.process {
-        Some(process) if container.status == Status::Running => PidFd::of(process),
-        _ => Ok(None),
-    }
-}
 
 // ANCHOR: follow
 /// Sleeps until the log grows, the container ends, or nobody reads any more.
 fn follow_to_the_end(log: &mut File, path: &Path, container: &PidFd) -> Result<()> {
     let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)
         .context("cannot watch it: inotify_init1")?;
-    // Before the first look, or what is written between the two would wait for the next line.
+    // Before the first look. Otherwise, what is written between the two would have to wait for the next line.
     inotify
         .add_watch(path, AddWatchFlags::IN_MODIFY)
         .context("cannot watch it: inotify_add_watch")?;
@@ -73,7 +53,7 @@ fn follow_to_the_end(log: &mut File, path: &Path, container: &PidFd) -> Result<(
     let mut watched = [
         PollFd::new(inotify.as_fd(), PollFlags::POLLIN),
         PollFd::new(container.as_fd(), PollFlags::POLLIN),
-        // Asks for nothing, and hears of an error: a pipe that has lost its reader.
+        // Asks for nothing, and still hears of an error: a pipe that has lost its reader.
         PollFd::new(stdout.as_fd(), PollFlags::empty()),
     ];
     let mut ended = false;
@@ -91,7 +71,7 @@ fn follow_to_the_end(log: &mut File, path: &Path, container: &PidFd) -> Result<(
             return Ok(());
         }
         if modified {
-            // They say no more than that there is something. EAGAIN: no longer.
+            // They say only that there is something new. (EAGAIN: no longer.)
             let _ = inotify.read_events();
         }
         // All of the container's processes are gone, so one more look shows its last line.
@@ -102,31 +82,11 @@ fn follow_to_the_end(log: &mut File, path: &Path, container: &PidFd) -> Result<(
 
 /// Prints the rest of `log`.
 fn copy(log: &mut File) -> Result<()> {
-    // A container that opens /dev/stdout anew may cut its own log short.
+    // A container that opens /dev/stdout again may have truncated its own log.
     if log.metadata()?.len() < log.stream_position()? {
         log.rewind()?;
     }
-    // Not io::copy: its splice(2) moves one page after another, and takes longer than this.
-    let mut stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    let mut buffer = vec![0; 128 * 1024];
-    loop {
-        let length = next_data(log)?.min(buffer.len() as u64);
-        match log.read(&mut buffer[..length as usize])? {
-            0 => return Ok(()),
-            n => stdout.write_all(&buffer[..n])?,
-        }
-    }
-}
-
-/// Moves to the next data, and returns how much there is. What nobody has written reads as zeros: a container may give
-/// its log terabytes of those, and they take no space. lseek(2).
-fn next_data(log: &mut File) -> Result<u64> {
-    let (here, end) = (log.stream_position()?, log.metadata()?.len());
-    let start = match lseek(&*log, here as i64, Whence::SeekData) {
-        Err(Errno::ENXIO) => end.max(here),
-        found => found.map_or(here, |start| start as u64),
-    };
-    let hole = lseek(&*log, start as i64, Whence::SeekHole).unwrap_or(end as i64) as u64;
-    log.seek(SeekFrom::Start(start))?;
-    Ok(hole.saturating_sub(start))
+    io::copy(log, &mut io::stdout())?;
+    io::stdout().flush()?;
+    Ok(())
 }

@@ -1,4 +1,6 @@
-//! `stop`: asks a container to end, and after a while insists. kill(2), pidfd_send_signal(2).
+//! `stop`: asks a container to end, and kills it if it does not. kill(2), pidfd_send_signal(2).
+//!
+//! It uses the records and a process's pidfd. The run that waits for the container hears of nothing else.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -17,7 +19,7 @@ use crate::state::store::Record;
 /// A container that has been asked to end.
 struct Ending {
     container: Container,
-    /// None where it had ended already.
+    /// None if it had ended already.
     process: Option<PidFd>,
 }
 
@@ -29,8 +31,8 @@ pub fn stop(ids: &[String], seconds: u32, state: &Path) -> Result<u8> {
     let mut code = 0;
     for (id, ending) in ids.iter().zip(endings) {
         let stopped = ending.and_then(|ending| kill(ending, deadline, state));
-        match stopped.with_context(|| format!("cannot stop {}", store::shown(id))) {
-            // Where nobody reads it: the others still have to be stopped.
+        match stopped.with_context(|| format!("cannot stop {id}")) {
+            // Even if nobody reads it, the others still have to be stopped.
             Ok(()) => drop(writeln!(io::stdout(), "{id}")),
             Err(error) => {
                 warn(&error);
@@ -43,13 +45,10 @@ pub fn stop(ids: &[String], seconds: u32, state: &Path) -> Result<u8> {
 // ANCHOR_END: stop
 
 // ANCHOR: terminate
-/// SIGTERM: the program may finish what it is at.
+/// SIGTERM: the program may finish what it is doing.
 fn terminate(id: &str, state: &Path) -> Result<Ending> {
     let container = store::find(state, id)?;
-    let process = match &container.process {
-        Some(process) if container.status == Status::Running => PidFd::of(process)?,
-        _ => None,
-    };
+    let process = container.running()?;
     if let Some(process) = &process {
         process.signal(Signal::SIGTERM)?;
     }
@@ -65,7 +64,8 @@ fn kill(ending: Ending, deadline: Instant, state: &Path) -> Result<()> {
     };
     let in_time = process.ends_before(Some(deadline))?;
     if !in_time {
-        process.kill(&ending.container.id)?;
+        process.signal(Signal::SIGKILL)?;
+        process.ends_before(None)?;
     }
     // It has stopped, even if that cannot be recorded (for example on a full disk).
     if let Err(error) = record_it(&ending.container.id, in_time, state) {
@@ -74,10 +74,10 @@ fn kill(ending: Ending, deadline: Instant, state: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Its run has the record locked now, until it has written the exit code, or has been killed.
+/// Its run still holds the lock of the record, until it has written the exit code or been killed.
 fn record_it(id: &Id, in_time: bool, state: &Path) -> Result<()> {
     let record = Record::open(state, id)?;
-    let mut container = record.load(id)?;
+    let mut container = record.load()?;
     container.status = Status::Stopped;
     if !in_time {
         // Unless it has ended by itself at the last moment.

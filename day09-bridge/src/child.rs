@@ -36,7 +36,7 @@ fn become_container(socket: &UnixStream) -> Result<Infallible, Failure> {
     network::enter(container.net, container.address)?;
     rootfs::enter(&container.rootfs, &container.etc)?;
     if container.init {
-        init::start()?;
+        init::start(socket)?;
     }
     command::exec(&container)
 }

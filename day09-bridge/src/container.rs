@@ -4,12 +4,14 @@ use std::fmt::{self, Display, Formatter};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::cgroup::limits::Limits;
 use crate::network::Net;
 use crate::state::id::Id;
+use crate::state::pidfd::PidFd;
 use crate::state::process::Process;
 
 // ANCHOR: container
@@ -32,7 +34,7 @@ pub struct Container {
     /// Where its output goes, in the background. In the foreground that is where it was started.
     #[serde(default)]
     pub log: Option<PathBuf>,
-    /// Whether its PID 1 is [`crate::command::init`], and the command the first child of that.
+    /// Whether its PID 1 is [`crate::command::init`], and the command is the first child of that.
     #[serde(default)]
     pub init: bool,
     #[serde(default)]
@@ -40,7 +42,7 @@ pub struct Container {
     /// The directories of its group: see [`crate::cgroup`].
     #[serde(default)]
     pub cgroup: Vec<PathBuf>,
-    /// Whether the kernel has killed it, since its memory was used up.
+    /// Whether the kernel has killed it because its memory was used up.
     #[serde(default)]
     pub out_of_memory: bool,
     #[serde(default)]
@@ -51,7 +53,7 @@ pub struct Container {
     /// In the bridge's network.
     #[serde(default)]
     pub address: Option<Ipv4Addr>,
-    /// What a later day's program has written: when this one changes a record, that stays.
+    /// What a later day's program has written. It stays when this program changes a record.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
 }
@@ -92,4 +94,12 @@ impl Container {
         }
     }
     // ANCHOR_END: notice_its_end
+
+    /// Its PID 1, or None if that has ended.
+    pub fn running(&self) -> Result<Option<PidFd>> {
+        match &self.process {
+            Some(process) if self.status == Status::Running => PidFd::of(process),
+            _ => Ok(None),
+        }
+    }
 }

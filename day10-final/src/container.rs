@@ -55,7 +55,7 @@ pub struct Container {
     /// Where its output goes, in the background. In the foreground that is where it was started.
     #[serde(default)]
     pub log: Option<PathBuf>,
-    /// Whether its PID 1 is [`crate::command::init`], and the command the first child of that.
+    /// Whether its PID 1 is [`crate::command::init`], and the command is the first child of that.
     #[serde(default)]
     pub init: bool,
     /// Whether its stdin stays open: see [`crate::detach`] and [`crate::terminal::relay`].
@@ -72,7 +72,7 @@ pub struct Container {
     /// The directories of its group: see [`crate::cgroup`].
     #[serde(default)]
     pub cgroup: Vec<PathBuf>,
-    /// Whether the kernel has killed it, since its memory was used up.
+    /// Whether the kernel has killed it because its memory was used up.
     #[serde(default)]
     pub out_of_memory: bool,
     #[serde(default)]
@@ -99,7 +99,7 @@ pub struct Container {
     pub volumes: Volumes,
     #[serde(default)]
     pub privileges: Privileges,
-    /// What a later day's program has written: when this one changes a record, that stays.
+    /// What a later day's program has written. It stays when this program changes a record.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
 }
@@ -141,7 +141,7 @@ impl Container {
     }
     // ANCHOR_END: notice_its_end
 
-    /// Its PID 1, or None where that has ended.
+    /// Its PID 1, or None if that has ended.
     pub fn running(&self) -> Result<Option<PidFd>> {
         match &self.process {
             Some(process) if self.status == Status::Running => PidFd::of(process),

@@ -12,7 +12,7 @@ use nix::unistd::{ForkResult, chdir, dup2_stderr, dup2_stdin, dup2_stdout, fork,
 use crate::failure::Failure;
 use crate::state::id::Id;
 
-/// Who waits for the container to start: the other end is in the command that the user has typed.
+/// The command that the user has typed. At the other end of the pipe it waits for the container to start.
 pub struct Caller {
     pipe: PipeWriter,
     null: File,
@@ -57,7 +57,7 @@ pub fn run(
 }
 // ANCHOR_END: run
 
-/// Closes what else the caller has open, such as a lock, or a pipe that is being read. Before Linux 5.9 it stays open.
+/// Closes everything else that the caller has open, such as a lock or a pipe. Before Linux 5.9 it stays open.
 fn close_the_callers() {
     // SAFETY: close_range(2). This process has opened nothing yet.
     let _ = unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };
@@ -68,7 +68,7 @@ impl Caller {
     /// Prints the id, if there is a new one, for the caller, and lets go of its directory, and of its terminal or pipes: it may be
     /// waiting for their end.
     ///
-    /// Where the caller is gone, there is nobody to tell, and the container runs all the same.
+    /// If the caller is gone, there is nobody to tell, and the container still runs.
     pub fn started(mut self, id: Option<&Id>) {
         if let Some(id) = id {
             let _ = writeln!(io::stdout(), "{id}");
@@ -109,7 +109,7 @@ pub fn redirect_to_log(log: &Path, interactive: bool) -> Result<()> {
 
 /// Opens a container's `log`, to be written.
 pub fn open(log: &Path) -> Result<File> {
-    // O_APPEND: each write goes to the end, whoever else has the file open.
+    // O_APPEND: each write goes to the end, even if another program has the file open, too.
     let mut options = OpenOptions::new();
     options.create(true).append(true).mode(0o600);
     let file = options.custom_flags(libc::O_NOFOLLOW).open(log);

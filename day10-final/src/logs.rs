@@ -37,7 +37,7 @@ pub fn print(id: &str, follow: bool, tail: Lines, state: &Path) -> Result<u8> {
         File::options().read(true),
     );
     let lock = lock.ok().filter(|_| container.tty);
-    // The path comes from the id. What a record says could be any file.
+    // The path comes from the id. The record could name any file.
     let path = &store::log(state, &container.id);
     let mut log = open_regular(path, File::options().read(true))
         .map_err(leased)
@@ -75,7 +75,7 @@ fn follow_to_the_end(
 ) -> Result<()> {
     let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)
         .context("cannot watch it: inotify_init1")?;
-    // Before the first look, or what is written between the two would wait for the next line.
+    // Before the first look. Otherwise, what is written between the two would have to wait for the next line.
     inotify
         .add_watch(path, AddWatchFlags::IN_MODIFY)
         .context("cannot watch it: inotify_add_watch")?;
@@ -83,7 +83,7 @@ fn follow_to_the_end(
     let mut watched = [
         PollFd::new(inotify.as_fd(), PollFlags::POLLIN),
         PollFd::new(container.as_fd(), PollFlags::POLLIN),
-        // Asks for nothing, and hears of an error: a pipe that has lost its reader.
+        // Asks for nothing, and still hears of an error: a pipe that has lost its reader.
         PollFd::new(stdout.as_fd(), PollFlags::empty()),
     ];
     loop {
@@ -97,7 +97,7 @@ fn follow_to_the_end(
             return Ok(());
         }
         if modified {
-            // They say no more than that there is something. EAGAIN: no longer.
+            // They say only that there is something new. (EAGAIN: no longer.)
             let _ = inotify.read_events();
         }
         if end {

@@ -1,4 +1,6 @@
-//! `stop`: asks a container to end, and after a while insists. kill(2), pidfd_send_signal(2).
+//! `stop`: asks a container to end, and kills it if it does not. kill(2), pidfd_send_signal(2).
+//!
+//! It uses the records and a process's pidfd. The run that waits for the container hears of nothing else.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -16,7 +18,7 @@ use crate::state::store::{self, NoSuch};
 /// A container that has been asked to end.
 struct Ending {
     container: Container,
-    /// None where it had ended already.
+    /// None if it had ended already.
     process: Option<PidFd>,
 }
 
@@ -29,7 +31,7 @@ pub fn stop(ids: &[String], seconds: u32, state: &Path) -> Result<u8> {
     for (id, ending) in ids.iter().zip(endings) {
         let stopped = ending.and_then(|ending| kill(ending, deadline, state));
         match stopped.with_context(|| format!("cannot stop {}", store::shown(id))) {
-            // Where nobody reads it: the others still have to be stopped.
+            // Even if nobody reads it, the others still have to be stopped.
             Ok(()) => drop(writeln!(io::stdout(), "{id}")),
             Err(error) => {
                 warn(&error);
@@ -45,7 +47,7 @@ pub fn stop(ids: &[String], seconds: u32, state: &Path) -> Result<u8> {
 // ANCHOR_END: stop
 
 // ANCHOR: terminate
-/// SIGTERM: the program may finish what it is at.
+/// SIGTERM: the program may finish what it is doing.
 fn terminate(id: &str, state: &Path) -> Result<Ending> {
     let container = store::find(state, id)?;
     let process = container.running()?;
@@ -73,7 +75,7 @@ fn kill(ending: Ending, deadline: Instant, state: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Its run has the record locked now, until it has written the exit code, or has been killed.
+/// Its run still holds the lock of the record, until it has written the exit code or been killed.
 fn record_it(container: &Container, in_time: bool, state: &Path) -> Result<()> {
     let mut record = match Record::open(state, container) {
         // With --rm there is nothing left to be changed.

@@ -1,13 +1,10 @@
-//! Container ids: 12 hexadecimal digits, as Docker shows them.
+//! Container ids: 12 hexadecimal digits, as Docker shows them. Everybody uses them.
 
 use std::fmt::{self, Display, Formatter};
 use std::fs;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-
-/// How many digits an id has.
-const DIGITS: usize = 12;
 
 #[derive(Clone, Serialize, Deserialize, PartialEq, Eq)]
 pub struct Id(String);
@@ -23,14 +20,10 @@ impl Id {
     }
     // ANCHOR_END: new_id
 
-    /// The id that `text` is, or None.
+    /// `text`, if it is an id. Nothing else may become part of a path.
     pub fn parse(text: &str) -> Option<Self> {
-        (text.len() == DIGITS && is_hexadecimal(text)).then(|| Self(text.to_owned()))
-    }
-
-    /// Whether `text` can be the beginning of an id, or a whole one.
-    pub fn may_begin_with(text: &str) -> bool {
-        text.len() <= DIGITS && is_hexadecimal(text)
+        let is_digit = |b| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+        (text.len() == 12 && text.bytes().all(is_digit)).then(|| Self(text.to_owned()))
     }
 }
 
@@ -38,9 +31,4 @@ impl Display for Id {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// Nothing else may become part of a path.
-fn is_hexadecimal(text: &str) -> bool {
-    text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }

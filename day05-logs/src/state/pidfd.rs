@@ -1,4 +1,6 @@
 //! A process that cannot be mistaken for another one: pidfd_open(2).
+//!
+//! Whoever waits for a container that is not their child goes through [`crate::container::Container::running`].
 
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
@@ -18,7 +20,7 @@ impl PidFd {
             Err(Errno::ESRCH) => return Ok(None),
             opened => opened.context("cannot open a pidfd")?,
         };
-        // The pid may have passed to another process before. From here on the descriptor keeps to the one it has.
+        // Before this, the pid may have passed to another process. Now the descriptor keeps the one that it has.
         Ok(process.is_alive().then_some(Self(fd)))
     }
     // ANCHOR_END: pidfd_of

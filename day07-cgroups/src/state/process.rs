@@ -1,4 +1,6 @@
 //! Which process a record means: proc_pid_stat(5), random(4).
+//!
+//! The parent notes it, and the container asks whether it is still alive.
 
 use std::fs;
 
@@ -7,7 +9,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 // ANCHOR: process
-/// A pid alone is worth nothing: the kernel gives it to another process later. With its start it is unique.
+/// A pid alone is worth nothing: the kernel gives it to another process later. With its start time it is unique.
 #[derive(Clone, Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Process {
     /// When it started, in clock ticks after the boot.
@@ -30,23 +32,20 @@ impl Process {
     }
 
     // ANCHOR: is_alive
-    /// Whether it is still there, and not some other process that has got its pid.
+    /// Whether it is still there, and its pid has not passed to another process.
     pub fn is_alive(&self) -> bool {
         let Some((state, threads, start_time)) = state_and_start(self.pid) else {
             return false;
         };
         // A zombie, or about to disappear. But perhaps only its first thread has ended.
         let dead = matches!(state, 'Z' | 'X') && threads < 2;
-        !dead
-            && start_time == self.start_time
-            && boot_id().is_ok_and(|id| id == self.boot_id)
-            && is_pid_1(self.pid)
+        !dead && start_time == self.start_time && boot_id().is_ok_and(|id| id == self.boot_id)
     }
     // ANCHOR_END: is_alive
 }
 
 // ANCHOR: state_and_start
-/// Fields 3, 20 and 22 of /proc/PID/stat. Field 2 is the program's name, which may have blanks and ')' in it.
+/// Fields 3, 20 and 22 of /proc/PID/stat. Field 2 is the program's name, which may contain blanks and ')'.
 fn state_and_start(pid: i32) -> Option<(char, u64, u64)> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
     let stat = String::from_utf8_lossy(&stat);
@@ -58,15 +57,7 @@ fn state_and_start(pid: i32) -> Option<(char, u64, u64)> {
 }
 // ANCHOR_END: state_and_start
 
-/// Whether `pid` is PID 1 in a namespace of its own, as a container's is: in "NSpid: 4711 1". proc_pid_status(5)
-fn is_pid_1(pid: i32) -> bool {
-    let status = fs::read(format!("/proc/{pid}/status")).unwrap_or_default();
-    let status = String::from_utf8_lossy(&status);
-    let pids = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
-    pids.is_some_and(|pids| pids.split_whitespace().skip(1).last() == Some("1"))
-}
-
-/// The kernel draws another one at each boot.
+/// The kernel generates a new one at each boot.
 fn boot_id() -> Result<String> {
     let id =
         fs::read_to_string("/proc/sys/kernel/random/boot_id").context("cannot read boot_id")?;

@@ -1,16 +1,16 @@
 //! A process that cannot be mistaken for another one: pidfd_open(2).
+//!
+//! Whoever waits for a container that is not their child goes through [`crate::container::Container::running`].
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
-use crate::failure::warn;
-use crate::state::id::Id;
 use crate::state::process::Process;
 
 /// Can be waited for with poll(2): "readable" means that the process has ended.
@@ -24,13 +24,13 @@ impl PidFd {
             Err(Errno::ESRCH) => return Ok(None),
             opened => opened.context("cannot open a pidfd")?,
         };
-        // The pid may have passed to another process before. From here on the descriptor keeps to the one it has.
+        // Before this, the pid may have passed to another process. Now the descriptor keeps the one that it has.
         Ok(process.is_alive().then_some(Self(fd)))
     }
     // ANCHOR_END: pidfd_of
 
     // ANCHOR: signal
-    /// Sends it `signal`. That it has ended meanwhile is no error.
+    /// Sends it `signal`. If it has ended in the meantime, that is not an error.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         match pidfd_send_signal(self.0.as_raw_fd(), signal) {
             Err(Errno::ESRCH) => Ok(()),
@@ -39,34 +39,15 @@ impl PidFd {
     }
     // ANCHOR_END: signal
 
-    // ANCHOR: kill
-    /// Kills it, and waits until every process in the container `id` has ended. If that takes long, the user is told.
-    pub fn kill(&self, id: &Id) -> Result<()> {
-        self.signal(Signal::SIGKILL)?;
-        if !self.ends_before(Some(Instant::now() + Duration::from_secs(1)))? {
-            warn(&anyhow!(
-                "still waiting for {id}: one of its processes cannot exit yet"
-            ));
-            self.ends_before(None)?;
-        }
-        Ok(())
-    }
-    // ANCHOR_END: kill
-
     // ANCHOR: ends_before
-    /// Waits for its end, and tells whether that has come before the `deadline`, if there is one.
+    /// Waits for its end, and tells whether it has come before the `deadline`, if there is one.
     pub fn ends_before(&self, deadline: Option<Instant>) -> Result<bool> {
-        loop {
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            let timeout = left.map_or(PollTimeout::NONE, |left| {
-                PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
-            });
-            match poll(&mut [PollFd::new(self.as_fd(), PollFlags::POLLIN)], timeout) {
-                Ok(0) if left == Some(Duration::ZERO) => return Ok(false),
-                Ok(0) | Err(Errno::EINTR) => (),
-                waited => return Ok(waited.context("cannot wait for it to exit")? > 0),
-            }
-        }
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let timeout = left.map_or(PollTimeout::NONE, |left| {
+            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+        });
+        let ended = poll(&mut [PollFd::new(self.as_fd(), PollFlags::POLLIN)], timeout);
+        Ok(ended.context("cannot wait for it to exit")? > 0)
     }
     // ANCHOR_END: ends_before
 }

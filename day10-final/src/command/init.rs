@@ -1,4 +1,6 @@
 //! `run --init`: a PID 1 that does what the kernel expects of one. pid_namespaces(7).
+//!
+//! The child starts it before the command. It reaps as the parent does, with the parent's functions.
 
 use std::convert::Infallible;
 use std::fs;
@@ -43,7 +45,7 @@ pub fn start() -> Result<()> {
 // ANCHOR_END: start
 
 // ANCHOR: be_init
-/// Passes the signals on to `command`, and reaps whoever has lost its parent, until `command` ends.
+/// Forwards signals to `command`, and reaps every process that has lost its parent, until `command` ends.
 fn be_init(command: Pid, all: &SigSet, held: PipeWriter) -> Result<Infallible> {
     close_others(held.as_raw_fd())?;
     let signals = SignalFd::new(all).context("cannot create a signalfd")?;

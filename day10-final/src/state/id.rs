@@ -1,4 +1,4 @@
-//! Container ids: 12 hexadecimal digits, as Docker shows them.
+//! Container ids: 12 hexadecimal digits, as Docker shows them. Everybody uses them.
 
 use std::fmt::{self, Display, Formatter};
 use std::fs;

@@ -1,4 +1,6 @@
 //! Which process a record means: proc_pid_stat(5), random(4).
+//!
+//! The parent notes it, and the container asks whether it is still alive.
 
 use std::fs;
 
@@ -7,7 +9,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 // ANCHOR: process
-/// A pid alone is worth nothing: the kernel gives it to another process later. With its start it is unique.
+/// A pid alone is worth nothing: the kernel gives it to another process later. With its start time it is unique.
 #[derive(Clone, Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Process {
     /// When it started, in clock ticks after the boot.
@@ -30,7 +32,7 @@ impl Process {
     }
 
     // ANCHOR: is_alive
-    /// Whether it is still there, and not some other process that has got its pid.
+    /// Whether it is still there, and its pid has not passed to another process.
     pub fn is_alive(&self) -> bool {
         let Some((state, threads, start_time)) = state_and_start(self.pid) else {
             return false;
@@ -66,7 +68,7 @@ fn is_pid_1(pid: i32) -> bool {
     pids.is_some_and(|pids| pids.split_whitespace().skip(1).last() == Some("1"))
 }
 
-/// The kernel draws another one at each boot.
+/// The kernel generates a new one at each boot.
 fn boot_id() -> Result<String> {
     let id =
         fs::read_to_string("/proc/sys/kernel/random/boot_id").context("cannot read boot_id")?;

@@ -80,7 +80,7 @@ impl Record {
     // ANCHOR_END: create
 
     // ANCHOR: save
-    /// Writes `container` to the record: all of it or, where that fails, nothing.
+    /// Writes `container` to the record: all of it or, if that fails, nothing.
     pub fn save(&mut self, container: &Container) -> Result<()> {
         let text =
             serde_json::to_string_pretty(container).context("cannot serialize the container")?;

@@ -2,7 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -143,7 +143,7 @@ fn a_run_that_is_killed_while_it_starts_is_never_shown_as_running() {
 #[test]
 fn a_damaged_record_costs_only_itself() {
     need_namespaces!();
-    for _ in 0..7 {
+    for _ in 0..6 {
         see(&["run", "true"]);
     }
     let damaged = records();
@@ -154,73 +154,16 @@ fn a_damaged_record_costs_only_itself() {
     fs::write(config(2), "{\"ociVersion\": \"1.0.2\"}").unwrap();
     fs::write(config(3), [0xff; 100]).unwrap();
     fs::remove_file(config(4)).unwrap();
-    fs::copy(config(6), config(5)).unwrap();
     fs::create_dir(state().join("containers/not-a-container")).unwrap();
     assert_snapshot!(ps_all(), @"
     tiny-docker: cannot read STATE/containers/ID/config.json: EOF while parsing a string at line 3 column 4
     tiny-docker: cannot read STATE/containers/ID/config.json: EOF while parsing a value at line 1 column 0
     tiny-docker: cannot read STATE/containers/ID/config.json: No such file or directory (os error 2)
     tiny-docker: cannot read STATE/containers/ID/config.json: expected value at line 1 column 1
-    tiny-docker: cannot read STATE/containers/ID/config.json: it contains another id
     tiny-docker: cannot read STATE/containers/ID/config.json: missing field `id` at line 1 column 23
     CONTAINER ID   PID   STATUS   COMMAND
     ID   -   exited (0)   true
     ");
-}
-
-#[test]
-fn a_damaged_record_prints_no_line_of_its_own() {
-    need_namespaces!();
-    see(&["run", "true"]);
-    for field in ["status", "id"] {
-        change_record(|record| record[field] = "none\nhint: reboot".into());
-        let said = see(&["ps", "-a"]).stderr;
-        assert_eq!(said.lines().count(), 1, "{said}");
-    }
-}
-
-#[test]
-fn what_is_not_a_regular_file_is_not_read() {
-    need_namespaces!();
-    for _ in 0..6 {
-        see(&["run", "true"]);
-    }
-    let records = records();
-    let config = |n: usize| records[n].join("config.json");
-    let read_before = fs::read(config(5)).unwrap();
-    for n in 0..4 {
-        fs::remove_file(config(n)).unwrap();
-    }
-    let fifo = Command::new("mkfifo").arg(config(0)).status();
-    assert!(fifo.unwrap().success());
-    symlink("/dev/zero", config(1)).unwrap();
-    symlink(config(5), config(2)).unwrap();
-    // A terabyte of zeros, which takes no room.
-    fs::File::create(config(3))
-        .unwrap()
-        .set_len(1 << 40)
-        .unwrap();
-    let elsewhere = state().join("elsewhere");
-    fs::rename(&records[4], &elsewhere).unwrap();
-    symlink(&elsewhere, &records[4]).unwrap();
-    // Where it reads them after all, this ends it.
-    let seen = shell("ulimit -v 2000000; timeout 30 $TD ps -a");
-    assert_eq!(seen.code, Some(0), "{}", seen.stderr);
-    assert_eq!(seen.stdout.lines().count(), 2, "{}", seen.stdout);
-    let mut reasons: Vec<_> = seen
-        .stderr
-        .lines()
-        .map(|line| line.rsplit_once(": ").unwrap().1)
-        .collect();
-    reasons.sort_unstable();
-    assert_snapshot!(reasons.join("\n"), @"
-    Too many levels of symbolic links (os error 40)
-    Too many levels of symbolic links (os error 40)
-    expected value at line 1 column 1
-    it is a symbolic link
-    it is not a regular file
-    ");
-    assert_eq!(fs::read(config(5)).unwrap(), read_before);
 }
 
 #[test]
@@ -264,29 +207,6 @@ fn a_pid_that_belongs_to_another_process_now_is_not_the_container() {
     record["pid"] = other["pid"].clone();
     fs::write(&config, record.to_string()).unwrap();
     assert_eq!(see(&["ps"]).stdout.lines().count(), 2);
-}
-
-#[test]
-fn a_process_that_is_not_a_containers_is_not_taken_for_one() {
-    need_namespaces!();
-    see(&["run", "true"]);
-    let stat = fs::read_to_string("/proc/self/stat").unwrap();
-    let start_time: u64 = stat
-        .rsplit_once(')')
-        .unwrap()
-        .1
-        .split_whitespace()
-        .nth(19)
-        .unwrap()
-        .parse()
-        .unwrap();
-    // All that it says about this test is true.
-    change_record(|record| {
-        record["status"] = "running".into();
-        record["pid"] = std::process::id().into();
-        record["start_time"] = start_time.into();
-    });
-    assert_eq!(see(&["ps"]).stdout.lines().count(), 1);
 }
 
 #[test]
