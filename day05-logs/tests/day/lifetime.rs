@@ -100,10 +100,10 @@ fn start_leased(leased: &Leased, argument: &str) -> Running {
     let arguments: Vec<_> = leased.run.split(' ').chain([argument]).collect();
     let mut run = tiny_docker(&arguments);
     let mut running = Running::start(run.stderr(Stdio::piped()));
-    let mut line = String::new();
-    let mut output = BufReader::new(running.0.stderr.take().unwrap());
-    output.read_line(&mut line).unwrap();
-    assert_eq!(line, "tiny-docker: waiting for the command to start\n");
+    let output = BufReader::new(running.0.stderr.take().unwrap());
+    // On a busy machine, it may have waited for something else before.
+    let mut lines = output.lines().map(|line| line.unwrap());
+    assert!(lines.any(|line| line == "tiny-docker: waiting for the command to start"));
     running
 }
 
@@ -131,7 +131,7 @@ fn other_signals_wait_until_the_command_has_started() {
     let status = fs::read_to_string(format!("/proc/{}/status", running.pid())).unwrap();
     let pending = status.lines().find(|line| line.starts_with("ShdPnd:"));
     let pending = u64::from_str_radix(&pending.unwrap()[8..], 16).unwrap();
-    assert_eq!(pending, 1 << (libc::SIGUSR1 - 1));
+    assert_ne!(pending & 1 << (libc::SIGUSR1 - 1), 0);
     leased.release();
     assert_eq!(running.0.wait().unwrap().code(), Some(0));
 }
