@@ -16,7 +16,7 @@ struct Seen {
     stderr: String,
 }
 
-/// A default root filesystem for one test, and a directory of the host's that the container must not reach.
+/// A default root filesystem for one test, and a directory on the host that the container must not reach.
 struct Place {
     state: TempDir,
     host: TempDir,

@@ -67,7 +67,7 @@ impl Place {
         names.collect()
     }
 
-    /// A file of the host's, next to what tiny-docker keeps.
+    /// A file on the host, next to what tiny-docker keeps.
     fn file(&self, name: &str) -> String {
         self.state.path().join(name).to_str().unwrap().to_owned()
     }

@@ -116,7 +116,7 @@ fn copy_to_the_end(log: &mut File, lock: &Option<File>) -> Result<()> {
 
 /// Prints the rest of `log`.
 fn copy(log: &mut File) -> Result<()> {
-    // A container that opens /dev/stdout anew may cut its own log short.
+    // A container that opens /dev/stdout again may cut its own log short.
     if log.metadata()?.len() < log.stream_position()? {
         log.rewind()?;
     }

@@ -66,7 +66,7 @@ pub fn spawn_child(socket: UnixStream, lend_terminal: bool, net: Net) -> Result<
 pub fn spawn_guest(socket: UnixStream, host: &Process) -> Result<Pid> {
     let [ours, its] = ["self", &host.pid.to_string()].map(|pid| format!("/proc/{pid}/ns/user"));
     spawn(CloneFlags::empty(), || {
-        // A file of the container's may be a link to /dev/tty. This is to be no terminal of the caller's.
+        // A file in the container may be a link to /dev/tty. That must not be the caller's terminal.
         setsid().context("cannot create a session")?;
         let user = File::open(&its).context("cannot open its user namespace")?;
         ensure!(host.is_alive(), "it is not running");

@@ -200,7 +200,7 @@ impl Raw {
 
 impl Drop for Raw {
     fn drop(&mut self) {
-        // As for the one that is lent.
+        // As for a terminal that is lent.
         let _ = SigSet::from(Signal::SIGTTOU).thread_block();
         let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &self.before);
     }

@@ -285,7 +285,7 @@ fn user(uid: u32) -> String {
     user.map_or_else(|| uid.to_string(), |user| user.name)
 }
 
-/// That `top` tells all about a container in which there are processes whose commands begin so, and no other process.
+/// That `top` tells all about a container in which there are processes whose commands begin with these words, and no other process.
 fn assert_tells(container: &Background, commands: &[&str]) {
     let there = || in_namespace_of(container.pid);
     let begins = |there: &BTreeSet<Row>, command: &&str| {
@@ -555,7 +555,7 @@ fn ex2_of_several_at_the_same_time_one_gets_it() {
         let winners = seen.iter().filter(|seen| seen.code == Some(0)).count();
         assert_eq!(
             winners, 1,
-            "of four containers that are to be called {new} at the same time, so many were told that they are"
+            "of four containers that ask for the name {new} at the same time, so many were told that they are"
         );
         for ((id, seen), before) in ids.iter().zip(&seen).zip(&before) {
             if seen.code == Some(0) {

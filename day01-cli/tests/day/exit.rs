@@ -1,4 +1,4 @@
-//! How a command ends, where that is about processes of the host: from day 2 on, the command is PID 1 of a
+//! How a command ends if it is a process like any other: since day 2, the command is PID 1 of a
 //! container, which survives its own signals.
 
 use crate::support::see;

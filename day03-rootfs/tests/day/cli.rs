@@ -66,7 +66,7 @@ fn an_image_in_place_of_a_command_is_met_with_a_hint() {
         assert_eq!(seen.code, Some(127), "{image}");
         assert!(seen.stderr.contains(hint), "{}", seen.stderr);
     }
-    // In a root filesystem of their own choice, they know that it is none.
+    // If they have chosen a root filesystem themselves, they know that it is not an image.
     let default = state().join("rootfs/default");
     let seen = see(&["run", "--rootfs", default.to_str().unwrap(), "ubuntu"]);
     assert!(!seen.stderr.contains("hint"), "{}", seen.stderr);

@@ -265,7 +265,7 @@ macro_rules! need_namespaces {
     };
 }
 
-/// The processes of the whole machine that have `word` in their command line.
+/// The processes on this machine that have `word` in their command line.
 pub fn processes_with(word: &str) -> Vec<i32> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {

@@ -24,7 +24,7 @@ fn take(bytes: u32) -> String {
     format!("x=$(head -c {bytes} /dev/zero | tr '\\0' x); echo taken")
 }
 
-/// The same in a child. Before its memory is given back, the kernel may want another victim, which shall not be PID 1:
+/// The same in a child. Before its memory is given back, the kernel may want another victim, which must not be PID 1:
 /// the child and its own children offer themselves (proc_pid_oom_score_adj(5)).
 fn take_in_a_child(bytes: u32) -> String {
     let take = take(bytes).replace('$', "\\$");

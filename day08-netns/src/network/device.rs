@@ -1,4 +1,4 @@
-//! Network devices: netdevice(7). Only this room uses them, and they need nothing else of ours.
+//! Network devices: netdevice(7). Only this room uses them, and they use none of the others.
 
 use std::io;
 use std::mem;

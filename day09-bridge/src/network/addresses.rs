@@ -1,4 +1,4 @@
-//! The names and addresses on the bridge. Only this room uses them, and they need nothing else of ours.
+//! The names and addresses on the bridge. Only this room uses them, and they use none of the others.
 
 use std::net::Ipv4Addr;
 

@@ -113,7 +113,7 @@ impl Veth {
     // ANCHOR: open_ways
     /// Sets up the way out, and the ways in that the user asked for.
     ///
-    /// This is done anew for each container: somebody may have reloaded the host's own rules and settings. Forwarding
+    /// This is done again for each container: somebody may have reloaded the host's own rules and settings. Forwarding
     /// stays on, since others may rely on it by the time we end.
     fn open_ways(&mut self, subnet: Subnet, ports: &Ports, state: &Path) -> Result<()> {
         let veths = veths()?;

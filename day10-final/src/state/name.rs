@@ -42,7 +42,7 @@ pub fn check(name: &str) -> Result<String, String> {
 }
 
 // ANCHOR: reserve
-/// Gives the container `id` the name that is `asked` for, or where that is empty, one that is drawn.
+/// Gives the container `id` the name that is `asked` for, or a random one if that is empty.
 ///
 /// The kernel makes a link only where there is nothing of that name. The caller has the containers locked.
 pub fn reserve(state: &Path, asked: &str, id: &Id) -> Result<String> {

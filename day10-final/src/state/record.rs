@@ -113,7 +113,7 @@ impl Record {
     pub fn open(state: &Path, container: &Container) -> Result<Self> {
         let mut record = Self::of(state, &container.id, &container.name);
         let locked = record.lock();
-        // Who had it in hands may have removed it.
+        // Whoever held the lock may have removed it.
         ensure!(record.directory.exists(), NoSuch);
         locked?;
         Ok(record)
@@ -155,7 +155,7 @@ impl Record {
             Some(starting) => starting,
             None => lock_directory(&self.directory)?,
         };
-        // The first step decides: nobody is to find half of it.
+        // The first step decides: nobody must find half of it.
         let gone = unfinished(&self.directory);
         fs::rename(&self.directory, &gone).context("cannot rename its record")?;
         self.directory.clone_from(&gone);

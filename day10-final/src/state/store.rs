@@ -1,4 +1,4 @@
-//! The containers that there are: directories in containers/ in the state directory.
+//! All containers: directories in containers/ in the state directory.
 
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
@@ -149,7 +149,7 @@ pub fn resolve(state: &Path, text: &str) -> Result<Id> {
 }
 // ANCHOR_END: find
 
-/// What the user has typed for an id, fit for a line of ours.
+/// What the user has typed for an id, made fit for our messages.
 pub fn shown(id: &str) -> String {
     match id.chars().count() {
         0 => "''".to_owned(),
@@ -216,7 +216,7 @@ pub fn try_lock_all(state: &Path) -> Option<File> {
 }
 // ANCHOR_END: remove_abandoned
 
-/// The file that is locked by who may write to the record of the container `id`.
+/// The file to lock before writing to the record of the container `id`.
 pub fn lock_file(state: &Path, id: &Id) -> PathBuf {
     directory(state, id).join("lock")
 }

@@ -83,7 +83,7 @@ pub fn be_console() -> Result<()> {
 }
 
 // ANCHOR: copy_size
-/// Gives `terminal` the size of the caller's, if there is one. A SIGWINCH tells the programs that use it.
+/// Gives `terminal` the same size as the caller's terminal, if there is one. A SIGWINCH tells the programs that use it.
 pub fn copy_size(terminal: impl AsFd) -> Result<()> {
     match callers_size() {
         Some(size) => set_size(terminal.as_fd(), size).context("cannot set the terminal's size"),

@@ -24,7 +24,7 @@ fn take(bytes: u32) -> String {
     format!("x=$(head -c {bytes} /dev/zero | tr '\\0' x); echo taken")
 }
 
-/// The same in a child. Before its memory is given back, the kernel may want another victim, which shall not be PID 1:
+/// The same in a child. Before its memory is given back, the kernel may want another victim, which must not be PID 1:
 /// the child and its own children offer themselves (proc_pid_oom_score_adj(5)).
 fn take_in_a_child(bytes: u32) -> String {
     let take = take(bytes).replace('$', "\\$");
@@ -230,7 +230,7 @@ fn the_command_is_in_its_group_from_the_first_moment() {
     let lines = outside.lines().filter(|line| line.ends_with(&group));
     let groups = if has_cgroup_v2() { 1 } else { 2 };
     assert_eq!(lines.count(), groups, "{outside}");
-    // Itself, it sees that group as the highest that there is.
+    // To itself, that group is the highest one.
     let log = || fs::read_to_string(container.log()).unwrap();
     wait_until("its groups", || {
         log().lines().count() == outside.lines().count()

@@ -1,4 +1,4 @@
-//! `exec`: a command more in a container that runs.
+//! `exec`: another command in a running container.
 
 pub mod attacks;
 pub mod joining;
@@ -247,7 +247,7 @@ fn it_may_be_another_user() {
     need_namespaces!();
     if !can_be_somebody_else() {
         return skip(
-            "newuidmap, and a range of this user's in /etc/subuid: sudo apt install uidmap",
+            "newuidmap, and a range of ids for this user in /etc/subuid: sudo apt install uidmap",
         );
     }
     let container = idle(&["-u", "1234:5"]);

@@ -1,4 +1,4 @@
-//! The whole life of some containers, typed by hand, as the README tells it.
+//! The entire life of some containers, typed by hand, as the README tells it.
 
 use std::fs;
 use std::process::Command;

@@ -254,7 +254,7 @@ fn who_is_not_root_may_open_the_log_again_too() {
     need_namespaces!();
     if !can_be_somebody_else() {
         return skip(
-            "newuidmap, and a range of this user's in /etc/subuid: sudo apt install uidmap",
+            "newuidmap, and a range of ids for this user in /etc/subuid: sudo apt install uidmap",
         );
     }
     let script = "echo 1; echo 2 >>/dev/stdout; echo 3 >>/dev/stderr";

@@ -224,7 +224,7 @@ fn what_is_somebody_elses_stays() {
     let mine = ["mine", "rootfs/mine", "names/mine", "containers/.git/mine"];
     fs::create_dir(state.join("containers/.git")).unwrap();
     for file in mine {
-        fs::write(state.join(file), "a file of the user's").unwrap();
+        fs::write(state.join(file), "the user's file").unwrap();
     }
     symlink("mine", state.join("names/link")).unwrap();
     for _ in 0..2 {
@@ -232,7 +232,7 @@ fn what_is_somebody_elses_stays() {
         for file in mine {
             assert_eq!(
                 fs::read_to_string(state.join(file)).unwrap(),
-                "a file of the user's"
+                "the user's file"
             );
         }
         assert!(state.join("names/link").is_symlink());

@@ -7,7 +7,7 @@ pub struct Block {
     pub needs: Vec<String>,
     /// In a comment: the reader does not see it.
     pub hidden: bool,
-    /// Not executed: what it needs is on no machine of ours, or it waits for keys.
+    /// Not executed: none of our machines has what it needs, or it waits for keys.
     pub shown: bool,
     /// Which of the page's folds it is in.
     pub fold: Option<usize>,

@@ -60,7 +60,7 @@ pub fn check(chapter: &str, mut blocks: Vec<Block>, limit: Duration) -> Vec<Stri
     lies(&steps, &end, &output)
 }
 
-/// Begins a script of root's in a network of its own. In one with others, containers change that from day 9 on.
+/// Begins a script of root's in a network of its own. In the host's own network, they would change it since day 9.
 ///
 /// For a page's root shell, that is what the page says: `sudo unshare --net --mount bash`.
 fn apart_from_the_machine(scratch: &Path, as_the_page_says: bool) -> String {
@@ -140,7 +140,7 @@ fn scratch() -> TempDir {
     scratch
 }
 
-/// Whether this machine has what a block needs: `limits` are there where we may make a cgroup.
+/// Whether this machine has what a block needs: `limits` need a cgroup that we may change.
 fn there_is(needed: &str) -> bool {
     // By trying: the rules for it are the program's own.
     static LIMITS: LazyLock<bool> = LazyLock::new(|| {

@@ -79,7 +79,7 @@ fn ruleset() -> String {
     ))
 }
 
-/// Until no process of ours is left on this test's host.
+/// Until none of our processes is left on this test's host.
 fn wait_until_all_have_ended() {
     let network = fs::read_link("/proc/thread-self/ns/net").unwrap();
     let is_ours = |pid: &i32| {
@@ -87,7 +87,7 @@ fn wait_until_all_have_ended() {
         link("ns/net").as_ref() == Some(&network)
             && link("exe").as_deref() == Some(TINY_DOCKER.as_ref())
     };
-    wait_until("the end of ours", || {
+    wait_until("the end of our processes", || {
         !processes_with("").iter().any(is_ours)
     });
 }

@@ -13,7 +13,7 @@ use crate::support::{
     Seen, TINY_DOCKER, can_have_cgroups, leave_to, own_network, see, shell, skip, state,
 };
 
-/// The commands that the help names, but for help itself.
+/// The commands that the help names, except for help itself.
 fn commands() -> Vec<String> {
     let help = see(&["--help"]).stdout;
     let list = help.lines().skip_while(|line| *line != "Commands:").skip(1);
@@ -65,7 +65,7 @@ fn each_example_is_understood() {
     }
 }
 
-/// `line` with a name in place of what another command of ours would print.
+/// `line` with a name in place of what our other command would print.
 fn without_inner(line: &str) -> String {
     match line.split_once("$(tiny-docker ") {
         Some((before, rest)) => format!("{before}web{}", rest.split_once(')').unwrap().1),
@@ -100,7 +100,7 @@ fn each_example_works() {
     }
 }
 
-/// `line` does what it is to do, with the container that it is about.
+/// `line` does what it should, with the container that it is about.
 fn works(place: &Path, line: &str) {
     let state = state();
     let about = line.contains(" web") || line.contains("ps -a");

@@ -22,7 +22,7 @@ const TYPE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/session/type.sh")
 /// Here Docker's exit code was a mistake, which later versions do not make: moby/moby, issue 45795.
 const MISTAKEN: &str = "$D exec web no-such-command";
 
-/// A command, and what came of it: what it printed, errors behind "! ", and its exit code behind "= ".
+/// A command and its result: what it printed, errors behind "! ", and its exit code behind "= ".
 struct Typed {
     command: String,
     lines: Vec<String>,

@@ -9,7 +9,7 @@ use crate::ground::Ground;
 use crate::need_namespaces;
 use crate::support::{Seen, assert_nothing_is_kept, see, shell, skip, state, tiny_docker};
 
-/// What `env` prints, with these options, but for what each container has. The caller has CALLERS.
+/// What `env` prints, with these options, except for what each container has. The caller has CALLERS.
 fn own(options: &[&str]) -> String {
     let arguments = [&["run", "--net", "isolated"], options, &["env"]].concat();
     let mut run = tiny_docker(&arguments);

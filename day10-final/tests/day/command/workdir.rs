@@ -126,7 +126,7 @@ fn root_makes_it_and_the_user_begins_there() {
     assert_eq!(seen.stdout, "/srv/app\n0\ncannot write\n");
 }
 
-/// CVE-2024-21626: whoever begins in a directory of the host's has the host.
+/// CVE-2024-21626: whoever starts in a directory on the host has the host.
 #[test]
 fn no_descriptor_of_the_callers_leads_to_the_host() {
     need_namespaces!();

@@ -318,7 +318,7 @@ fn another_ptmx_is_no_terminal() {
 fn nothing_is_opened_with_the_power_of_the_runtime() {
     need_namespaces!();
     if !can_be_somebody_else() {
-        return skip("newuidmap, and a range of this user's in /etc/subuid");
+        return skip("newuidmap, and a range of ids for this user in /etc/subuid");
     }
     let container = idle(&["--cap-add", "SYS_ADMIN"]);
     let prepare = "umount -l /dev/null; echo secret >/only-roots; chmod 600 /only-roots";
@@ -345,7 +345,7 @@ fn nothing_is_opened_with_the_power_of_the_runtime() {
     }
 }
 
-/// On earlier days a chroot alone keeps the container in. Who joins its mounts would be at the host's root.
+/// On earlier days, only a chroot keeps the container in. Whoever joins its mounts would be at the host's root.
 #[test]
 fn in_a_container_of_an_earlier_day_it_would_be_on_the_host() {
     need_namespaces!();

@@ -71,7 +71,7 @@ fn a_busy_process_that_is_left_behind_does_not_keep_it() {
 fn whoever_it_runs_as_can_open_its_output_by_name() {
     need_namespaces!();
     if !can_be_somebody_else() {
-        return skip("newuidmap, and a range of this user's in /etc/subuid");
+        return skip("newuidmap, and a range of ids for this user in /etc/subuid");
     }
     let container = idle(&[]);
     let mut user = terminal(&format!(

@@ -82,7 +82,7 @@ fn ruleset() -> String {
     ))
 }
 
-/// Until no process of ours is left on this test's host.
+/// Until none of our processes is left on this test's host.
 fn wait_until_all_have_ended() {
     let network = fs::read_link("/proc/thread-self/ns/net").unwrap();
     let is_ours = |pid: &i32| {
@@ -90,7 +90,7 @@ fn wait_until_all_have_ended() {
         link("ns/net").as_ref() == Some(&network)
             && link("exe").as_deref() == Some(TINY_DOCKER.as_ref())
     };
-    wait_until("the end of ours", || {
+    wait_until("the end of our processes", || {
         !processes_with("").iter().any(is_ours)
     });
 }
@@ -743,7 +743,7 @@ fn addresses_are_given_in_turn() {
     }
 }
 
-/// By hand, by `nft flush ruleset`, or by a service of the network's that starts anew.
+/// By hand, with `nft flush ruleset`, or because a network service restarts.
 #[test]
 fn a_bridge_that_was_removed_is_made_again_for_whatever_network_is_asked_for() {
     need_bridge!();
@@ -1014,7 +1014,7 @@ fn an_ordinary_user_has_no_bridge() {
     );
 }
 
-/// Who may open the file may lock it, and all runs would wait for them.
+/// Whoever can open the file can lock it, and every run would wait for them.
 #[test]
 fn no_ordinary_user_may_lock_the_network() {
     need_bridge!();

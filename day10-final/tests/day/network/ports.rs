@@ -1,4 +1,4 @@
-//! `run -p`: ports of the host's that lead to a container.
+//! `run -p`: ports on the host that lead to a container.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -129,7 +129,7 @@ fn a_published_port_is_reached_from_everywhere() {
                     fs::write(bridged, seen).unwrap();
                 }
                 let call = |from: &str, address: &str| call(protocol, from, address);
-                // Who calls is seen, where that leads back.
+                // The container sees the caller's address if answers find their way back.
                 assert_eq!(call(&outside, "192.0.2.1/8080"), "192.0.2.2", "{protocol}");
                 assert_eq!(call("", "192.0.2.1/8080"), "192.0.2.1", "{protocol}");
                 assert_eq!(call("", "10.10.0.1/8080"), "10.10.0.1");
@@ -300,7 +300,7 @@ fn what_earlier_connections_have_left_is_no_hindrance() {
     need_bridge!();
     let listener = TcpListener::bind("127.0.0.1:8080").unwrap();
     let caller = std::net::TcpStream::connect("127.0.0.1:8080").unwrap();
-    // Who hangs up first has to wait: TIME_WAIT.
+    // Whoever hangs up first must wait: TIME_WAIT.
     drop(listener.accept().unwrap());
     drop(caller);
     drop(listener);

@@ -21,7 +21,7 @@ macro_rules! need_servers {
     () => {{
         need_namespaces!();
         if !can_be_somebody_else() {
-            return skip("newuidmap, and a range of this user's in /etc/subuid: sudo apt install uidmap");
+            return skip("newuidmap, and a range of ids for this user in /etc/subuid: sudo apt install uidmap");
         }
         match env::var("TINY_DOCKER_DEBIAN") {
             Ok(debian) if Path::new(&debian).join("usr/sbin/nginx").exists() => debian,

@@ -200,7 +200,7 @@ fn a_hosts_namespace_cannot_be_joined() {
     let unconfined = now(UNCONFINED, line, &attack);
     assert_eq!(unconfined.stdout, format!("{REFUSED}inside\n"));
 
-    // By the host's /proc, which is there for who leaves the chroot: into a directory below, and then up.
+    // Through the host's /proc, which is there for whoever leaves the chroot: into a directory below, and then up.
     let attack = r#"
         chroot("/tmp"); chdir("..") for 1..64; chroot(".");
         open($ns, "<", "/proc/PID/ns/uts") or open($ns, "<", "/proc/1/ns/uts") or die "$!\n";

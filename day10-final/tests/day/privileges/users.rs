@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::need_namespaces;
 use crate::support::{Detached, Seen, as_ordinary_user, host, leave_to, see, skip, state};
 
-/// Whether containers have users beside root: with an ordinary user's, only where the host has set ids aside for them.
+/// Whether containers have users besides root: an ordinary user's have some only where the host has set ids aside.
 pub fn can_be_somebody_else() -> bool {
     let user = User::from_uid(geteuid()).unwrap().map(|user| user.name);
     let range = fs::read_to_string("/etc/subuid").unwrap_or_default();
@@ -44,7 +44,7 @@ fn a_user_is_looked_up_in_the_containers_own_files() {
     need_namespaces!();
     if !can_be_somebody_else() {
         return skip(
-            "newuidmap, and a range of this user's in /etc/subuid: sudo apt install uidmap",
+            "newuidmap, and a range of ids for this user in /etc/subuid: sudo apt install uidmap",
         );
     }
     let passwd = "root:x:0:0::/root:/bin/sh\nnot a line\nweb:x:33:34::/srv/web:/bin/sh\nweb:x:1:1::/:/bin/sh\n";
@@ -112,7 +112,7 @@ fn what_is_written_as_a_number_is_a_number() {
     need_namespaces!();
     if !can_be_somebody_else() {
         return skip(
-            "newuidmap, and a range of this user's in /etc/subuid: sudo apt install uidmap",
+            "newuidmap, and a range of ids for this user in /etc/subuid: sudo apt install uidmap",
         );
     }
     let passwd =
@@ -144,7 +144,7 @@ fn a_user_without_a_name_is_a_member_of_no_group() {
     need_namespaces!();
     if !can_be_somebody_else() {
         return skip(
-            "newuidmap, and a range of this user's in /etc/subuid: sudo apt install uidmap",
+            "newuidmap, and a range of ids for this user in /etc/subuid: sudo apt install uidmap",
         );
     }
     let passwd = ":x:1000:1000::/:/bin/sh\nweb:x:33:34::/srv:/bin/sh\n";
@@ -165,7 +165,7 @@ fn a_part_that_is_left_out_means_the_default() {
     need_namespaces!();
     if !can_be_somebody_else() {
         return skip(
-            "newuidmap, and a range of this user's in /etc/subuid: sudo apt install uidmap",
+            "newuidmap, and a range of ids for this user in /etc/subuid: sudo apt install uidmap",
         );
     }
     let passwd = "root:x:0:0::/root:/bin/sh\nweb:x:33:34::/srv:/bin/sh\n";

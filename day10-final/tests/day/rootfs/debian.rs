@@ -17,11 +17,11 @@ fn packages_can_be_installed() {
     };
     if !can_be_somebody_else() {
         return skip(
-            "newuidmap, and a range of this user's in /etc/subuid: sudo apt install uidmap",
+            "newuidmap, and a range of ids for this user in /etc/subuid: sudo apt install uidmap",
         );
     }
     let volume = format!("{packages}:/packages:ro");
-    // A file of theirs belongs to the group utmp, which dpkg gives it to.
+    // One of their files belongs to the group utmp: dpkg gives it to that group.
     let script = "
         ls /usr/bin/screen 2>/dev/null
         dpkg -i /packages/*.deb >/tmp/out 2>&1 || { cat /tmp/out; exit 1; }

@@ -1,4 +1,4 @@
-//! Attacks: devices of the host's. mknod(2), chmod(2).
+//! Attacks: the host's devices. mknod(2), chmod(2).
 
 use std::fs;
 

@@ -29,7 +29,7 @@ fn who_is_root_cannot_climb_out() {
     );
 }
 
-/// Who enters a mount namespace, even the own one, is at its root. On earlier days, that is the host's.
+/// Whoever enters a mount namespace, even their own, is at its root. On earlier days, that is the host's.
 #[test]
 fn the_root_of_the_mounts_is_the_containers() {
     need_namespaces!();

@@ -1,6 +1,6 @@
 //! Attacks: root filesystems whose links lead out, or round in circles, to whatever the runtime does with them as root.
 //!
-//! The naive way stands in for an earlier day: from day 3 on, such a link is followed where the container's root is /.
+//! The naive way stands in for an earlier day: since day 3, such a link is followed where the container's root is /.
 //! The links to /.. are for a way in which this day could be different: pivot_root(2), with the host's / still on top.
 
 use std::fs;

@@ -186,7 +186,7 @@ fn its_files_are_its_users() {
     let range = see(&["run", "--net", "isolated", "cat", own.to_str().unwrap()]);
     if range.stdout.lines().count() == 1 && !range.stdout.contains("4294967295") {
         return skip(
-            "newuidmap, and a range of this user's in /etc/subuid: sudo apt install uidmap",
+            "newuidmap, and a range of ids for this user in /etc/subuid: sudo apt install uidmap",
         );
     }
     let script = "mkdir -m 700 /d && touch /d/f && chown -R 33:34 /d && stat -c %u:%g /d/f";

@@ -86,7 +86,7 @@ fn a_volume_is_read_only_wherever_a_link_leads_it() {
     });
 }
 
-/// /proc/self/cwd of the host's is where the runtime is, and /proc/PID/root where nobody inside may be.
+/// In the host's /proc, self/cwd is where the runtime is, and PID/root is where nobody inside may be.
 #[test]
 fn no_link_through_a_volume_of_proc_leads_to_the_host() {
     need_namespaces!();

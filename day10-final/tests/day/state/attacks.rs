@@ -189,7 +189,7 @@ fn a_container_that_locks_all_it_sees_keeps_nobody_waiting() {
         let seen = run_in(&state(), look);
         assert_eq!(seen.code, Some(0), "{look:?}: {}", seen.stderr);
     }
-    // Who needs one says who has it, and gives up after a while, or on a signal.
+    // A command that needs one says who has it, and gives up after a while or on a signal.
     let pid = locker.pid();
     let start = |arguments: &[&str]| {
         let mut command = tiny_docker(arguments);

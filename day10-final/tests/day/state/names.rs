@@ -149,7 +149,7 @@ fn a_killed_run_keeps_a_name_only_as_long_as_there_is_a_record() {
         let pid = record["pid"].as_i64().unwrap() as i32;
         run.0.kill().unwrap();
         run.0.wait().unwrap();
-        // No command of ours is asked: it would tidy up.
+        // None of our commands is asked: it would tidy up.
         wait_until("its end", || is_dead(pid));
     };
     kill(&[]);

@@ -93,7 +93,7 @@ fn cut_the_power() {
         };
         wait_until("them stop", || !stopped.iter().any(moves));
     }
-    // The youngest first: nobody is to be told that a child has ended, and then go on.
+    // The youngest first: no process must learn that its child has ended, and then continue.
     for pid in stopped.iter().rev() {
         let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
     }
