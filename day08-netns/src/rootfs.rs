@@ -39,7 +39,7 @@ pub fn enter(rootfs: &Path, etc: &Path) -> Result<()> {
     chdir(etc).context("cannot find the files for /etc")?;
     chroot(rootfs)
         .with_context(|| format!("cannot make {} the root directory", rootfs.display()))?;
-    etc::mount()?;
+    etc::mount_over()?;
     // Until here the working directory is still outside.
     chdir("/").context("cannot enter the new root directory")?;
 

@@ -142,7 +142,6 @@ fn help_tells_what_there_is() {
           --init                 Run an init inside the container that forwards signals and reaps processes
           --hostname <NAME>      Hostname inside the container [default: tiny-container]
           --net <NET>            Network mode: bridge, isolated (alias none) or host [default: bridge for root]
-          --subnet <NETWORK>     Subnet for --net bridge [env: TINY_DOCKER_SUBNET] [default: 10.10.0.0/24]
       -m, --memory <SIZE>        Memory limit (for example 128m or 1g)
           --cpus <NUMBER>        Number of CPUs (for example 0.5 or 2)
           --pids-limit <NUMBER>  Maximum number of processes and threads
