@@ -73,7 +73,7 @@ impl Place {
             let ended = running.0.try_wait().unwrap();
             assert!(
                 ended.is_none(),
-                "tiny-docker {arguments:?} should run, and has ended"
+                "tiny-docker {arguments:?} should still be running, but it has ended"
             );
             self.listed(&["ps"]).len() > before
         });
@@ -309,7 +309,7 @@ fn ex3_one_whose_runtime_was_killed_has_exited_and_its_record_stays_as_it_is() {
     let shown = place.inspect(&id);
     assert_eq!(
         shown["status"], "exited",
-        "the record still says that it runs, and ps knows better: so should inspect"
+        "the record still says that it is running, but ps knows better, and so should inspect"
     );
     assert_eq!(
         shown["exit_code"],

@@ -353,7 +353,7 @@ fn ex1_a_file_that_exists_is_refused_and_stays_as_it_was() {
         assert_eq!(
             text_of(&file),
             "of another one",
-            "FILE may name a container that still runs, and should stay as it was"
+            "FILE may name a container that is still running, and should stay as it was"
         );
     }
 }

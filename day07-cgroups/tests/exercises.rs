@@ -472,7 +472,7 @@ fn used(place: &Place, options: &[&str], script: &str) -> (u64, f64) {
     assert_eq!(seen.stdout, "", "what it has used belongs on stderr");
     figures.unwrap_or_else(|| {
         panic!(
-            "one line on stderr should be as 'peak memory 1234 bytes, cpu 0.05 s', and stderr is:\n{}",
+            "one line on stderr should look like 'peak memory 1234 bytes, cpu 0.05 s', and stderr is:\n{}",
             seen.stderr
         )
     })
@@ -582,7 +582,7 @@ fn ex3_a_paused_container_stands_still_and_then_goes_on() {
             paused.pause();
             assert!(
                 paused.stands_still(),
-                "while paused, no process of it should go on, neither PID 1 nor any other"
+                "while it is paused, none of its processes should go on, neither PID 1 nor any other"
             );
             other.assert_goes_on("while another one is paused");
             let listed = place.see(&["ps"]).stdout;
@@ -611,7 +611,7 @@ fn ex3_stop_ends_a_paused_container() {
     assert_eq!(
         (heeds.exit_code(), heeds.log().contains("term\n")),
         (4, true),
-        "a paused container should get its SIGTERM, and the time to end by itself, as any other"
+        "a paused container should get its SIGTERM, and the time to end by itself, like any other"
     );
     let heedless = place.start(&[], COUNTS);
     heedless.pause();

@@ -315,7 +315,7 @@ fn ex1_processes_have_the_hosts_pids_and_users() {
     let container = place.start(&["--name", "web"], TWO);
     assert_tells(&container, &["sleep 1001", "sh -c"]);
     let told = top(&place, "web");
-    assert_eq!(told.len(), 2, "two processes run in it: {told:?}");
+    assert_eq!(told.len(), 2, "two processes are running in it: {told:?}");
     let me = user(geteuid().as_raw());
     assert!(
         told.iter().all(|(_, user, _)| *user == me),
@@ -384,7 +384,7 @@ fn ex1_a_command_stays_in_its_line() {
     );
     assert!(
         !printed.contains('\x1b'),
-        "a command clears the terminal of who looks at it"
+        "a command clears the terminal of whoever looks at it"
     );
 }
 
@@ -466,7 +466,7 @@ fn ex2_one_that_runs_keeps_it_to_its_end_and_after() {
         let record = place.record(end);
         assert!(
             record["exit_code"].is_number() && record["finished_at"].is_string(),
-            "of its end, its record should say all that it says without rename: {record}"
+            "about its end, its record should say all that it would say without rename: {record}"
         );
         assert!(place.link("web").is_none(), "the name web is still taken");
     }
@@ -760,7 +760,7 @@ fn ex3_a_name_stays_in_its_line() {
     assert_eq!(printed.lines().count(), 2, "{printed}");
     assert!(
         !printed.contains('\x1b'),
-        "a name clears the terminal of who looks at it"
+        "a name clears the terminal of whoever looks at it"
     );
 }
 

@@ -107,7 +107,7 @@ fn a_directory_that_others_can_change_is_refused() {
         assert!(said.contains(": it is a symbolic link\nhint: "), "{said}");
     }
     if !geteuid().is_root() {
-        return leave_to("root, to give a directory away");
+        return leave_to("root, to change a directory's owner");
     }
     fs::set_permissions(&state, Permissions::from_mode(0o700)).unwrap();
     chown(&state, Some(65534), None).unwrap();

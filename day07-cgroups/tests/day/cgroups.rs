@@ -145,7 +145,7 @@ fn there_is_no_swap_to_escape_to() {
     match container.in_its_group("memory.swap.max", "memory.memsw.limit_in_bytes") {
         // Alone, or together with the memory.
         Some(swap) => assert!(swap == "0" || swap == "67108864", "{swap}"),
-        None => skip("a kernel that counts swap"),
+        None => skip("a kernel with swap accounting"),
     }
 }
 
@@ -414,10 +414,10 @@ impl Drop for Delegated {
 fn a_limit_on_cpus_does_not_rule_out_one_on_memory() {
     need_namespaces!();
     if !geteuid().is_root() {
-        return leave_to("root, to delegate a group");
+        return leave_to("root, to delegate a cgroup");
     }
     if !has_cgroup_v2() {
-        return skip("cgroup v2: .ci/run has a machine with it");
+        return skip("cgroup v2: .ci/run boots a virtual machine that has it");
     }
     let (group, home) = (Delegated::new(), TempDir::new().unwrap());
     for limit in [["--cpus", "0.5"], ["--memory", "64m"]] {
@@ -431,10 +431,10 @@ fn a_limit_on_cpus_does_not_rule_out_one_on_memory() {
 fn an_ordinary_user_has_limits_in_a_delegated_group() {
     need_namespaces!();
     if !geteuid().is_root() {
-        return leave_to("root, to delegate a group");
+        return leave_to("root, to delegate a cgroup");
     }
     if !has_cgroup_v2() {
-        return skip("cgroup v2: .ci/run has a machine with it");
+        return skip("cgroup v2: .ci/run boots a virtual machine that has it");
     }
     let (group, home) = (Delegated::new(), TempDir::new().unwrap());
     let limits = ["--memory", "64m", "--cpus", "0.5", "--pids-limit", "20"];
@@ -476,7 +476,7 @@ fn an_ordinary_user_has_limits_in_a_delegated_group() {
 fn an_ordinary_user_without_a_group_is_told_the_way_out() {
     need_namespaces!();
     if !geteuid().is_root() && can_have_cgroups() {
-        return leave_to("a user without a delegated group");
+        return leave_to("a user without a delegated cgroup");
     }
     let home = TempDir::new().unwrap();
     let see = |arguments: &[&str]| -> Seen {

@@ -169,7 +169,7 @@ fn a_supervisor_killed_at_any_moment_leaves_the_truth() {
 fn a_full_disk_does_not_end_what_runs() {
     need_namespaces!();
     if !geteuid().is_root() {
-        return leave_to("root, to mount a small file system");
+        return leave_to("root, to mount a small filesystem");
     }
     let script = r"mkdir $ROOT/small; mount -t tmpfs -o size=256k,mode=700 tmpfs $ROOT/small; export TINY_DOCKER_ROOT=$ROOT/small
         id=$($TD run -d --rootfs $ROOT/rootfs/default sh -c 'cat /dev/zero; echo full >&2; sleep 0.5; exit 3')

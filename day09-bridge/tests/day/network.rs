@@ -63,7 +63,7 @@ fn loopback_is_up() {
 fn root_without_net_admin_is_told_what_helps() {
     need_namespaces!();
     if !geteuid().is_root() {
-        return leave_to("root, to give up a capability");
+        return leave_to("root, to drop a capability");
     }
     let run = "setpriv --bounding-set=-net_admin $TD run --net";
     let seen = shell(&format!("{run} isolated true"));

@@ -232,7 +232,7 @@ fn a_rootfs_whose_mount_points_lead_elsewhere_is_refused() {
 fn a_rootfs_that_the_user_may_not_enter_is_refused() {
     need_namespaces!();
     if !geteuid().is_root() {
-        return leave_to("root, to make a directory that an ordinary user may not enter");
+        return leave_to("root, to create a directory that an ordinary user cannot enter");
     }
     let (home, rootfs) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     fs::set_permissions(rootfs.path(), Permissions::from_mode(0o700)).unwrap();

@@ -277,7 +277,7 @@ fn another_process_with_the_same_pid_is_never_signalled() {
 fn a_full_disk_does_not_keep_it_from_stopping() {
     need_namespaces!();
     if !geteuid().is_root() {
-        return leave_to("root, to mount a small file system");
+        return leave_to("root, to mount a small filesystem");
     }
     let script = r"mkdir $ROOT/small; mount -t tmpfs -o size=256k,mode=700 tmpfs $ROOT/small; export TINY_DOCKER_ROOT=$ROOT/small
         id=$($TD run -d --rootfs $ROOT/rootfs/default sleep 1000)

@@ -162,7 +162,7 @@ fn a_run_that_has_been_stopped_is_not_waited_for_for_ever() {
 fn a_full_disk_takes_no_exit_code_away() {
     need_namespaces!();
     if !geteuid().is_root() {
-        return leave_to("root, to mount a small file system");
+        return leave_to("root, to mount a small filesystem");
     }
     let script = "mkdir $ROOT/small; mount -t tmpfs -o size=512k,mode=700 tmpfs $ROOT/small; export TINY_DOCKER_ROOT=$ROOT/small
         run=\"run -d --net isolated --rootfs $ROOT/rootfs/default -v $ROOT:/w\"

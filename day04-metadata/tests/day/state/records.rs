@@ -270,7 +270,7 @@ fn a_program_with_a_name_that_looks_like_its_state_is_seen() {
 fn a_full_disk_is_one_clear_line_and_no_container() {
     need_namespaces!();
     if !geteuid().is_root() {
-        return leave_to("root, to mount a small file system");
+        return leave_to("root, to mount a small filesystem");
     }
     // In a mount namespace of the test's own.
     let script =

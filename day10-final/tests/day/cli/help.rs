@@ -93,7 +93,7 @@ fn each_example_works() {
             continue;
         }
         if line.contains("--memory") && !can_have_cgroups() {
-            leave_to("who may make groups");
+            leave_to("a user who may create cgroups");
             continue;
         }
         works(place.path(), &line);

@@ -533,7 +533,7 @@ fn an_iptables_of_the_old_kind_lets_ours_pass_too() {
         .output()
         .unwrap();
     if !set.status.success() {
-        return skip("the old iptables: sudo modprobe iptable_nat");
+        return skip("legacy iptables: sudo modprobe iptable_nat");
     }
     let seen = run(&read_from("192.0.2.2/8000"));
     assert_eq!(seen.stdout, "hello 192.0.2.1\n", "{}", seen.stderr);

@@ -51,7 +51,7 @@ fn tools() -> Vec<TempDir> {
         works.args(["-t", "nat", "-S"]);
         match works.output().is_ok_and(|output| output.status.success()) {
             true => tools.push(only(&iptables)),
-            false => skip("iptables, old and new: sudo apt install iptables"),
+            false => skip("iptables, legacy and nft: sudo apt install iptables"),
         }
     }
     tools

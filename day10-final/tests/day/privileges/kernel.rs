@@ -122,7 +122,7 @@ fn a_file_of_the_host_cannot_be_opened_by_its_handle() {
         file.display()
     ));
     if handle.is_empty() {
-        return skip("a /tmp with file handles");
+        return skip("a /tmp that supports file handles");
     }
     let attack = format!(
         r#"open($etc, "<", "/etc/hosts") or die "$!\n";

@@ -184,7 +184,7 @@ fn the_callers_keys_are_out_of_reach() {
         return;
     };
     if before.stderr.contains("not implemented") {
-        return skip("a kernel that keeps keys");
+        return skip("a kernel with keyrings");
     }
     assert_eq!(before.stdout, "a secret\n", "{}", before.stderr);
     assert_eq!(today.stdout, "Operation not permitted\n");

@@ -81,7 +81,7 @@ fn a_file_with_capabilities_hands_them_to_nobody() {
         program.display()
     ));
     if !error.is_empty() {
-        return skip("a /tmp that keeps capabilities of files");
+        return skip("a /tmp that supports file capabilities");
     }
     let Some([before, now, allowed]) = as_nobody(&rootfs, "able-grep") else {
         return;

@@ -13,7 +13,9 @@ fn packages_can_be_installed() {
         env::var("TINY_DOCKER_DEBIAN").ok(),
         env::var("TINY_DOCKER_PACKAGES").ok(),
     ) else {
-        return skip("Debian packages in $TINY_DOCKER_PACKAGES, and a $TINY_DOCKER_DEBIAN");
+        return skip(
+            "Debian packages in $TINY_DOCKER_PACKAGES, and a root filesystem in $TINY_DOCKER_DEBIAN",
+        );
     };
     if !can_be_somebody_else() {
         return skip(

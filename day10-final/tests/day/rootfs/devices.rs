@@ -20,7 +20,7 @@ fn make_and_read(directory: &str) -> String {
 fn a_device_that_it_makes_cannot_be_opened() {
     need_namespaces!();
     if !geteuid().is_root() {
-        return leave_to("root: in a user namespace, nobody can make devices");
+        return leave_to("root: nobody can create devices in a user namespace");
     }
     let ground = Ground::new();
     let line = ground.line("sh -c");
@@ -62,7 +62,7 @@ fn a_device_that_it_makes_cannot_be_opened() {
 fn a_device_in_the_root_filesystem_cannot_be_opened() {
     need_namespaces!();
     if !geteuid().is_root() {
-        return leave_to("root: nobody else can make devices");
+        return leave_to("root: nobody else can create devices");
     }
     let ground = Ground::new();
     let node = ground.rootfs().join("root/node");
@@ -86,7 +86,7 @@ fn a_device_in_the_root_filesystem_cannot_be_opened() {
 fn a_device_that_it_makes_in_a_copy_cannot_be_opened() {
     need_namespaces!();
     if !geteuid().is_root() {
-        return leave_to("root: in a user namespace, nobody can make devices");
+        return leave_to("root: nobody can create devices in a user namespace");
     }
     let ground = Ground::new();
     let (rootfs, place) = (ground.rootfs(), ground.place("overlay"));
@@ -110,7 +110,7 @@ fn a_device_that_it_makes_in_a_copy_cannot_be_opened() {
 fn the_hosts_device_keeps_its_mode() {
     need_namespaces!();
     if !geteuid().is_root() {
-        return leave_to("root: others may not change its mode anyway");
+        return leave_to("root: other users may not change its mode anyway");
     }
     let ground = Ground::new();
     // By its name, and by a descriptor that comes from the host.
