@@ -56,6 +56,7 @@ impl Terminal {
         let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &settings);
     }
 
+    // ANCHOR: look_after
     /// If Ctrl-Z has stopped the lookout, and the foreground with it, stops the entire job: the container and us.
     pub fn look_after(&mut self, child: Pid) -> Result<()> {
         let flags = WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED;
@@ -82,6 +83,7 @@ impl Terminal {
         }
         Ok(())
     }
+    // ANCHOR_END: look_after
 }
 
 impl Drop for Terminal {
@@ -90,6 +92,7 @@ impl Drop for Terminal {
     }
 }
 
+// ANCHOR: lookout
 // ANCHOR: lookout
 /// Starts a process for the container's foreground. It ends with this one, or when the terminal is dropped.
 ///
@@ -111,6 +114,7 @@ fn start_lookout() -> Result<Terminal> {
     let _ = end.read(&mut [0]);
     exit(0)
 }
+// ANCHOR_END: lookout
 
 /// Whether our process group is in the foreground.
 fn is_ours() -> bool {

@@ -66,6 +66,7 @@ impl Terminal {
         let _ = tcsetpgrp(io::stdin(), getpgrp());
     }
 
+    // ANCHOR: look_after
     /// If Ctrl-Z has stopped the lookout, and the foreground with it, stops the entire job: the container and us.
     pub fn look_after(&mut self, child: Pid) -> Result<()> {
         let flags = WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED;
@@ -92,6 +93,7 @@ impl Terminal {
         }
         Ok(())
     }
+    // ANCHOR_END: look_after
 }
 
 impl Drop for Terminal {
@@ -100,6 +102,7 @@ impl Drop for Terminal {
     }
 }
 
+// ANCHOR: lookout
 /// Starts a process for the container's foreground. It ends with this one, or when what is returned is dropped.
 ///
 /// The kernel tells only the parent that a process has stopped, and we are not the parent of those in the container.
@@ -116,6 +119,7 @@ fn start_lookout() -> Result<(Pid, PipeWriter)> {
     let _ = end.read(&mut [0]);
     exit(0)
 }
+// ANCHOR_END: lookout
 
 /// Whether our process group is in the foreground.
 fn is_ours() -> bool {
