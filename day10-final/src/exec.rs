@@ -21,7 +21,7 @@ use crate::command::environment::Variables;
 use crate::command::workdir;
 use crate::container::Container;
 use crate::detach::Caller;
-use crate::failure::Failure;
+use crate::failure::{Failure, shown};
 use crate::parent::wait;
 use crate::signals;
 use crate::state::store;
@@ -64,7 +64,7 @@ pub fn run(options: Options, state: &Path, caller: Option<Caller>) -> Result<u8,
     pty::check_stdin(typed)?;
     // As for `run`.
     umask(Mode::from_bits_truncate(0o022));
-    let cannot = format!("cannot run a command in {}", store::shown(&options.id));
+    let cannot = format!("cannot run a command in {}", shown(&options.id));
     let container = find(&options.id, state).context(cannot.clone());
     let guest = as_guest(container.map_err(Failure::ordinary)?, options)?;
 

@@ -86,3 +86,15 @@ pub fn escaped(text: &str) -> String {
     };
     text.chars().map(escape).collect()
 }
+
+/// What the user has typed, made fit for our messages.
+pub fn shown(text: &str) -> String {
+    match text.chars().count() {
+        0 => "''".to_owned(),
+        1..=64 => text.escape_debug().to_string(),
+        _ => format!(
+            "{}…",
+            text.chars().take(64).collect::<String>().escape_debug()
+        ),
+    }
+}

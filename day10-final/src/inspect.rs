@@ -14,7 +14,7 @@ use serde_json::ser::{PrettyFormatter, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::container::{Container, Status};
-use crate::failure::{FAILED, warn};
+use crate::failure::{FAILED, shown, warn};
 use crate::network::addresses;
 use crate::state::store;
 use crate::{ps, signals};
@@ -28,8 +28,7 @@ pub fn inspect(ids: &[String], state: &Path) -> Result<u8> {
     signals::end_with_the_reader()?;
     let (mut found, mut code) = (Vec::new(), 0);
     for id in ids {
-        match store::find(state, id).with_context(|| format!("cannot inspect {}", store::shown(id)))
-        {
+        match store::find(state, id).with_context(|| format!("cannot inspect {}", shown(id))) {
             Ok(container) => found.push(describe(&container, state)),
             Err(error) => {
                 warn(&error);

@@ -8,8 +8,9 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
 
-use crate::failure::{FAILED, warn};
+use crate::failure::{FAILED, shown, warn};
 use crate::state::open_regular;
+use crate::state::paths;
 use crate::state::store;
 use crate::wait;
 
@@ -25,12 +26,7 @@ fn named(text: &str) -> Result<i32> {
     by_number
         .or_else(by_name)
         .or_else(|| real_time(&name))
-        .with_context(|| {
-            format!(
-                "no such signal: {}\nhint: kill -l lists them",
-                store::shown(text)
-            )
-        })
+        .with_context(|| format!("no such signal: {}\nhint: kill -l lists them", shown(text)))
 }
 
 fn real_time(name: &str) -> Option<i32> {
@@ -53,7 +49,7 @@ pub fn kill(ids: &[String], signal: &str, state: &Path) -> Result<u8> {
     let signal = named(signal)?;
     let mut code = 0;
     for id in ids {
-        match one(id, signal, state).with_context(|| format!("cannot kill {}", store::shown(id))) {
+        match one(id, signal, state).with_context(|| format!("cannot kill {}", shown(id))) {
             Ok(()) => drop(writeln!(io::stdout(), "{id}")),
             Err(error) => {
                 warn(&error);
@@ -70,7 +66,7 @@ fn one(id: &str, signal: i32, state: &Path) -> Result<()> {
         // Before that, there is no command that could receive it.
         store::started(state, &container.id)?;
     }
-    let path = store::lock_file(state, &container.id);
+    let path = paths::lock(state, &container.id);
     let lock = open_regular(&path, File::options().read(true));
     match container.running()? {
         Some(process) if signal == libc::SIGKILL => process.kill(&container.id)?,

@@ -13,8 +13,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::unistd::{Whence, lseek};
 
+use crate::failure::shown;
 use crate::logs::tail::Lines;
 use crate::state::open_regular;
+use crate::state::paths;
 use crate::state::pidfd::PidFd;
 use crate::state::store;
 use crate::{signals, wait};
@@ -24,7 +26,7 @@ use crate::{signals, wait};
 /// ends.
 pub fn print(id: &str, follow: bool, tail: Lines, state: &Path) -> Result<u8> {
     signals::end_with_the_reader()?;
-    let cannot = || format!("cannot show the log of {}", store::shown(id));
+    let cannot = || format!("cannot show the log of {}", shown(id));
     let container = store::find(state, id).with_context(cannot)?;
     ensure!(
         container.log.is_some(),
@@ -33,12 +35,12 @@ pub fn print(id: &str, follow: bool, tail: Lines, state: &Path) -> Result<u8> {
     );
     // Only with -t does its output pass through its run.
     let lock = open_regular(
-        &store::lock_file(state, &container.id),
+        &paths::lock(state, &container.id),
         File::options().read(true),
     );
     let lock = lock.ok().filter(|_| container.tty);
     // The path comes from the id. The record could name any file.
-    let path = &store::log(state, &container.id);
+    let path = &paths::log(state, &container.id);
     let mut log = open_regular(path, File::options().read(true))
         .map_err(leased)
         .with_context(|| format!("cannot open {}", path.display()))

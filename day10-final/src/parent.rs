@@ -25,14 +25,14 @@ use crate::network::bridge::Veth;
 use crate::network::etc;
 use crate::network::proxy::Proxy;
 use crate::rootfs::layer;
+use crate::state::abandoned;
 use crate::state::process::Process;
 use crate::state::record::Record;
-use crate::state::store;
 use crate::terminal::pty;
 use crate::terminal::relay::Relay;
 use crate::terminal::stdio::{self, Pipes};
 use crate::terminal::{State, Terminal};
-use crate::{cgroup, namespaces, signals};
+use crate::{namespaces, signals};
 
 /// For those who type the name of an image first, as in Docker.
 const NO_IMAGE: &str = "\nhint: run takes a command, not an image: tiny-docker run ls /bin lists what there is, \
@@ -60,6 +60,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let (child, pipes) = spawn(&container, childs_end, terminal.is_some())?;
 
     // The child has only begun to start again. What follows takes no time beside that.
+    abandoned::free(state, &container.name);
     let mut record = Record::create(state, &mut container)?;
     let cgroup = Cgroup::create(&container.limits, &container.id)?;
     container.cgroup.clone_from(&cgroup.0);
@@ -91,7 +92,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
         }
     }
 
-    cgroup::remove_those(|id| store::is_abandoned(state, id));
+    abandoned::remove_cgroups(state);
     // Its group is not ours. Every process in it should hear the keyboard; --init tells the command itself.
     let at_keyboard = Pid::from_raw(if container.init { 1 } else { -1 } * child.as_raw());
     let code = match relay.filter(|_| failure.is_empty()) {
@@ -104,7 +105,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     drop((proxy, veth));
     if failure.is_empty() {
         note_its_end(container, record, code);
-        store::remove_abandoned(state);
+        abandoned::remove_records(state);
         return Ok(code);
     }
     if may_be_image && code == NOT_FOUND {

@@ -12,11 +12,11 @@ use crate::container::Status;
 use crate::failure::{FAILED, warn};
 use crate::namespaces::idmap;
 use crate::network::bridge;
-use crate::state::name;
 use crate::state::record::Record;
 use crate::state::store::{self, NoSuch};
+use crate::state::{abandoned, name, paths};
 use crate::stats::size;
-use crate::{cgroup, ps, state};
+use crate::{ps, state};
 
 const WARNING: &str = "WARNING! This will remove all stopped containers.\n\
     Are you sure you want to continue? [y/N] ";
@@ -30,14 +30,13 @@ pub fn prune(force: bool, state: &Path) -> Result<u8> {
     if !force && !is_confirmed()? {
         return Ok(0);
     }
-    cgroup::remove_those(|id| store::is_abandoned(state, id));
-    store::remove_abandoned(state);
+    abandoned::remove(state);
     let unreadable = store::all(state)?.iter().any(Result::is_err);
     let (mut code, mut freed) = (if unreadable { FAILED } else { 0 }, 0);
     let mut removed = String::new();
     let containers = ps::listed(true, state)?.into_iter();
     for container in containers.filter(|container| container.status != Status::Running) {
-        let bytes = size(&store::directory(state, &container.id), &mut HashSet::new());
+        let bytes = size(&paths::directory(state, &container.id), &mut HashSet::new());
         match Record::open(state, &container).and_then(|mut record| record.remove()) {
             Ok(()) => {
                 removed += &format!("{}\n", container.id);

@@ -7,19 +7,19 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use crate::cgroup;
-use crate::failure::{FAILED, warn};
+use crate::failure::{FAILED, shown, warn};
 use crate::state::id::Id;
 use crate::state::open_regular;
 use crate::state::record::Record;
 use crate::state::store::{self, LOCK_SECONDS, NoSuch};
-use crate::state::{lock, name};
+use crate::state::{abandoned, lock, name, paths};
 
 // ANCHOR: rm
 /// Removes the containers that `ids` mean, and with `force` even those that are running.
 pub fn remove(ids: &[String], force: bool, state: &Path) -> Result<u8> {
     let mut code = 0;
     for id in ids {
-        match one(id, force, state).with_context(|| format!("cannot remove {}", store::shown(id))) {
+        match one(id, force, state).with_context(|| format!("cannot remove {}", shown(id))) {
             Ok(()) => drop(writeln!(io::stdout(), "{id}")),
             Err(error) => {
                 warn(&error);
@@ -31,8 +31,7 @@ pub fn remove(ids: &[String], force: bool, state: &Path) -> Result<u8> {
         }
     }
     // If a `run` was killed, nobody else does this.
-    cgroup::remove_those(|id| store::is_abandoned(state, id));
-    store::remove_abandoned(state);
+    abandoned::remove(state);
     Ok(code)
 }
 
@@ -44,7 +43,7 @@ fn one(id: &str, force: bool, state: &Path) -> Result<()> {
         Err(_) => return remove_damaged(&found, state),
         Ok(container) => container,
     };
-    let path = store::lock_file(state, &container.id);
+    let path = paths::lock(state, &container.id);
     let lock = open_regular(&path, File::options().read(true));
     if let Some(process) = container.running()? {
         if !force {
@@ -59,7 +58,7 @@ fn one(id: &str, force: bool, state: &Path) -> Result<()> {
     if container.remove {
         let ended = lock::wait(&lock, &path, File::try_lock_shared, LOCK_SECONDS);
         ended.context("cannot wait for its supervisor")?;
-        if !store::exists(state, &container.id) {
+        if !paths::exists(state, &container.id) {
             return Ok(());
         }
     }

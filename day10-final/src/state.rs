@@ -1,8 +1,10 @@
 //! Where tiny-docker keeps its files, and which directories it trusts. For whatever reads or writes them.
 
+pub mod abandoned;
 pub mod id;
 pub mod lock;
 pub mod name;
+pub mod paths;
 pub mod pidfd;
 pub mod process;
 pub mod record;

@@ -15,6 +15,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::container::Container;
+use crate::failure::shown;
 use crate::ps::table::{Format, table};
 use crate::state::store;
 use crate::stats::usage::{Census, Usage, all_memory};
@@ -136,7 +137,7 @@ impl Sample {
 
 fn find(id: &str, state: &Path) -> Result<Container> {
     store::find(state, id)
-        .with_context(|| format!("cannot show the resource usage of {}", store::shown(id)))
+        .with_context(|| format!("cannot show the resource usage of {}", shown(id)))
 }
 
 /// A container that has ended uses nothing. As in Docker, it does not even show a limit.

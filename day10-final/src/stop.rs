@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::cgroup;
 use crate::container::{Container, Status, now};
-use crate::failure::{FAILED, KILLED, warn};
+use crate::failure::{FAILED, KILLED, shown, warn};
+use crate::state::abandoned;
 use crate::state::pidfd::PidFd;
 use crate::state::record::Record;
 use crate::state::store::{self, NoSuch};
@@ -30,7 +30,7 @@ pub fn stop(ids: &[String], seconds: u32, state: &Path) -> Result<u8> {
     let mut code = 0;
     for (id, ending) in ids.iter().zip(endings) {
         let stopped = ending.and_then(|ending| kill(ending, deadline, state));
-        match stopped.with_context(|| format!("cannot stop {}", store::shown(id))) {
+        match stopped.with_context(|| format!("cannot stop {}", shown(id))) {
             // Even if nobody reads it, the others still have to be stopped.
             Ok(()) => drop(writeln!(io::stdout(), "{id}")),
             Err(error) => {
@@ -40,8 +40,7 @@ pub fn stop(ids: &[String], seconds: u32, state: &Path) -> Result<u8> {
         }
     }
     // Where its run was killed, nobody else does it now.
-    cgroup::remove_those(|id| store::is_abandoned(state, id));
-    store::remove_abandoned(state);
+    abandoned::remove(state);
     Ok(code)
 }
 // ANCHOR_END: stop

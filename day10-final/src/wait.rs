@@ -7,9 +7,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::failure::{FAILED, warn};
+use crate::failure::{FAILED, shown, warn};
 use crate::state::lock;
 use crate::state::open_regular;
+use crate::state::paths;
 use crate::state::store::{self, LOCK_SECONDS};
 
 // ANCHOR: wait
@@ -17,7 +18,7 @@ use crate::state::store::{self, LOCK_SECONDS};
 pub fn wait(ids: &[String], state: &Path) -> Result<u8> {
     let mut code = 0;
     for id in ids {
-        match one(id, state).with_context(|| format!("cannot wait for {}", store::shown(id))) {
+        match one(id, state).with_context(|| format!("cannot wait for {}", shown(id))) {
             Ok(exit_code) => drop(writeln!(io::stdout(), "{exit_code}")),
             Err(error) => {
                 warn(&error);
@@ -31,7 +32,7 @@ pub fn wait(ids: &[String], state: &Path) -> Result<u8> {
 /// Its `run` holds the lock until the very end, and leaves the exit code in it. With --rm, everything else goes away.
 fn one(id: &str, state: &Path) -> Result<u8> {
     let container = store::find(state, id)?;
-    let path = store::lock_file(state, &container.id);
+    let path = paths::lock(state, &container.id);
     let lock = open_regular(&path, File::options().read(true)).context("cannot open its lock")?;
     if let Some(process) = container.running()? {
         process.ends_before(None)?;

@@ -10,7 +10,7 @@ use crate::container::{Container, Status, now};
 use crate::network::Net;
 use crate::rootfs;
 use crate::state::id::Id;
-use crate::state::store;
+use crate::state::paths;
 use crate::terminal::pty;
 
 impl RunOptions {
@@ -23,10 +23,10 @@ impl RunOptions {
         let id = Id::new()?;
         let net = Net::choose(self.net)?;
         let has_etc = net != Net::Isolated || self.lookup.is_asked_for();
-        let etc = has_etc.then(|| store::etc(state, &id));
-        let layer = store::layer(state, &id);
+        let etc = has_etc.then(|| paths::etc(state, &id));
+        let layer = paths::layer(state, &id);
         self.volumes.prepare()?;
-        let log = self.detach.then(|| store::log(state, &id));
+        let log = self.detach.then(|| paths::log(state, &id));
         Ok(Container {
             id,
             name: self.name.unwrap_or_default(),

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::state::create_private;
 use crate::state::id::Id;
-use crate::state::store;
+use crate::state::paths;
 
 const HOW: [&str; 32] = [
     "amber", "bold", "brave", "bright", "calm", "clear", "coral", "curious", "deep", "eager",
@@ -57,7 +57,7 @@ pub fn reserve(state: &Path, asked: &str, id: &Id) -> Result<String> {
         match symlink(id.to_string(), &link) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => match find(state, &name) {
                 // Its container is gone, and the process that should have removed the link was killed.
-                Some(old) if !store::exists(state, &old) => {
+                Some(old) if !paths::exists(state, &old) => {
                     fs::remove_file(&link).context("cannot remove a stale name")?
                 }
                 Some(other) if asked == name => {
@@ -111,7 +111,7 @@ pub fn remove_abandoned(state: &Path) {
             .file_name()
             .to_str()
             .and_then(|name| find(state, name));
-        if id.is_some_and(|id| !store::exists(state, &id)) {
+        if id.is_some_and(|id| !paths::exists(state, &id)) {
             let _ = fs::remove_file(entry.path());
         }
     }

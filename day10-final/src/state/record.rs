@@ -11,9 +11,8 @@ use anyhow::{Context, Result, ensure};
 use crate::container::Container;
 use crate::namespaces::idmap;
 use crate::state::id::Id;
-use crate::state::store::{
-    LOCK_SECONDS, NoSuch, directory, load, lock_directory, remove_abandoned, unfinished,
-};
+use crate::state::paths::{directory, hidden};
+use crate::state::store::{LOCK_SECONDS, NoSuch, load, lock_directory};
 use crate::state::{create_private, open_regular};
 use crate::state::{lock, name};
 
@@ -43,12 +42,8 @@ impl Record {
     pub fn create(state: &Path, container: &mut Container) -> Result<Self> {
         let containers = create_private(state, "containers")?;
         let mut record = Self::of(state, &container.id, &container.name);
-        record.directory = unfinished(&record.directory);
+        record.directory = hidden(&record.directory);
         record.kept = false;
-        if name::find(state, &container.name).is_some() {
-            // Perhaps it is that of one that nobody has in hands any more.
-            remove_abandoned(state);
-        }
         // Without a lock, it looks like one that somebody has left behind.
         let all = lock_directory(&containers)?;
         let created = DirBuilder::new().mode(0o700).create(&record.directory);
@@ -156,7 +151,7 @@ impl Record {
             None => lock_directory(&self.directory)?,
         };
         // The first step decides: nobody must find half of it.
-        let gone = unfinished(&self.directory);
+        let gone = hidden(&self.directory);
         fs::rename(&self.directory, &gone).context("cannot rename its record")?;
         self.directory.clone_from(&gone);
         name::release(&self.state, &self.name, &self.id);
@@ -178,7 +173,7 @@ impl Record {
             record.lock = Some(lock);
         }
         // Somebody may have begun to remove it.
-        idmap::remove(&unfinished(&record.directory))?;
+        idmap::remove(&hidden(&record.directory))?;
         record.remove()
     }
 

@@ -1,25 +1,26 @@
-//! All containers: directories in containers/ in the state directory.
+//! All containers: their records, which are directories in containers/ in the state directory.
+//!
+//! It reads records; [`crate::state::record`] writes them. Every command that takes an id or a name finds it here.
 
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use crate::cgroup;
-use crate::container::{Container, Status};
-use crate::namespaces::idmap;
+use crate::container::Container;
 use crate::state::id::Id;
-use crate::state::record::Record;
+use crate::state::paths::{directory, exists};
 use crate::state::{check_private, open_directory, open_regular};
 use crate::state::{lock, name};
 
 /// No record is as long as this: the kernel limits the length of a command, execve(2).
 const LIMIT: u64 = 16 << 20;
 
-/// A `run` needs less time at its end, since it has little to write and to remove.
+/// In seconds: a `run` needs less at its end, because it has little to write and to remove.
 pub const LOCK_SECONDS: u64 = 10;
 
 /// There is no such container.
@@ -34,19 +35,8 @@ impl Display for NoSuch {
 
 impl Error for NoSuch {}
 
-/// Where the record of the container `id` is.
-pub fn directory(state: &Path, id: &Id) -> PathBuf {
-    state.join("containers").join(id.to_string())
-}
-
-/// Whether there is anything of the container `id`: it may be starting, or half removed.
-pub fn exists(state: &Path, id: &Id) -> bool {
-    let directory = directory(state, id);
-    unfinished(&directory).exists() || directory.exists()
-}
-
 // ANCHOR: started
-/// Waits until the container `id` has started, or has failed to: until then, its root is still the host's.
+/// Waits until the container `id` has started, or has failed to. Before that, its root is still the host's.
 pub fn started(state: &Path, id: &Id) -> Result<()> {
     let path = directory(state, id);
     let directory = open_directory(&path).context("no such container")?;
@@ -55,18 +45,12 @@ pub fn started(state: &Path, id: &Id) -> Result<()> {
 }
 // ANCHOR_END: started
 
-/// Locks a `directory`, as long as the result is held.
+/// Locks `directory` until the result is dropped.
 pub fn lock_directory(directory: &Path) -> Result<File> {
     let file = open_directory(directory)
         .with_context(|| format!("cannot open {}", directory.display()))?;
     lock::wait(&file, directory, File::try_lock, LOCK_SECONDS)?;
     Ok(file)
-}
-
-/// The name of a record that is being made or removed.
-pub fn unfinished(directory: &Path) -> PathBuf {
-    let name = directory.file_name().unwrap_or_default().to_string_lossy();
-    directory.with_file_name(format!(".{}", name.trim_start_matches('.')))
 }
 
 // ANCHOR: all
@@ -97,21 +81,6 @@ fn ids(state: &Path) -> Result<Vec<Id>> {
         ids.extend(name.to_str().and_then(Id::parse));
     }
     Ok(ids)
-}
-
-/// Where the container `id` writes, when it is in the background.
-pub fn log(state: &Path, id: &Id) -> PathBuf {
-    directory(state, id).join("container.log")
-}
-
-/// Where the files for the /etc of the container `id` are.
-pub fn etc(state: &Path, id: &Id) -> PathBuf {
-    log(state, id).with_file_name("etc")
-}
-
-/// Where the layer of the container `id` is.
-pub fn layer(state: &Path, id: &Id) -> PathBuf {
-    log(state, id).with_file_name("layer")
 }
 
 // ANCHOR: find
@@ -149,76 +118,10 @@ pub fn resolve(state: &Path, text: &str) -> Result<Id> {
 }
 // ANCHOR_END: find
 
-/// What the user has typed for an id, made fit for our messages.
-pub fn shown(id: &str) -> String {
-    match id.chars().count() {
-        0 => "''".to_owned(),
-        1..=64 => id.escape_debug().to_string(),
-        _ => format!(
-            "{}…",
-            id.chars().take(64).collect::<String>().escape_debug()
-        ),
-    }
-}
-
-/// Whether the container `id` has ended, or never started, and nobody is left who looks after it: its `run` was killed.
-pub fn is_abandoned(state: &Path, id: &Id) -> bool {
-    let directory = directory(state, id);
-    let hidden = unfinished(&directory);
-    if hidden.exists() {
-        return is_let_go(&hidden);
-    }
-    let ended = load(&directory, id).is_ok_and(|container| container.status != Status::Running);
-    ended && is_let_go(&directory.join("lock"))
-}
-
-/// Whether nobody has locked `file`, or that is gone.
-fn is_let_go(file: &Path) -> bool {
-    let lock = open_regular(file, File::options().read(true)).or_else(|_| open_directory(file));
-    lock.map_or(true, |lock| lock.try_lock().is_ok())
-}
-
-// ANCHOR: remove_abandoned
-/// Removes what is left of containers whose `run` or `rm` was killed in the middle, or should have removed them.
-pub fn remove_abandoned(state: &Path) {
-    let halves = abandoned_halves(state).unwrap_or_default();
-    for (half, _lock) in &halves {
-        let _ = idmap::remove(half);
-    }
-    for container in all(state).into_iter().flatten().flatten() {
-        if container.remove && is_abandoned(state, &container.id) {
-            let _ = Record::open(state, &container).and_then(|mut record| record.remove());
-        }
-    }
-    if let Some(_all) = try_lock_all(state).filter(|_| !halves.is_empty()) {
-        name::remove_abandoned(state);
-    }
-}
-
-/// The records that somebody was making or removing, each locked: now they are ours to remove.
-fn abandoned_halves(state: &Path) -> Option<Vec<(PathBuf, File)>> {
-    let _all = try_lock_all(state)?;
-    let entries = fs::read_dir(state.join("containers")).ok()?.flatten();
-    let half = |entry: fs::DirEntry| {
-        // Only names that look like ours: `.git` stays.
-        let name = entry.file_name();
-        name.to_str()?.strip_prefix('.').and_then(Id::parse)?;
-        let lock = open_directory(&entry.path()).ok()?;
-        lock.try_lock().is_ok().then(|| (entry.path(), lock))
-    };
-    Some(entries.filter_map(half).collect())
-}
-
-/// Keeps others from beginning a record. If somebody is doing that right now, this can wait for another time.
+/// Keeps others from beginning a record. None if somebody is beginning one right now: then it can wait for another time.
 pub fn try_lock_all(state: &Path) -> Option<File> {
     let all = open_directory(&state.join("containers")).ok()?;
     all.try_lock().is_ok().then_some(all)
-}
-// ANCHOR_END: remove_abandoned
-
-/// The file to lock before writing to the record of the container `id`.
-pub fn lock_file(state: &Path, id: &Id) -> PathBuf {
-    directory(state, id).join("lock")
 }
 
 // ANCHOR: load
