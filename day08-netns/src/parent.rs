@@ -75,12 +75,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     container.out_of_memory = code == KILLED && cgroup.ran_out_of_memory();
     drop(cgroup);
     if failure.is_empty() {
-        container.status = Status::Exited;
-        container.exit_code = Some(code);
-        // The command has done its work, and its exit code is worth more than this error.
-        if let Err(error) = record.save(&container) {
-            warn(&error);
-        }
+        note_its_end(container, &record, code);
         return Ok(code);
     }
     if may_be_image && code == NOT_FOUND {
@@ -98,6 +93,15 @@ fn send(mut socket: &UnixStream, container: &Container) -> Result<()> {
         .write_all(&description)
         .and_then(|()| socket.shutdown(Shutdown::Write));
     Ok(())
+}
+
+fn note_its_end(mut container: Container, record: &Record, code: u8) {
+    container.status = Status::Exited;
+    container.exit_code = Some(code);
+    // The command has done its work, and its exit code is worth more than this error.
+    if let Err(error) = record.save(&container) {
+        warn(&error);
+    }
 }
 
 /// Waits for the end of `child`, and returns the exit code to pass on.

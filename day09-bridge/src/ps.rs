@@ -1,4 +1,4 @@
-//! `ps`: lists what there is. It only looks, and writes to no record.
+//! `ps`: lists containers. It reads the records and changes none of them. Called by `main`.
 
 use std::cmp::Reverse;
 use std::fmt::Write as _;
@@ -27,7 +27,7 @@ pub fn print(all: bool, state: &Path) -> Result<u8> {
     }
     containers.retain(|container| all || container.status == Status::Running);
     containers.sort_by_key(|container| {
-        // The time of creation counts seconds, that of the process hundredths.
+        // The first is in seconds, the start of a process in hundredths.
         Reverse((container.created_at.clone(), container.process.clone()))
     });
     let table = table(containers.iter().map(row));
