@@ -12,8 +12,9 @@ use std::process::Command;
 use std::sync::{LazyLock, Mutex};
 use std::thread;
 
-use proofs::{built, names, read, root, run};
+use proofs::{built, read, root, run};
 
+mod names;
 mod page;
 mod scope;
 mod session;
@@ -96,7 +97,7 @@ fn each_page_says_how_to_become_root_before_it_needs_that() {
 fn pages() -> impl Iterator<Item = Result<(String, Vec<Block>), String>> {
     let book = root().join("book/src");
     let chosen = std::env::var("CHAPTERS");
-    let mut chapters = names(&book);
+    let mut chapters = proofs::names(&book);
     chapters.retain(|name| {
         let name = name.strip_suffix(".md");
         name.is_some_and(|name| {
