@@ -54,7 +54,9 @@ fn check_mount_point(point: &str, rootfs: &Path) -> Result<()> {
     let place = format!("{}{point}", rootfs.display());
     match fs::symlink_metadata(point) {
         Ok(found) if found.is_dir() => Ok(()),
-        Ok(found) if found.is_symlink() => bail!("cannot mount {point}: {place} is a link"),
+        Ok(found) if found.is_symlink() => {
+            bail!("cannot mount {point}: {place} is a symbolic link")
+        }
         Ok(_) => bail!("cannot mount {point}: {place} is not a directory"),
         Err(_) => bail!("cannot mount {point}: there is no {place}\nhint: mkdir {place}"),
     }

@@ -94,7 +94,7 @@ fn close_on_exec() -> Result<()> {
     let flags = libc::CLOSE_RANGE_CLOEXEC;
     // SAFETY: close_range(2) only sets flags.
     Errno::result(unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, flags) })
-        .context("cannot close the caller's files, which takes Linux 5.11")?;
+        .context("cannot close the caller's files (this needs Linux 5.11)")?;
     Ok(())
 }
 // ANCHOR_END: close_on_exec

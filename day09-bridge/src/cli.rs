@@ -66,7 +66,7 @@ pub struct RunOptions {
     /// Hostname inside the container
     #[arg(long, value_name = "NAME", value_parser = hostname, default_value = "tiny-container")]
     pub hostname: String,
-    /// Network mode: bridge, isolated (alias none) or host [default: bridge for root]
+    /// Network mode: bridge, isolated (alias none) or host [default: bridge for root, isolated for others]
     #[arg(long, alias = "network", value_enum, hide_possible_values = true)]
     pub net: Option<Net>,
     #[command(flatten)]

@@ -181,7 +181,7 @@ pub struct RunOptions {
     pub workdir: Option<PathBuf>,
     #[command(flatten)]
     pub environment: Variables,
-    /// Network mode: bridge, isolated (alias none) or host [default: bridge for root]
+    /// Network mode: bridge, isolated (alias none) or host [default: bridge for root, isolated for others]
     #[arg(long, alias = "network", value_enum, hide_possible_values = true)]
     pub net: Option<Net>,
     /// Subnet for --net bridge

@@ -141,7 +141,7 @@ fn help_tells_what_there_is() {
           --root <DIR>           Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
           --init                 Run an init inside the container that forwards signals and reaps processes
           --hostname <NAME>      Hostname inside the container [default: tiny-container]
-          --net <NET>            Network mode: bridge, isolated (alias none) or host [default: bridge for root]
+          --net <NET>            Network mode: bridge, isolated (alias none) or host [default: bridge for root, isolated for others]
       -m, --memory <SIZE>        Memory limit (for example 128m or 1g)
           --cpus <NUMBER>        Number of CPUs (for example 0.5 or 2)
           --pids-limit <NUMBER>  Maximum number of processes and threads

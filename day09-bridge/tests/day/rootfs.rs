@@ -223,8 +223,8 @@ fn a_rootfs_whose_mount_points_lead_elsewhere_is_refused() {
         errors += &error_of(&rootfs, directory.path());
     }
     assert_snapshot!(errors, @"
-    tiny-docker: cannot mount /proc: /proc-is-a-link/proc is a link
-    tiny-docker: cannot mount /dev: /dev-is-a-link/dev is a link
+    tiny-docker: cannot mount /proc: /proc-is-a-link/proc is a symbolic link
+    tiny-docker: cannot mount /dev: /dev-is-a-link/dev is a symbolic link
     ");
 }
 

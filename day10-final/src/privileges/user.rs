@@ -122,7 +122,7 @@ fn own_group(user: &Entry) -> Result<u32> {
         let who = user.id;
         format!(
             "the group of user {who} in the container's /etc/passwd is not a number\n\
-            hint: -u {who}:GROUP"
+            hint: use -u {who}:GROUP"
         )
     })
 }

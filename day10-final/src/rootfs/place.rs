@@ -128,7 +128,10 @@ pub fn directory(name: &str, rootfs: &Path) -> Result<OwnedFd> {
     let place = rootfs.join(name);
     match kind(&found)? {
         SFlag::S_IFDIR => Ok(found),
-        SFlag::S_IFLNK => bail!("cannot mount /{name}: {} is a link", place.display()),
+        SFlag::S_IFLNK => bail!(
+            "cannot mount /{name}: {} is a symbolic link",
+            place.display()
+        ),
         _ => bail!(
             "cannot mount /{name}: {} is not a directory",
             place.display()

@@ -169,7 +169,7 @@ fn help_tells_what_there_is() {
       -w, --workdir <DIR>                 Working directory inside the container (created if it does not exist)
       -e, --env <NAME[=VALUE]>            Set an environment variable (without a value: copy it from your environment)
           --env-file <FILE>               Read environment variables from a file, one per line
-          --net <NET>                     Network mode: bridge, isolated (alias none) or host [default: bridge for root]
+          --net <NET>                     Network mode: bridge, isolated (alias none) or host [default: bridge for root, isolated for others]
           --subnet <NETWORK>              Subnet for --net bridge [env: TINY_DOCKER_SUBNET] [default: 10.10.0.0/24]
       -p, --publish <PORTS>               Publish a container's port on the host (IPv4): [IP:]HOST:CONTAINER[/udp], or CONTAINER for a free host port
           --add-host <NAME:ADDRESS>       Add a custom host-to-IP mapping (host-gateway stands for this host's address)

@@ -259,9 +259,9 @@ fn a_user_that_cannot_be_exits_125() {
     tiny-docker: cannot run as group 5:6: expected a name, or a number from 0 to 2147483647
     tiny-docker: no user minus in the container's /etc/passwd
     tiny-docker: the group of user 2000 in the container's /etc/passwd is not a number
-    hint: -u 2000:GROUP
+    hint: use -u 2000:GROUP
     tiny-docker: the group of user 2000 in the container's /etc/passwd is not a number
-    hint: -u 2000:GROUP
+    hint: use -u 2000:GROUP
     ");
 }
 

@@ -83,7 +83,7 @@ fn what_it_has_for_dev_proc_and_sys_has_to_be_its_own() {
             let seen = survive(&ground, "--net isolated", &["true"]);
             let place = ground.rootfs().join(name);
             let reason = format!(
-                "tiny-docker: cannot mount /{name}: {} is a link\n",
+                "tiny-docker: cannot mount /{name}: {} is a symbolic link\n",
                 place.display()
             );
             assert_eq!(seen.stderr, reason);
