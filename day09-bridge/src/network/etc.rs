@@ -51,9 +51,8 @@ fn of_the_host(file: &str) -> String {
 fn reachable_servers() -> String {
     for file in [RESOLV_CONF, BEHIND_RESOLVED] {
         let text = of_the_host(file);
-        let reachable = |line: &&str| server(line).is_none_or(is_reachable);
-        let lines: Vec<_> = text.lines().filter(reachable).collect();
-        if lines.iter().any(|line| server(line).is_some()) {
+        let lines: Vec<_> = text.lines().filter(is_usable).collect();
+        if lines.iter().any(|line| line.starts_with("nameserver")) {
             return lines.join("\n") + "\n";
         }
     }
@@ -63,16 +62,13 @@ fn reachable_servers() -> String {
     String::new()
 }
 
-/// The address in a line such as "nameserver 192.0.2.1 # the router".
-fn server(line: &str) -> Option<&str> {
-    let value = line.strip_prefix("nameserver")?;
-    let value = value.strip_prefix([' ', '\t'])?.trim_start();
-    value.split([' ', '\t', '#', ';']).next()
-}
-
-/// A container has a loopback device of its own, and no IPv6 address.
-fn is_reachable(server: &str) -> bool {
-    let address = server.parse();
-    address.is_ok_and(|address: Ipv4Addr| !address.is_loopback() && !address.is_unspecified())
+/// Not a server at a loopback address, since the container has a loopback device of its own, nor at an IPv6 address.
+fn is_usable(line: &&str) -> bool {
+    let mut words = line.split_whitespace();
+    if words.next() != Some("nameserver") {
+        return true;
+    }
+    let address = words.next().and_then(|server| server.parse().ok());
+    address.is_some_and(|address: Ipv4Addr| !address.is_loopback() && !address.is_unspecified())
 }
 // ANCHOR_END: reachable_servers

@@ -240,13 +240,12 @@ fn servers_are_found_in_lines_of_any_form() {
     with_resolv_conf(
         "; of the test\nsearch test\nnameserver 127.0.0.53 # comment\nnameserver\t127.1.2.3\nnameserver   127.0.0.1;\n\
         nameserver ::1\nnameserver fe80::1%eth0\nnameserver 0.0.0.0\nnameserver \t 192.0.2.2\t# comment\n\
-        nameserver 192.0.2.3;comment\nnameservers 127.0.0.1\noptions edns0\n",
+        nameservers 127.0.0.1\noptions edns0\n",
     );
     assert_snapshot!(run("cat /etc/resolv.conf").stdout, @"
     ; of the test
     search test
     nameserver 	 192.0.2.2	# comment
-    nameserver 192.0.2.3;comment
     nameservers 127.0.0.1
     options edns0
     ");
