@@ -93,7 +93,6 @@ impl Drop for Terminal {
 }
 
 // ANCHOR: lookout
-// ANCHOR: lookout
 /// Starts a process for the container's foreground. It ends with this one, or when the terminal is dropped.
 ///
 /// The kernel tells only the parent that a process has stopped, and we are not the parent of those in the container.
