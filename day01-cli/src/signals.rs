@@ -1,6 +1,8 @@
 //! Whoever signals the runtime means the command: signal(7), signalfd(2). For both sides of `run`.
 
 use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
@@ -78,4 +80,12 @@ fn send(signal: i32, child: Pid) -> Result<()> {
     let sent = Errno::result(unsafe { libc::kill(child.as_raw(), signal) });
     sent.map(drop)
         .with_context(|| format!("cannot forward signal {signal}"))
+}
+
+/// The command's own exit code, or 128 + N where signal N killed it: as sh(1) and Docker count.
+pub fn exit_code(status: ExitStatus) -> u8 {
+    let code = status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
+    code as u8
 }

@@ -3,12 +3,9 @@
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::ExitStatus;
 
 use anyhow::{Context, Result, anyhow};
-use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::signalfd::SignalFd;
 use nix::sys::stat::{Mode, umask};
@@ -94,28 +91,10 @@ fn note_its_end(mut container: Container, record: &Record, code: u8) {
 /// Waits for the end of `child`, and returns the exit code to pass on.
 fn wait(child: Pid, signals: &SignalFd) -> Result<u8> {
     loop {
-        if let Some(status) = ended(child).context("cannot wait for the command")? {
-            return Ok(exit_code(status));
+        if let Some(status) = signals::ended(child).context("cannot wait for the command")? {
+            return Ok(signals::exit_code(status));
         }
         signals::forward(signals, child)?;
     }
 }
 // ANCHOR_END: run
-
-// ANCHOR: ended
-/// How `child` has ended, or None while it runs. (nix's waitpid does not know all signals.)
-fn ended(child: Pid) -> nix::Result<Option<ExitStatus>> {
-    let mut status = 0;
-    // SAFETY: waitpid(2) writes to `status`, and to nothing else.
-    let pid = Errno::result(unsafe { libc::waitpid(child.as_raw(), &mut status, libc::WNOHANG) })?;
-    Ok((pid != 0).then(|| ExitStatus::from_raw(status)))
-}
-// ANCHOR_END: ended
-
-/// The command's own exit code, or 128 + N where signal N killed it: as sh(1) and Docker count.
-fn exit_code(status: ExitStatus) -> u8 {
-    let code = status
-        .code()
-        .unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
-    code as u8
-}

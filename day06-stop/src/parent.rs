@@ -3,12 +3,9 @@
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::ExitStatus;
 
 use anyhow::{Context, Result, anyhow};
-use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::signalfd::SignalFd;
 use nix::sys::stat::{Mode, umask};
@@ -102,8 +99,8 @@ fn wait(child: Pid, signals: &SignalFd, mut terminal: Option<&mut Terminal>) -> 
     // While the terminal is lent to it, the command is in a different group from ours.
     let at_keyboard = terminal.as_ref().map(|_| Pid::from_raw(-child.as_raw()));
     loop {
-        if let Some((_, status)) = ended(child).context("cannot wait for the command")? {
-            return Ok(exit_code(status));
+        if let Some((_, status)) = signals::ended(child).context("cannot wait for the command")? {
+            return Ok(signals::exit_code(status));
         }
         if let Some(terminal) = &mut terminal {
             terminal.look_after(child)?;
@@ -112,21 +109,3 @@ fn wait(child: Pid, signals: &SignalFd, mut terminal: Option<&mut Terminal>) -> 
     }
 }
 // ANCHOR_END: run
-
-// ANCHOR: ended
-/// Which child has ended, and how, or None while it runs. (nix's waitpid does not know all signals.)
-pub fn ended(child: Pid) -> nix::Result<Option<(Pid, ExitStatus)>> {
-    let mut status = 0;
-    // SAFETY: waitpid(2) writes to `status`, and to nothing else.
-    let pid = Errno::result(unsafe { libc::waitpid(child.as_raw(), &mut status, libc::WNOHANG) })?;
-    Ok((pid != 0).then(|| (Pid::from_raw(pid), ExitStatus::from_raw(status))))
-}
-// ANCHOR_END: ended
-
-/// The command's own exit code, or 128 + N where signal N killed it: as sh(1) and Docker count.
-pub fn exit_code(status: ExitStatus) -> u8 {
-    let code = status
-        .code()
-        .unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
-    code as u8
-}

@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
@@ -141,4 +143,22 @@ fn send(signal: i32, child: Pid) -> Result<()> {
     let sent = Errno::result(unsafe { libc::kill(child.as_raw(), signal) });
     sent.map(drop)
         .with_context(|| format!("cannot forward signal {signal}"))
+}
+
+// ANCHOR: ended
+/// Which child has ended, and how, or None while it runs. (nix's waitpid does not know all signals.)
+pub fn ended(child: Pid) -> nix::Result<Option<(Pid, ExitStatus)>> {
+    let mut status = 0;
+    // SAFETY: waitpid(2) writes to `status`, and to nothing else.
+    let pid = Errno::result(unsafe { libc::waitpid(child.as_raw(), &mut status, libc::WNOHANG) })?;
+    Ok((pid != 0).then(|| (Pid::from_raw(pid), ExitStatus::from_raw(status))))
+}
+// ANCHOR_END: ended
+
+/// The command's own exit code, or 128 + N where signal N killed it: as sh(1) and Docker count.
+pub fn exit_code(status: ExitStatus) -> u8 {
+    let code = status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
+    code as u8
 }

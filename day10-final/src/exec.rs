@@ -22,7 +22,6 @@ use crate::command::workdir;
 use crate::container::Container;
 use crate::detach::Caller;
 use crate::failure::{Failure, shown};
-use crate::parent::wait;
 use crate::signals;
 use crate::state::store;
 use crate::terminal::relay::Relay;
@@ -85,7 +84,7 @@ pub fn run(options: Options, state: &Path, caller: Option<Caller>) -> Result<u8,
     }
     let (failure, terminals_end) = pty::receive(&socket);
     if !failure.is_empty() {
-        let code = wait(waiter, &signals, None, None)?;
+        let code = signals::wait(waiter, &signals, None)?;
         let reason = anyhow!("{}", String::from_utf8_lossy(&failure)).context(cannot);
         return Err(Failure { code, reason });
     }

@@ -3,14 +3,10 @@
 use std::io::Write;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::ExitStatus;
 
 use anyhow::{Context, Result, anyhow};
-use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::signalfd::SignalFd;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Pid, geteuid};
 
@@ -76,7 +72,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     if let Some(signal) = signals::before(&socket)? {
         // There is no command yet to forward it to.
         kill(child, Signal::SIGKILL).context("cannot kill the child")?;
-        wait(child, &signals, None, None)?;
+        signals::wait(child, &signals, None)?;
         return Ok(128 + signal as u8);
     }
     // Silence means success: the child's end closes by itself when its exec succeeds.
@@ -95,10 +91,10 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     abandoned::remove_cgroups(state);
     // Its group is not ours. Every process in it should hear the keyboard; --init tells the command itself.
     let at_keyboard = Pid::from_raw(if container.init { 1 } else { -1 } * child.as_raw());
-    let code = match relay.filter(|_| failure.is_empty()) {
-        Some(relay) => relay.run(child, &signals)?,
-        None if terminal.is_none() => pipes.run(child, &signals, at_keyboard)?,
-        None => wait(child, &signals, Some(at_keyboard), terminal.as_mut())?,
+    let code = match (relay.filter(|_| failure.is_empty()), &mut terminal) {
+        (Some(relay), _) => relay.run(child, &signals)?,
+        (None, Some(terminal)) => terminal.run(child, &signals, at_keyboard)?,
+        (None, None) => pipes.run(child, &signals, at_keyboard)?,
     };
     container.out_of_memory = code == KILLED && cgroup.ran_out_of_memory();
     drop(cgroup);
@@ -174,40 +170,4 @@ fn prepare(
     layer::create(&container.layer)?;
     Ok(veth)
 }
-
-/// Waits for the end of `child`, and returns the exit code to pass on.
-pub fn wait(
-    child: Pid,
-    signals: &SignalFd,
-    at_keyboard: Option<Pid>,
-    mut terminal: Option<&mut Terminal>,
-) -> Result<u8> {
-    loop {
-        if let Some((_, status)) = ended(child).context("cannot wait for the command")? {
-            return Ok(exit_code(status));
-        }
-        if let Some(terminal) = &mut terminal {
-            terminal.look_after(child)?;
-        }
-        signals::forward(signals, child, at_keyboard)?;
-    }
-}
 // ANCHOR_END: run
-
-// ANCHOR: ended
-/// Which child has ended, and how, or None while it runs. (nix's waitpid does not know all signals.)
-pub fn ended(child: Pid) -> nix::Result<Option<(Pid, ExitStatus)>> {
-    let mut status = 0;
-    // SAFETY: waitpid(2) writes to `status`, and to nothing else.
-    let pid = Errno::result(unsafe { libc::waitpid(child.as_raw(), &mut status, libc::WNOHANG) })?;
-    Ok((pid != 0).then(|| (Pid::from_raw(pid), ExitStatus::from_raw(status))))
-}
-// ANCHOR_END: ended
-
-/// The command's own exit code, or 128 + N where signal N killed it: as sh(1) and Docker count.
-pub fn exit_code(status: ExitStatus) -> u8 {
-    let code = status
-        .code()
-        .unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
-    code as u8
-}

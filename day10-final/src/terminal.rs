@@ -11,11 +11,12 @@ use std::process::exit;
 use anyhow::{Context, Result};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{SigHandler, SigSet, Signal, kill, killpg, signal};
+use nix::sys::signalfd::SignalFd;
 use nix::sys::termios::{FlowArg, SetArg, Termios, cfmakeraw, tcflow, tcgetattr, tcsetattr};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getpgrp, setpgid, tcgetpgrp, tcsetpgrp};
 
-use crate::signals::{hang_up, has_asked, stop};
+use crate::signals::{self, hang_up, has_asked, stop};
 
 /// The terminal of an interactive run. Given back, as it was, when this is dropped.
 pub struct Terminal {
@@ -66,9 +67,22 @@ impl Terminal {
         let _ = tcsetpgrp(io::stdin(), getpgrp());
     }
 
+    /// Looks after the terminal and forwards signals until `child` has ended, and returns the exit code to pass on.
+    pub fn run(&mut self, child: Pid, signals: &SignalFd, at_keyboard: Pid) -> Result<u8> {
+        loop {
+            if let Some((_, status)) =
+                signals::ended(child).context("cannot wait for the command")?
+            {
+                return Ok(signals::exit_code(status));
+            }
+            self.look_after(child)?;
+            signals::forward(signals, child, Some(at_keyboard))?;
+        }
+    }
+
     // ANCHOR: look_after
     /// If Ctrl-Z has stopped the lookout, and the foreground with it, stops the entire job: the container and us.
-    pub fn look_after(&mut self, child: Pid) -> Result<()> {
+    fn look_after(&mut self, child: Pid) -> Result<()> {
         let flags = WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED;
         match waitpid(self.lookout, Some(flags)) {
             // A shell that has jobs of its own takes no notice of Ctrl-Z.

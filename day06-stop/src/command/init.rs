@@ -15,7 +15,6 @@ use nix::sys::signalfd::SignalFd;
 use nix::unistd::{ForkResult, Pid, fork};
 
 use crate::failure::Failure;
-use crate::parent::{ended, exit_code};
 use crate::signals;
 
 // ANCHOR: start
@@ -47,9 +46,9 @@ fn be_init(command: Pid, all: &SigSet) -> Result<Infallible> {
     loop {
         // One SIGCHLD may stand for several children.
         let any = Pid::from_raw(-1);
-        while let Some((pid, status)) = ended(any).context("cannot reap a process")? {
+        while let Some((pid, status)) = signals::ended(any).context("cannot reap a process")? {
             if pid == command {
-                exit(exit_code(status).into());
+                exit(signals::exit_code(status).into());
             }
         }
         signals::forward(&signals, command, None)?;

@@ -19,10 +19,9 @@ use nix::unistd::{Pid, setsid};
 use crate::container::Container;
 use crate::exec::guest;
 use crate::failure::{Failure, RUNTIME_FAILED};
-use crate::parent::wait;
 use crate::terminal::pty;
 use crate::terminal::stdio::be;
-use crate::{detach, namespaces};
+use crate::{detach, namespaces, signals};
 
 // ANCHOR: main
 /// Starts the command with `stdio` as its stdin, stdout and stderr, waits for its end, and returns its exit code.
@@ -50,7 +49,7 @@ pub fn main(
     drop(socket);
     // A key pressed at the caller's terminal is meant for everything that the command has started.
     let group = Pid::from_raw(-child.as_raw());
-    wait(child, signals, Some(group), None).unwrap_or(RUNTIME_FAILED)
+    signals::wait(child, signals, Some(group)).unwrap_or(RUNTIME_FAILED)
 }
 
 /// In a session of its own, this process is not a job of the caller's shell. It still ends with `exec`.

@@ -15,7 +15,6 @@ use nix::sys::signalfd::SignalFd;
 use nix::unistd::Pid;
 
 use crate::failure::warn;
-use crate::parent::{ended, exit_code};
 use crate::terminal::Raw;
 use crate::terminal::lane::Lane;
 use crate::terminal::pty;
@@ -106,8 +105,8 @@ impl Relay {
         let (signal, from_kernel) = signals::next(signals)?;
         match signal {
             libc::SIGCHLD => {
-                let ended = ended(child).context("cannot wait for the command")?;
-                return Ok(ended.map(|(_, status)| exit_code(status)));
+                let ended = signals::ended(child).context("cannot wait for the command")?;
+                return Ok(ended.map(|(_, status)| signals::exit_code(status)));
             }
             // The kernel reports the new size to the container's foreground.
             libc::SIGWINCH => {

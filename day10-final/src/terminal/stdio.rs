@@ -18,7 +18,6 @@ use nix::sys::signalfd::SignalFd;
 use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, getpgrp, tcgetpgrp};
 
 use crate::container::Container;
-use crate::parent::{ended, exit_code};
 use crate::terminal::lane::{BUFFER, Lane};
 use crate::terminal::relay::copy;
 use crate::{detach, signals};
@@ -125,9 +124,11 @@ impl Pipes {
             if !self.carry(signals)? {
                 continue;
             }
-            if let Some((_, status)) = ended(child).context("cannot wait for the command")? {
+            if let Some((_, status)) =
+                signals::ended(child).context("cannot wait for the command")?
+            {
                 self.finish();
-                return Ok(exit_code(status));
+                return Ok(signals::exit_code(status));
             }
             signals::forward(signals, child, Some(at_keyboard))?;
         }
