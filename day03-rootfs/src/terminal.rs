@@ -16,7 +16,8 @@ impl Terminal {
     /// The terminal that the user types at, if there is one.
     pub fn ours() -> Option<Self> {
         let settings = tcgetattr(io::stdin()).ok()?;
-        (is_ours() && io::stdout().is_terminal()).then_some(Self { settings })
+        let in_foreground = tcgetpgrp(io::stdin()) == Ok(getpgrp());
+        (in_foreground && io::stdout().is_terminal()).then_some(Self { settings })
     }
 
     /// Puts the process group of `leader` in the foreground: it may read the terminal, and gets its Ctrl-C.
@@ -44,9 +45,4 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         self.take_back();
     }
-}
-
-/// Whether our process group is in the foreground.
-fn is_ours() -> bool {
-    tcgetpgrp(io::stdin()) == Ok(getpgrp())
 }

@@ -55,14 +55,13 @@ pub fn enter(rootfs: &Path, etc: &Path) -> Result<()> {
 /// mount(2) follows links, to wherever the author of the root filesystem wants.
 fn check_mount_point(point: &str, rootfs: &Path) -> Result<()> {
     let place = format!("{}{point}", rootfs.display());
-    match fs::symlink_metadata(point) {
-        Ok(found) if found.is_dir() => Ok(()),
-        Ok(found) if found.is_symlink() => {
-            bail!("cannot mount {point}: {place} is a symbolic link")
-        }
-        Ok(_) => bail!("cannot mount {point}: {place} is not a directory"),
+    let problem = match fs::symlink_metadata(point) {
+        Ok(found) if found.is_dir() => return Ok(()),
+        Ok(found) if found.is_symlink() => "is a symbolic link",
+        Ok(_) => "is not a directory",
         Err(_) => bail!("cannot mount {point}: there is no {place}\nhint: mkdir {place}"),
-    }
+    };
+    bail!("cannot mount {point}: {place} {problem}")
 }
 // ANCHOR_END: check_mount_point
 

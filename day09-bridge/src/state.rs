@@ -73,12 +73,10 @@ fn choose(asked: Option<PathBuf>) -> Result<PathBuf> {
     if geteuid().is_root() {
         return Ok(PathBuf::from("/var/lib/tiny-docker"));
     }
-    let absolute = |name| {
-        env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let data = absolute("XDG_DATA_HOME").or_else(|| Some(absolute("HOME")?.join(".local/share")));
+    let path_in = |variable| env::var_os(variable).map(PathBuf::from);
+    let data = path_in("XDG_DATA_HOME").filter(|data| data.is_absolute());
+    let data = data.or_else(|| Some(path_in("HOME")?.join(".local/share")));
+    let data = data.filter(|data| data.is_absolute());
     let data = data.context("cannot keep state: HOME is not set\nhint: use --root DIR")?;
     Ok(data.join("tiny-docker"))
 }

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File, Permissions};
-use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,12 +21,9 @@ const PROGRAMS: &str = "
     whoami xargs yes";
 
 /// What some of them load by name, unseen by ldd: user names in older glibcs, and the terminal's properties.
-const UNSEEN: [&str; 4] = [
-    "/lib/x86_64-linux-gnu/libnss_files.so.2",
-    "/lib/aarch64-linux-gnu/libnss_files.so.2",
-    "/lib/terminfo/x/xterm",
-    "/usr/share/terminfo/x/xterm",
-];
+const UNSEEN: &str = "
+    /lib/x86_64-linux-gnu/libnss_files.so.2 /lib/aarch64-linux-gnu/libnss_files.so.2
+    /lib/terminfo/x/xterm /usr/share/terminfo/x/xterm";
 
 const DIRECTORIES: &str = "bin dev etc proc root sys tmp usr var";
 const LINKS: [(&str, &str); 3] = [
@@ -68,9 +64,8 @@ pub fn find(state: &Path) -> Result<PathBuf> {
         // An earlier build may have been interrupted.
         let _ = fs::remove_dir_all(&unfinished);
         let built = build(&unfinished).and_then(|()| Ok(fs::rename(&unfinished, &rootfs)?));
-        if built.is_err() {
-            let _ = fs::remove_dir_all(&unfinished);
-        }
+        // There is something left if it has failed.
+        let _ = fs::remove_dir_all(&unfinished);
         built.context("cannot build a root filesystem")?;
     }
     Ok(rootfs)
@@ -100,7 +95,7 @@ fn build(root: &Path) -> Result<()> {
     for library in libraries(&programs)? {
         copy(&library, &inside(root, &library), &mut copies)?;
     }
-    for file in UNSEEN.map(Path::new) {
+    for file in UNSEEN.split_whitespace().map(Path::new) {
         if file.exists() {
             copy(file, &inside(root, file), &mut copies)?;
         }
@@ -115,11 +110,7 @@ fn build(root: &Path) -> Result<()> {
 
 /// Where the host has `name`: only a binary will do, since a script would need its interpreter, and more.
 fn find_program(name: &str) -> Option<PathBuf> {
-    let is_elf = |path: &PathBuf| {
-        let mut magic = [0; 4];
-        let read = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
-        read.is_ok() && magic == *b"\x7fELF"
-    };
+    let is_elf = |path: &PathBuf| fs::read(path).is_ok_and(|file| file.starts_with(b"\x7fELF"));
     let mut places = PATH
         .split(':')
         .map(|directory| Path::new(directory).join(name));
