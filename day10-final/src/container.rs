@@ -87,7 +87,8 @@ pub struct Container {
     #[serde(default)]
     pub ports: Ports,
     /// Where its hosts, hostname and resolv.conf are, if the host has anything to add to them: see [`crate::network::etc`].
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    // on earlier days it is always a path
     pub etc: Option<PathBuf>,
     /// What is in two of these beside what the host knows.
     #[serde(default)]
