@@ -112,7 +112,7 @@ fn a_signal_ends_it_while_the_command_does_not_start() {
     need_namespaces!();
     let leased = Leased::new("sleep");
     for signal in [libc::SIGINT, libc::SIGTERM] {
-        let mut running = start_leased(&leased, "1000");
+        let mut running = start_leased(&leased, "1");
         let start = Instant::now();
         running.signal(signal);
         assert_eq!(running.0.wait().unwrap().code(), Some(128 + signal));
