@@ -1,6 +1,6 @@
 //! The way out, and no way in: nft(8).
 //!
-//! The [`bridge`](super::bridge) has it set up for each container.
+//! The [`bridge`](super::bridge) sets it up for each container.
 
 use std::fs;
 

@@ -56,13 +56,13 @@ impl Veth {
         ensure!(has("ip"), "ip is not in PATH\n{INSTEAD}");
         let lock = lock()?;
         let mut veth = Self::create(container, subnet, ports)?;
-        let opened = veth.open_ways(subnet, ports, state);
+        let added = veth.add_rules(subnet, ports, state);
         drop(lock);
-        match opened {
+        match added {
             Err(error) if ports.publish.is_empty() => {
                 warn(&error.context("containers cannot reach any other network"));
             }
-            opened => opened.context("cannot publish ports")?,
+            added => added.context("cannot publish ports")?,
         }
         Ok(veth)
     }
@@ -110,15 +110,15 @@ impl Veth {
     }
     // ANCHOR_END: create
 
-    // ANCHOR: open_ways
+    // ANCHOR: add_rules
     /// Sets up the way out, and the ways in that the user asked for.
     ///
     /// This is done again for each container: somebody may have reloaded the host's own rules and settings. Forwarding
     /// stays on, since others may rely on it by the time we end.
-    fn open_ways(&mut self, subnet: Subnet, ports: &Ports, state: &Path) -> Result<()> {
+    fn add_rules(&mut self, subnet: Subnet, ports: &Ports, state: &Path) -> Result<()> {
         let veths = veths()?;
         let rules = spoofing::forbid(BRIDGE, subnet, &veths);
-        let (tool, rules) = firewall::open(BRIDGE, subnet, rules)?;
+        let (tool, rules) = firewall::enable_nat(BRIDGE, subnet, rules)?;
         let mut published = Published::among(rules, tool);
         published.keep(&veths, subnet, state);
         self.publisher = (!ports.publish.is_empty()).then_some(published.tool);
@@ -130,7 +130,7 @@ impl Veth {
         }
         Ok(())
     }
-    // ANCHOR_END: open_ways
+    // ANCHOR_END: add_rules
 }
 
 /// What helps against this error from `ip`.
@@ -217,7 +217,7 @@ pub fn remove_unused() -> Result<()> {
     if !veths()?.is_empty() {
         return Ok(());
     }
-    firewall::close();
+    firewall::disable_nat();
     if if_nametoindex(BRIDGE).is_ok() && is_ours()? {
         run_with_stdin(&format!("ip link del {BRIDGE}"), "")?;
     }

@@ -1,6 +1,6 @@
 //! The way out, and no way in except to published ports: nft(8), iptables(8).
 //!
-//! The [`bridge`](super::bridge) opens it for each container, and closes it when there is none left.
+//! The [`bridge`](super::bridge) sets it up for each container, and removes it when there is none left.
 
 use std::fs;
 
@@ -17,21 +17,25 @@ const COMMENT: &str = "comment \"tiny-docker\"";
 /// Our own table, with the blank after its name.
 const OURS: &str = "ip tiny-docker ";
 
-// ANCHOR: open
+// ANCHOR: enable_nat
 /// Lets the containers in `subnet`, behind `bridge`, talk to the outside. From there, only answers come in, and packets
 /// for published ports. Returns the tool that it used, and the rules that this tool listed before.
 ///
 /// With nft, `rules` is its complete list. Rules that are there stay: a firewall transaction takes as long as an entire
 /// container.
-pub fn open(bridge: &str, subnet: Subnet, rules: Result<String>) -> Result<(&'static str, String)> {
+pub fn enable_nat(
+    bridge: &str,
+    subnet: Subnet,
+    rules: Result<String>,
+) -> Result<(&'static str, String)> {
     let tool = tool()?;
     let rules = match tool {
         "nft" => {
             let rules = rules?;
-            open_with_nft(bridge, subnet, &rules)?;
+            use_nft(bridge, subnet, &rules)?;
             rules
         }
-        iptables => open_with_iptables(iptables, bridge, subnet)?,
+        iptables => use_iptables(iptables, bridge, subnet)?,
     };
     Ok((tool, rules))
 }
@@ -50,13 +54,13 @@ fn tools() -> [&'static str; 3] {
         false => ["nft", "iptables", "iptables-legacy"],
     }
 }
-// ANCHOR_END: open
+// ANCHOR_END: enable_nat
 
 // ANCHOR: nft
 /// Makes a table of our own, and adds two rules at the beginning of each other chain that sees forwarded packets.
 ///
 /// A packet goes through all such chains, and passes if none drops it: "accept" ends only one of them.
-fn open_with_nft(bridge: &str, subnet: Subnet, list: &str) -> Result<()> {
+fn use_nft(bridge: &str, subnet: Subnet, list: &str) -> Result<()> {
     let table = our_table(bridge, subnet);
     let is_for_subnet = list.contains(&format!("ip saddr {subnet} oifname"));
     if !(is_there(list, &table) && is_for_subnet) {
@@ -110,7 +114,7 @@ fn our_table(bridge: &str, subnet: Subnet) -> String {
 
 // ANCHOR: iptables
 /// Does the same with chains of our own, to which the host's chains jump. Returns all rules in the table `nat`.
-fn open_with_iptables(iptables: &str, bridge: &str, subnet: Subnet) -> Result<String> {
+fn use_iptables(iptables: &str, bridge: &str, subnet: Subnet) -> Result<String> {
     let (mut lines, mut rules_for_addresses) = (String::new(), String::new());
     for (table, jump, rules) in iptables_rules(bridge, subnet) {
         // This creates the chain, or empties it.
@@ -146,9 +150,9 @@ fn iptables_rules(bridge: &str, subnet: Subnet) -> [(&'static str, &'static str,
 }
 // ANCHOR_END: iptables
 
-// ANCHOR: close
-/// Removes everything that [`open`] added, with either tool. It is not an error if something is gone already.
-pub fn close() {
+// ANCHOR: disable_nat
+/// Removes everything that [`enable_nat`] added, with either tool. It is not an error if something is gone already.
+pub fn disable_nat() {
     for table in [
         "ip tiny-docker",
         "ip tiny-docker-ports",
@@ -194,7 +198,7 @@ fn without_ours(rules: &str) -> String {
     }
     lines
 }
-// ANCHOR_END: close
+// ANCHOR_END: disable_nat
 
 fn run(command: &str) -> Result<String> {
     run_with_stdin(command, "")
