@@ -1,4 +1,4 @@
-//! tiny-docker: a container runtime that is small enough to read.
+//! tiny-docker: a container runtime small enough to read. This file knows the commands, and leaves the work to them.
 
 mod cli;
 mod failure;

@@ -74,7 +74,7 @@ pub fn forward(signals: &SignalFd, child: Pid) -> Result<()> {
 }
 // ANCHOR_END: forward
 
-/// kill(2). (nix's does not know the real-time signals.)
+/// kill(2). (nix's version does not know the real-time signals.)
 fn send(signal: i32, child: Pid) -> Result<()> {
     // SAFETY: kill(2) takes two numbers.
     let sent = Errno::result(unsafe { libc::kill(child.as_raw(), signal) });
@@ -82,7 +82,7 @@ fn send(signal: i32, child: Pid) -> Result<()> {
         .with_context(|| format!("cannot forward signal {signal}"))
 }
 
-/// The command's own exit code, or 128 + N where signal N killed it: as sh(1) and Docker count.
+/// The command's own exit code, or 128 + N if signal N killed it: as sh(1) and Docker count.
 pub fn exit_code(status: ExitStatus) -> u8 {
     let code = status
         .code()

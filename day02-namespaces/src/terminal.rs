@@ -7,7 +7,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::termios::{SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr};
 use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
 
-/// The terminal of an interactive run. Given back, as it was, when this is dropped.
+/// The terminal of an interactive run. When this is dropped, it is given back as it was.
 pub struct Terminal {
     settings: Termios,
 }

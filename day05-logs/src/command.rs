@@ -14,7 +14,7 @@ use crate::container::Container;
 use crate::failure::{Failure, NOT_FOUND};
 use crate::signals::unblock;
 
-/// Where the container's commands are looked for, as in Docker.
+/// Where to look for the container's commands, as in Docker.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// execve(2) says ENOENT in this case, too.
@@ -73,7 +73,7 @@ fn reset_signals() -> Result<()> {
             let _ = unsafe { signal(each, SigHandler::SigIgn) };
         }
     }
-    // A PID 1 gets no Ctrl-C without a handler, and exec may take its time. When it has succeeded, this one is gone.
+    // Exec may take its time, and without a handler, a PID 1 gets no Ctrl-C. After exec, this handler is gone.
     // SAFETY: `end` is safe in a handler.
     let _ = unsafe { signal(Signal::SIGINT, SigHandler::Handler(end)) };
     unblock().context("cannot unblock signals")

@@ -68,7 +68,7 @@ pub fn say(text: &str) {
     let _ = writeln!(io::stderr(), "tiny-docker: {}", escaped(text));
 }
 
-/// `text` without what would move the cursor, or worse: console_codes(4). It may repeat what somebody else wrote.
+/// `text` without anything that moves the cursor, or worse: console_codes(4). It may repeat what others wrote.
 pub fn escaped(text: &str) -> String {
     let escape = |c: char| match c {
         ' '..='~' | '\n' => c.to_string(),

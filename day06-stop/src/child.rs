@@ -13,17 +13,17 @@ use crate::failure::Failure;
 use crate::{command, detach, namespaces, rootfs};
 
 // ANCHOR: child
-/// Returns only where something failed. The parent reads why from the socket, and tells the user.
+/// Returns only if something has failed. The parent reads the reason from the socket, and tells the user.
 pub fn main() -> Result<u8, Failure> {
     let mut socket = namespaces::childs_socket()?;
     let Err(failure) = become_container(&socket);
-    // Nobody reads it if the parent is dead. Then there is nobody to tell either.
+    // If the parent is dead, nobody reads it, and there is nobody to tell.
     let _ = write!(socket, "{:#}", failure.reason);
     Ok(failure.code)
 }
 
 fn become_container(socket: &UnixStream) -> Result<Infallible, Failure> {
-    // Ends when the parent has prepared the host's side, and closes its half of the socket.
+    // This waits until the parent has prepared the host's side, and closes its half of the socket.
     let container: Container = serde_json::from_reader(BufReader::new(socket))
         .context("cannot read the container's configuration")?;
 

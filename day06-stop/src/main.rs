@@ -1,4 +1,4 @@
-//! tiny-docker: a container runtime that is small enough to read.
+//! tiny-docker: a container runtime small enough to read. This file knows the commands, and leaves the work to them.
 
 mod child;
 mod cli;
@@ -32,7 +32,7 @@ compile_error!("tiny-docker needs Linux: build it there, on x86_64 or aarch64");
 // ANCHOR: main
 fn main() -> ExitCode {
     signals::expect_children();
-    // The container's side of `run` gets its orders through a socket, not from a command line.
+    // The container's side of `run` gets its orders through a socket, not from the command line.
     let is_child = env::args_os().nth(1).is_some_and(|word| word == "child");
     let outcome = if is_child {
         child::main()

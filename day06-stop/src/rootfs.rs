@@ -1,4 +1,4 @@
-//! The container's own `/`: chroot(2), mount(2), proc(5).
+//! The container's own `/`: chroot(2), mount(2), proc(5). `child` enters it, and the details are in `rootfs/`.
 
 pub mod default;
 
@@ -14,10 +14,10 @@ use nix::mount::{MsFlags, mount};
 use nix::sys::stat::Mode;
 use nix::unistd::{chdir, chroot};
 
-/// The devices that every program may count on.
+/// The devices that every program can count on.
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
-/// What programs expect beside them.
+/// The links that programs expect beside them.
 const LINKS: [(&str, &str); 4] = [
     ("/dev/fd", "/proc/self/fd"),
     ("/dev/stdin", "/proc/self/fd/0"),
@@ -32,15 +32,15 @@ const COVERED_HINT: &str =
 // ANCHOR: enter
 /// Makes `rootfs` the root directory of this process, with a /proc and a /dev of its own.
 pub fn enter(rootfs: &Path) -> Result<()> {
-    // Once the root has changed, no path leads there any more; this descriptor does.
+    // Once the root has changed, no path leads there any more. This descriptor still does.
     let host_dev = open("/dev", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
         .context("cannot find the host's /dev")?;
     chroot(rootfs)
         .with_context(|| format!("cannot make {} the root directory", rootfs.display()))?;
-    // Until here the working directory is still outside.
+    // Until now, the working directory was still outside.
     chdir("/").context("cannot enter the new root directory")?;
 
-    // Not before chroot: a rootfs with a link proc -> /etc would have the host's /etc covered.
+    // Not before chroot: a rootfs with a link proc -> /etc would make us cover the host's /etc.
     check_mount_point("/proc", rootfs)?;
     check_mount_point("/dev", rootfs)?;
     mount_proc().context("cannot mount /proc")?;
@@ -77,7 +77,7 @@ fn mount_proc() -> Result<()> {
 // ANCHOR: mount_dev
 /// A directory in memory, with the host's devices in it.
 ///
-/// They are bind-mounted, since only the host's own root may create device nodes: mknod(2).
+/// We bind mount them, since only the host's own root may create device nodes: mknod(2).
 fn mount_dev(host_dev: &OwnedFd) -> Result<()> {
     let (tmpfs, options) = (Some("tmpfs"), Some("mode=755"));
     mount(tmpfs, "/dev", tmpfs, MsFlags::MS_NOSUID, options)?;
@@ -94,7 +94,7 @@ fn mount_dev(host_dev: &OwnedFd) -> Result<()> {
 }
 // ANCHOR_END: mount_dev
 
-/// Lets the file `there` be seen at `here`, too.
+/// Makes the file `there` visible at `here`, too.
 fn bind(there: &str, here: &str) -> nix::Result<()> {
     let nothing = None::<&str>;
     mount(Some(there), here, nothing, MsFlags::MS_BIND, nothing)

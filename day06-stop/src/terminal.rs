@@ -11,7 +11,7 @@ use nix::unistd::{ForkResult, Pid, fork, getpgrp, setpgid, tcgetpgrp, tcsetpgrp}
 
 use crate::signals::{hang_up, has_asked};
 
-/// The terminal of an interactive run. Given back, as it was, when this is dropped.
+/// The terminal of an interactive run. When this is dropped, it is given back as it was.
 pub struct Terminal {
     /// The settings before it was lent, while it is.
     settings: Option<Termios>,

@@ -73,8 +73,8 @@ pub fn end_with_the_reader() -> Result<()> {
 }
 
 // ANCHOR: before
-/// Waits until `socket` can be read. If a signal that should end the runtime comes first, returns that. All others stay in
-/// the queue, for [`forward`].
+/// Waits until `socket` can be read. If a signal that should end the runtime comes first, returns that. All others stay
+/// in the queue, for [`forward`].
 pub fn before(socket: &UnixStream) -> Result<Option<i32>> {
     use Signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
     let ending = SigSet::from_iter([SIGHUP, SIGINT, SIGQUIT, SIGTERM]);
@@ -137,7 +137,7 @@ pub fn has_asked(child: Pid, signal: Signal, masks: &[&str]) -> bool {
 }
 // ANCHOR_END: hang_up
 
-/// kill(2). (nix's does not know the real-time signals.)
+/// kill(2). (nix's version does not know the real-time signals.)
 fn send(signal: i32, child: Pid) -> Result<()> {
     // SAFETY: kill(2) takes two numbers.
     let sent = Errno::result(unsafe { libc::kill(child.as_raw(), signal) });
@@ -146,7 +146,7 @@ fn send(signal: i32, child: Pid) -> Result<()> {
 }
 
 // ANCHOR: ended
-/// Which child has ended, and how, or None while it runs. (nix's waitpid does not know all signals.)
+/// Which child has ended, and how, or None while it runs. (nix's waitpid does not know the real-time signals.)
 pub fn ended(child: Pid) -> nix::Result<Option<(Pid, ExitStatus)>> {
     let mut status = 0;
     // SAFETY: waitpid(2) writes to `status`, and to nothing else.
@@ -155,7 +155,7 @@ pub fn ended(child: Pid) -> nix::Result<Option<(Pid, ExitStatus)>> {
 }
 // ANCHOR_END: ended
 
-/// The command's own exit code, or 128 + N where signal N killed it: as sh(1) and Docker count.
+/// The command's own exit code, or 128 + N if signal N killed it: as sh(1) and Docker count.
 pub fn exit_code(status: ExitStatus) -> u8 {
     let code = status
         .code()

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use nix::unistd::geteuid;
 
-/// An empty file: tiny-docker uses this directory, and may change and remove its own files there.
+/// An empty file that says: tiny-docker uses this directory, and may change and remove its own files here.
 const MARK: &str = ".tiny-docker";
 
 /// Whoever can change these decides what the runtime reads, writes and removes.
@@ -44,7 +44,7 @@ fn check(state: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Fails if `directory` exists and another user could change it, or if it is a link.
+/// Fails if `directory` exists and another user could change it, or if it is a symbolic link.
 pub fn check_private(directory: &Path) -> Result<()> {
     let found = match fs::symlink_metadata(directory) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),

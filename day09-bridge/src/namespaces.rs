@@ -91,7 +91,7 @@ fn write_id_maps(uid_map: &str, gid_map: &str) -> Result<()> {
 }
 // ANCHOR_END: write_id_maps
 
-/// Keeps `socket` open over the coming exec, as descriptor `fd`.
+/// Keeps `socket` open across the next exec, as descriptor `fd`.
 fn keep_as(fd: RawFd, socket: &UnixStream) -> nix::Result<RawFd> {
     if socket.as_raw_fd() == fd {
         // SAFETY: fcntl(2) clears a flag of an open descriptor.
@@ -113,7 +113,7 @@ pub fn childs_socket() -> Result<UnixStream> {
 // ANCHOR: make_mounts_private
 /// Cuts the mounts off from the host's: mount_namespaces(7).
 ///
-/// A new mount namespace is a copy, but on most hosts one that still forwards what is mounted in it.
+/// A new mount namespace is a copy, but on most hosts, what is mounted in it still spreads to the original.
 pub fn make_mounts_private() -> Result<()> {
     let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(None::<&str>, "/", None::<&str>, flags, None::<&str>)
@@ -136,7 +136,7 @@ fn refused(errno: Errno) -> anyhow::Error {
     } else if errno == Errno::ENOSPC {
         "sudo sysctl -w user.max_user_namespaces=15000"
     } else {
-        // Without CAP_SYS_ADMIN, Docker's system call filter forbids namespaces, and its AppArmor profile forbids mounts.
+        // Without CAP_SYS_ADMIN, Docker's system call filter forbids namespaces, and its AppArmor profile mounts.
         "if this is a container, start it with -u 1000 --security-opt seccomp=unconfined \
             --security-opt apparmor=unconfined"
     };

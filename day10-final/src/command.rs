@@ -69,7 +69,7 @@ fn reset_signals() -> Result<()> {
             let _ = unsafe { signal(each, SigHandler::SigIgn) };
         }
     }
-    // A PID 1 gets no Ctrl-C without a handler, and exec may take its time. When it has succeeded, this one is gone.
+    // Exec may take its time, and without a handler, a PID 1 gets no Ctrl-C. After exec, this handler is gone.
     // SAFETY: `end` is safe in a handler.
     let _ = unsafe { signal(Signal::SIGINT, SigHandler::Handler(end)) };
     unblock().context("cannot unblock signals")

@@ -1,4 +1,4 @@
-//! What a container is: the one description that the parent and the child share.
+//! What a container is: the one description that the parent and the child share. It knows nothing of the command line.
 
 use std::fmt::{self, Display, Formatter};
 use std::net::Ipv4Addr;

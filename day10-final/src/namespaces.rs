@@ -137,7 +137,7 @@ fn start_again(role: &CStr, socket: &UnixStream) -> Result<Infallible> {
 }
 // ANCHOR_END: start_again
 
-/// Keeps `socket` open over the coming exec, as descriptor `fd`.
+/// Keeps `socket` open across the next exec, as descriptor `fd`.
 fn keep_as(fd: RawFd, socket: &UnixStream) -> nix::Result<RawFd> {
     if socket.as_raw_fd() == fd {
         // SAFETY: fcntl(2) clears a flag of an open descriptor.
@@ -159,7 +159,7 @@ pub fn childs_socket() -> Result<UnixStream> {
 // ANCHOR: make_mounts_private
 /// Cuts the mounts off from the host's: mount_namespaces(7).
 ///
-/// A new mount namespace is a copy, but on most hosts one that still forwards what is mounted in it.
+/// A new mount namespace is a copy, but on most hosts, what is mounted in it still spreads to the original.
 fn make_mounts_private() -> Result<()> {
     let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(None::<&str>, "/", None::<&str>, flags, None::<&str>)
@@ -208,7 +208,7 @@ pub fn refused(errno: Errno) -> anyhow::Error {
     } else if errno == Errno::ENOSPC {
         "sudo sysctl -w user.max_user_namespaces=15000"
     } else {
-        // Without CAP_SYS_ADMIN, Docker's system call filter forbids namespaces, and its AppArmor profile forbids mounts.
+        // Without CAP_SYS_ADMIN, Docker's system call filter forbids namespaces, and its AppArmor profile mounts.
         "if this is a container, start it with -u 1000 --security-opt seccomp=unconfined \
             --security-opt apparmor=unconfined"
     };

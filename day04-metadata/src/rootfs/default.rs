@@ -45,14 +45,14 @@ const FILES: [(&str, &str); 4] = [
 ];
 
 // ANCHOR: find
-/// The default root filesystem below the directory `state`. The first time, it has to be built.
+/// The default root filesystem below the directory `state`. It is built the first time.
 pub fn find(state: &Path) -> Result<PathBuf> {
     let rootfs = state.join("rootfs/default");
     if rootfs.is_dir() {
         return Ok(rootfs);
     }
     let parent = create_private(state, "rootfs")?;
-    // Of several first containers, one builds. The others wait here, and find it built.
+    // If several first containers start at once, one builds. The others wait here, and find it built.
     let lock = File::open(&parent).with_context(|| format!("cannot open {}", parent.display()))?;
     if lock.try_lock().is_err() {
         say("waiting for another run to build the root filesystem");
@@ -64,7 +64,7 @@ pub fn find(state: &Path) -> Result<PathBuf> {
         // An earlier build may have been interrupted.
         let _ = fs::remove_dir_all(&unfinished);
         let built = build(&unfinished).and_then(|()| Ok(fs::rename(&unfinished, &rootfs)?));
-        // There is something left if it has failed.
+        // If the build has failed, something is left.
         let _ = fs::remove_dir_all(&unfinished);
         built.context("cannot build a root filesystem")?;
     }
@@ -108,7 +108,7 @@ fn build(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Where the host has `name`: only a binary will do, since a script would need its interpreter, and more.
+/// Where the host has `name`. Only a binary will do: a script would need its interpreter, and more.
 fn find_program(name: &str) -> Option<PathBuf> {
     let is_elf = |path: &PathBuf| fs::read(path).is_ok_and(|file| file.starts_with(b"\x7fELF"));
     let mut places = PATH
@@ -123,12 +123,12 @@ fn libraries(programs: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let ldd = Command::new("ldd").args(programs).output();
     let ldd = ldd.context("cannot run ldd")?;
     let listing = String::from_utf8_lossy(&ldd.stdout);
-    // musl's ldd looks at one program, and does not name it.
+    // musl's ldd looks at one program only, and does not name it.
     if programs.len() > 1 && !listing.contains(":\n") {
         let each: Result<Vec<_>> = programs.chunks(1).map(libraries).collect();
         return Ok(each?.concat());
     }
-    // Below "/bin/sh:", lines such as "\tlibc.so.6 => /lib/libc.so.6 (0x…)" and "\t/lib64/ld-linux-x86-64.so.2 (0x…)".
+    // Such as "\tlibc.so.6 => /lib/libc.so.6 (0x…)" and "\t/lib64/ld-linux-x86-64.so.2 (0x…)", below "/bin/sh:".
     let path = |line: &str| {
         let mut words = line.strip_prefix('\t')?.split_whitespace();
         words.find(|word| word.starts_with('/')).map(PathBuf::from)
@@ -137,7 +137,7 @@ fn libraries(programs: &[PathBuf]) -> Result<Vec<PathBuf>> {
 }
 // ANCHOR_END: libraries
 
-/// The place below `root` that has the path `file` in the container.
+/// The path below `root` of what is `file` in the container.
 fn inside(root: &Path, file: &Path) -> PathBuf {
     root.join(file.strip_prefix("/").unwrap_or(file))
 }
@@ -155,7 +155,7 @@ fn copy(from: &Path, to: &Path, copies: &mut HashMap<PathBuf, PathBuf>) -> Resul
         return Ok(fs::hard_link(copy, to)?);
     }
     fs::copy(&file, to).with_context(|| format!("cannot copy {}", from.display()))?;
-    // Readable and executable, and no more: su and mount bring the setuid bit along.
+    // Readable and executable, and no more: su and mount would bring the setuid bit along.
     fs::set_permissions(to, Permissions::from_mode(0o755))?;
     copies.insert(file, to.to_owned());
     Ok(())

@@ -1,4 +1,4 @@
-//! From what was typed after `run` to the container that it describes.
+//! From what was typed after `run` to the container that it describes. For `parent`.
 
 use std::path::{self, Path};
 
@@ -14,7 +14,7 @@ use crate::state::paths;
 use crate::terminal::pty;
 
 impl RunOptions {
-    /// The container that the user has asked for.
+    /// The container that the user asked for.
     pub fn container(mut self, state: &Path) -> Result<Container> {
         let rootfs = match self.rootfs {
             Some(directory) => path::absolute(directory).context("cannot use that --rootfs")?,
