@@ -14,7 +14,7 @@ pub fn root() -> PathBuf {
     proofs.ancestors().nth(2).unwrap().to_owned()
 }
 
-/// Where cargo put the programs: `target/debug`, or its like.
+/// Where cargo put the programs: `target/debug` or similar.
 pub fn built() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.ancestors().nth(2).unwrap().to_owned()
