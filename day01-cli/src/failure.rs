@@ -49,7 +49,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// Prints a line for the user. Where stderr is closed, the exit code is all that can still be told.
+/// Prints a line for the user. If stderr is closed, the exit code has to say it all.
 pub fn say(text: &str) {
     let _ = writeln!(io::stderr(), "tiny-docker: {}", escaped(text));
 }

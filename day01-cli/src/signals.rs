@@ -26,7 +26,7 @@ const LEFT_ALONE: [Signal; 12] = [
     Signal::SIGURG,
 ];
 
-/// Sent by a terminal to every process in its foreground or background: for a key, a new size, a read, a write.
+/// A terminal sends these to every process in its foreground or background: for a key, a new size, a read, a write.
 const FROM_TERMINAL: [i32; 6] = [
     libc::SIGINT,
     libc::SIGQUIT,

@@ -23,7 +23,7 @@ pub struct Container {
     /// Its PID 1, as the host sees it.
     #[serde(flatten)]
     pub process: Option<Process>,
-    /// Of its command, once that has ended: see [`crate::parent::run`].
+    /// Of its command, once it has ended: see [`crate::parent::run`].
     pub exit_code: Option<u8>,
 }
 // ANCHOR_END: container
@@ -32,7 +32,7 @@ pub struct Container {
 #[derive(Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It has a record, and no process yet.
+    /// It has a record, but no process yet.
     Created,
     Running,
     /// By itself.

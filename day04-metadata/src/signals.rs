@@ -31,7 +31,7 @@ const LEFT_ALONE: [Signal; 12] = [
     Signal::SIGURG,
 ];
 
-/// Sent by a terminal to every process in its foreground or background: for a key, a new size, a read, a write.
+/// A terminal sends these to every process in its foreground or background: for a key, a new size, a read, a write.
 const FROM_TERMINAL: [i32; 6] = [
     libc::SIGINT,
     libc::SIGQUIT,
@@ -63,7 +63,7 @@ pub fn unblock() -> io::Result<()> {
     Ok(SigSet::empty().thread_set_mask()?)
 }
 
-/// As in `ps | head -1`: who reads no more ends what prints. Rust ignores SIGPIPE, and would print an error.
+/// In `ps | head -1`, a reader that has had enough ends whoever prints. Rust ignores SIGPIPE, and would print an error.
 pub fn end_with_the_reader() -> Result<()> {
     // SAFETY: no handler is installed.
     unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }.context("cannot reset SIGPIPE")?;

@@ -25,9 +25,9 @@ pub struct Container {
     /// Its PID 1, as the host sees it.
     #[serde(flatten)]
     pub process: Option<Process>,
-    /// Of its command, once that has ended: see [`crate::parent::run`].
+    /// Of its command, once it has ended: see [`crate::parent::run`].
     pub exit_code: Option<u8>,
-    /// Where its output goes, in the background. In the foreground that is where it was started.
+    /// Where its output goes if it is in the background. In the foreground, it goes to the caller.
     #[serde(default)]
     pub log: Option<PathBuf>,
 }
@@ -37,7 +37,7 @@ pub struct Container {
 #[derive(Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It has a record, and no process yet.
+    /// It has a record, but no process yet.
     Created,
     Running,
     /// By itself.

@@ -1,4 +1,4 @@
-//! The container's side of `run`: turns a fresh process into the container, then becomes its command.
+//! The container's side of `run`: turns a fresh process into the container, then becomes its command. Called by `main`.
 
 use std::convert::Infallible;
 use std::io::{BufReader, Write};

@@ -33,7 +33,7 @@ const LEFT_ALONE: [Signal; 12] = [
     Signal::SIGURG,
 ];
 
-/// Sent by a terminal to every process in its foreground or background: for a key, a new size, a read, a write.
+/// A terminal sends these to every process in its foreground or background: for a key, a new size, a read, a write.
 const FROM_TERMINAL: [i32; 6] = [
     libc::SIGINT,
     libc::SIGQUIT,
@@ -65,7 +65,7 @@ pub fn unblock() -> io::Result<()> {
     Ok(SigSet::empty().thread_set_mask()?)
 }
 
-/// As in `ps | head -1`: who reads no more ends what prints. Rust ignores SIGPIPE, and would print an error.
+/// In `ps | head -1`, a reader that has had enough ends whoever prints. Rust ignores SIGPIPE, and would print an error.
 pub fn end_with_the_reader() -> Result<()> {
     // SAFETY: no handler is installed.
     unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }.context("cannot reset SIGPIPE")?;
@@ -118,7 +118,7 @@ pub fn forward(signals: &SignalFd, child: Pid, at_keyboard: Option<Pid>) -> Resu
 // ANCHOR_END: forward
 
 // ANCHOR: hang_up
-/// The terminal has been closed. SIGHUP ends a process that has not asked for it. A PID 1 must end, too, or it never would.
+/// The terminal has been closed. SIGHUP ends a process that does not handle it. A PID 1 would ignore it, so we kill that.
 pub fn hang_up(child: Pid) -> Result<()> {
     send(libc::SIGHUP, child)?;
     if !has_asked(child, Signal::SIGHUP, &["SigBlk", "SigCgt", "SigIgn"]) {

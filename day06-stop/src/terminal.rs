@@ -34,7 +34,7 @@ impl Terminal {
     /// Ours is in another PID namespace: a shell in the container would find that the terminal belongs to
     /// a group that it cannot see, and could never give it back.
     pub fn lend(&mut self, leader: Pid) -> Result<()> {
-        // From the second time on, it exists.
+        // The lookout joins that group. From the second time on, it is already there.
         let _ = setpgid(self.lookout, leader);
         if !is_ours() {
             return Ok(());
@@ -69,7 +69,7 @@ impl Terminal {
             }
             Ok(WaitStatus::Stopped(..)) => {
                 let _ = killpg(child, Signal::SIGSTOP);
-                // A process that was stopped for reading in the background may go on if we are in the foreground by now.
+                // It may have been stopped for reading in the background. If we are in the foreground by now, it can go on.
                 if !is_ours() {
                     self.take_back();
                     // We stop everything that our caller's shell sees as one job. After `fg` or `bg`, we go on here.

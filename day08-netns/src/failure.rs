@@ -11,10 +11,10 @@ pub const RUNTIME_FAILED: u8 = 125;
 pub const NOT_EXECUTABLE: u8 = 126;
 pub const NOT_FOUND: u8 = 127;
 
-/// Of a container that SIGKILL has ended: 128 + 9.
+/// For a container that SIGKILL has ended: 128 + 9.
 pub const KILLED: u8 = 137;
 
-/// The one of Docker's other commands.
+/// The exit code of Docker's other commands when they fail.
 pub const FAILED: u8 = 1;
 
 /// How one of our commands ends when it does not succeed.
@@ -41,7 +41,7 @@ impl Failure {
     }
     // ANCHOR_END: to_start
 
-    /// A command that starts nothing has failed: ps, say.
+    /// A command that starts nothing has failed: ps, for example.
     pub fn ordinary(reason: Error) -> Self {
         let code = FAILED;
         Self { code, reason }
@@ -68,12 +68,12 @@ pub fn sudo_run() -> String {
     format!("sudo {} run …", program.display())
 }
 
-/// Tells the user what went wrong, where the rest goes on.
+/// Tells the user what went wrong, while everything else goes on.
 pub fn warn(reason: &Error) {
     say(&format!("{reason:#}"));
 }
 
-/// Prints a line for the user. Where stderr is closed, the exit code is all that can still be told.
+/// Prints a line for the user. If stderr is closed, the exit code has to say it all.
 pub fn say(text: &str) {
     let _ = writeln!(io::stderr(), "tiny-docker: {}", escaped(text));
 }

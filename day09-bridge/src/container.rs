@@ -29,9 +29,9 @@ pub struct Container {
     /// Its PID 1, as the host sees it.
     #[serde(flatten)]
     pub process: Option<Process>,
-    /// Of its command, once that has ended: see [`crate::parent::run`].
+    /// Of its command, once it has ended: see [`crate::parent::run`].
     pub exit_code: Option<u8>,
-    /// Where its output goes, in the background. In the foreground that is where it was started.
+    /// Where its output goes if it is in the background. In the foreground, it goes to the caller.
     #[serde(default)]
     pub log: Option<PathBuf>,
     /// Whether its PID 1 is [`crate::command::init`], and the command is the first child of that.
@@ -50,7 +50,7 @@ pub struct Container {
     /// Where its hosts, hostname and resolv.conf are: see [`crate::network::etc`].
     #[serde(default)]
     pub etc: PathBuf,
-    /// In the bridge's network.
+    /// Its address in the bridge's network.
     #[serde(default)]
     pub address: Option<Ipv4Addr>,
     /// What a later day's program has written. It stays when this program changes a record.
@@ -63,7 +63,7 @@ pub struct Container {
 #[derive(Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It has a record, and no process yet.
+    /// It has a record, but no process yet.
     Created,
     Running,
     /// By itself.

@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn a_program_of_the_host_can_be_ended_by_any_signal() {
-        // From this test's thread.
+        // In this test's thread only.
         let _held = signals::block().unwrap();
         let masks = run_with_stdin("grep ^SigBlk /proc/self/status", "").unwrap();
         assert_eq!(masks, "SigBlk:\t0000000000000000\n");

@@ -1,4 +1,4 @@
-//! The container's side of `run`: turns a fresh process into the container, then becomes its command.
+//! The container's side of `run`: turns a fresh process into the container, then becomes its command. Called by `main`.
 
 use std::convert::Infallible;
 use std::io::{BufReader, Write};
@@ -47,7 +47,7 @@ fn become_container(socket: &UnixStream) -> Result<Infallible, Failure> {
     }
     container.privileges.apply(&user)?;
     match container.log {
-        // In the background it outlives its supervisor: others can still stop it.
+        // In the background it outlives its supervisor. Others can still stop it.
         Some(_) if !container.tty => namespaces::untie_from_runtime()?,
         _ => namespaces::tie_to_runtime(socket)?,
     }

@@ -38,21 +38,21 @@ pub struct Container {
     /// Its PID 1, as the host sees it.
     #[serde(flatten)]
     pub process: Option<Process>,
-    /// Of its command, once that has ended: see [`crate::parent::run`].
+    /// Of its command, once it has ended: see [`crate::parent::run`].
     pub exit_code: Option<u8>,
-    /// As [`created_at`](Self::created_at). None where nobody was there to see it.
+    /// In the same format as [`created_at`](Self::created_at). None if nobody saw it end.
     #[serde(default)]
     pub finished_at: Option<String>,
-    /// Whether nothing of it stays when it has ended.
+    /// Whether it is removed once it has ended: `--rm`.
     #[serde(default)]
     pub remove: bool,
     /// What [`crate::command::environment`] adds for its command.
     #[serde(default)]
     pub environment: Vec<String>,
-    /// Where its command begins, if not in `/`.
+    /// The working directory of its command, if it is not `/`.
     #[serde(default)]
     pub directory: Option<PathBuf>,
-    /// Where its output goes, in the background. In the foreground that is where it was started.
+    /// Where its output goes if it is in the background. In the foreground, it goes to the caller.
     #[serde(default)]
     pub log: Option<PathBuf>,
     /// Whether its PID 1 is [`crate::command::init`], and the command is the first child of that.
@@ -64,7 +64,7 @@ pub struct Container {
     /// Whether it has a terminal of its own: see [`crate::terminal::pty`].
     #[serde(default)]
     pub tty: bool,
-    /// Its number of rows and columns: the same as the caller's.
+    /// The terminal's rows and columns, which are the caller's.
     #[serde(default)]
     pub console: Option<[u16; 2]>,
     #[serde(default)]
@@ -77,23 +77,23 @@ pub struct Container {
     pub out_of_memory: bool,
     #[serde(default)]
     pub net: Net,
-    /// In the bridge's network.
+    /// Its address in the bridge's network.
     #[serde(default)]
     pub address: Option<Ipv4Addr>,
-    /// That network.
+    /// The bridge's network.
     #[serde(default)]
     pub subnet: Subnet,
-    /// Of the host's, those that lead to it.
+    /// Those of the host's ports that lead to it.
     #[serde(default)]
     pub ports: Ports,
-    /// Where its hosts, hostname and resolv.conf are, if the host has anything to add to them: see [`crate::network::etc`].
+    /// Where its hosts, hostname and resolv.conf are, if we have anything to add to them: see [`crate::network::etc`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    // on earlier days it is always a path
+    // On earlier days, this is always a path.
     pub etc: Option<PathBuf>,
-    /// What is in two of these beside what the host knows.
+    /// What the user has added to two of these files.
     #[serde(default)]
     pub lookup: Lookup,
-    /// Where what it writes is kept: see [`crate::rootfs::layer`].
+    /// Where we keep what it writes: see [`crate::rootfs::layer`].
     #[serde(default)]
     pub layer: PathBuf,
     #[serde(default)]
@@ -110,7 +110,7 @@ pub struct Container {
 #[derive(Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It has a record, and no process yet.
+    /// It has a record, but no process yet.
     Created,
     Running,
     /// By itself.
@@ -121,7 +121,7 @@ pub enum Status {
 // ANCHOR_END: status
 
 impl Display for Status {
-    /// Docker has no word of its own for a container that was stopped.
+    /// Docker does not have a separate word for a container that was stopped.
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         f.write_str(match self {
             Self::Created => "created",
@@ -150,13 +150,13 @@ impl Container {
         }
     }
 
-    /// Whether its stdin, stdout and stderr have nothing to do with the caller's: a terminal of its own, or the log.
+    /// Whether its stdin, stdout and stderr are not the caller's, but its own terminal or its log.
     pub fn has_own_stdio(&self) -> bool {
         self.tty || self.log.is_some()
     }
 }
 
-/// To the second, as records have it.
+/// The current time as records have it, to the second.
 pub fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }

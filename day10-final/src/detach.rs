@@ -1,4 +1,6 @@
 //! `run -d`: the container goes on when the command that started it has returned. fork(2), setsid(2).
+//!
+//! It knows neither the parent nor `exec`, whose work it is handed, nor the records.
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, PipeWriter, Read, Write};
@@ -19,8 +21,8 @@ pub struct Caller {
 }
 
 // ANCHOR: run
-/// Leaves the `work`, as that of [`crate::parent::run`], to a new process, the supervisor, and waits until the command has
-/// started.
+/// Leaves the `work`, for example that of [`crate::parent::run`], to a new process, the supervisor, and waits until the
+/// command has started.
 pub fn run(
     keep_stdin: bool,
     work: impl FnOnce(Caller) -> Result<u8, Failure>,
@@ -33,7 +35,7 @@ pub fn run(
             drop(news);
             // No terminal can hang up on it, or send it a Ctrl-C.
             setsid().context("cannot create a session")?;
-            // Held until the container has ended.
+            // We hold it until the container has ended.
             let _typing = keep_stdin_open(keep_stdin)?;
             let (pipe, null) = (caller, null()?);
             work(Caller { pipe, null })
@@ -65,8 +67,8 @@ fn close_the_callers() {
 
 impl Caller {
     // ANCHOR: started
-    /// Prints the id, if there is a new one, for the caller, and lets go of its directory, and of its terminal or pipes: it may be
-    /// waiting for their end.
+    /// Prints the id for the caller, if there is a new one. Then it lets go of the caller's directory, and of its
+    /// terminal or pipes: the caller may be waiting for their end.
     ///
     /// If the caller is gone, there is nobody to tell, and the container still runs.
     pub fn started(mut self, id: Option<&Id>) {
@@ -83,7 +85,7 @@ impl Caller {
 }
 
 // ANCHOR: keep_stdin_open
-/// For `run -di`: the container reads from a pipe to which nobody writes, and which has no end while this is held.
+/// For `run -di`: the container reads from a pipe to which nobody writes, and which does not end before this is dropped.
 fn keep_stdin_open(keep: bool) -> Result<Option<PipeWriter>> {
     if !keep {
         return Ok(None);
@@ -95,8 +97,8 @@ fn keep_stdin_open(keep: bool) -> Result<Option<PipeWriter>> {
 // ANCHOR_END: keep_stdin_open
 
 // ANCHOR: redirect_to_log
-/// In the child: all that is written goes to the file `log`, byte for byte, and there is nothing to read, unless
-/// `interactive`.
+/// In the child: everything that is written goes to the file `log`, byte for byte. There is nothing to read, unless it
+/// is `interactive`.
 pub fn redirect_to_log(log: &Path, interactive: bool) -> Result<()> {
     let log = open(log)?;
     if !interactive {
@@ -107,7 +109,7 @@ pub fn redirect_to_log(log: &Path, interactive: bool) -> Result<()> {
 }
 // ANCHOR_END: redirect_to_log
 
-/// Opens a container's `log`, to be written.
+/// Opens a container's `log` for writing.
 pub fn open(log: &Path) -> Result<File> {
     // O_APPEND: each write goes to the end, even if another program has the file open, too.
     let mut options = OpenOptions::new();
@@ -115,7 +117,7 @@ pub fn open(log: &Path) -> Result<File> {
     let file = options.custom_flags(libc::O_NOFOLLOW).open(log);
     let cannot = format!("cannot open {}", log.display());
     let file = file.context(cannot.clone())?;
-    // A command that is not root's may open /dev/stdout by that name. By its own, only its owner gets this far.
+    // A command that is not root's can then open it as /dev/stdout. By its own path, only its owner gets this far.
     if file.metadata().context(cannot.clone())?.is_file() {
         let writable = Permissions::from_mode(0o622);
         file.set_permissions(writable).context(cannot)?;

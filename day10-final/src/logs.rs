@@ -1,4 +1,6 @@
 //! `logs`: prints what a detached container has written. inotify(7), poll(2).
+//!
+//! It reads the log that [`crate::detach`] has opened for the container, and changes nothing.
 
 pub mod tail;
 
@@ -22,7 +24,7 @@ use crate::state::store;
 use crate::{signals, wait};
 
 // ANCHOR: print
-/// Prints the `tail` of the log of the container that `id` means, and where `follow`, what comes until the container
+/// Prints the `tail` of the log of the container that `id` means and, with `follow`, what comes until the container
 /// ends.
 pub fn print(id: &str, follow: bool, tail: Lines, state: &Path) -> Result<u8> {
     signals::end_with_the_reader()?;
@@ -33,7 +35,7 @@ pub fn print(id: &str, follow: bool, tail: Lines, state: &Path) -> Result<u8> {
         "{}: it ran in the foreground, so its output was not recorded",
         cannot()
     );
-    // Only with -t does its output pass through its run.
+    // Only with -t does its output pass through its `run`.
     let lock = open_regular(
         &paths::lock(state, &container.id),
         File::options().read(true),
@@ -109,8 +111,8 @@ fn follow_to_the_end(
 }
 // ANCHOR_END: follow
 
-/// All of the container's processes are gone, so one more look shows its last line. With -t that passes through the
-/// supervisor, which keeps the record locked until it is written. (A container could lock the log itself forever.)
+/// All of the container's processes are gone, so one more look shows its last line. With -t, that line passes through the
+/// supervisor, which keeps the record locked until it has written it. (The log itself a container could lock forever.)
 fn copy_to_the_end(log: &mut File, lock: &Option<File>) -> Result<()> {
     lock.iter().for_each(wait::for_its_run);
     copy(log)
@@ -118,7 +120,7 @@ fn copy_to_the_end(log: &mut File, lock: &Option<File>) -> Result<()> {
 
 /// Prints the rest of `log`.
 fn copy(log: &mut File) -> Result<()> {
-    // A container that opens /dev/stdout again may cut its own log short.
+    // A container that opens /dev/stdout again may have truncated its own log.
     if log.metadata()?.len() < log.stream_position()? {
         log.rewind()?;
     }
@@ -134,8 +136,8 @@ fn copy(log: &mut File) -> Result<()> {
     }
 }
 
-/// Moves to the next data, and returns how much there is. What nobody has written reads as zeros: a container may give
-/// its log terabytes of those, and they take no space. lseek(2).
+/// Moves to the next data, and returns how much there is. A hole reads as zeros, and takes no space: a container may give
+/// its log terabytes of them. lseek(2).
 fn next_data(log: &mut File) -> Result<u64> {
     let (here, end) = (log.stream_position()?, log.metadata()?.len());
     let start = match lseek(&*log, here as i64, Whence::SeekData) {

@@ -45,7 +45,7 @@ compile_error!("tiny-docker needs Linux: build it there, on x86_64 or aarch64");
 // ANCHOR: main
 fn main() -> ExitCode {
     signals::expect_children();
-    // The container's side of `run` and `exec` gets its orders through a socket, not from a command line.
+    // The container's side of `run` and `exec` gets its orders through a socket, and not from a command line.
     let role = env::args_os().nth(1);
     let outcome = match role.as_ref().and_then(|role| role.to_str()) {
         Some("child") => child::main(),
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     outcome.unwrap_or_else(|failure| failure.report()).into()
 }
 
-/// clap says what is wrong with the command line, unless it is one that Docker would understand.
+/// If the command line is wrong, clap says why, unless Docker would have understood it: then we say what to type instead.
 fn parse() -> Result<Cli, Failure> {
     let parsed = Cli::try_parse().or_else(|error| match cli::switches::may_have_value(&error) {
         true => {

@@ -1,4 +1,5 @@
-//! `ps`: lists what there is. It only looks, and writes to no record.
+//! `ps`: lists containers. It reads the records and changes none of them. Called by `main`; `stats` and `prune` list them
+//! here, too.
 
 pub mod age;
 pub mod table;
@@ -31,7 +32,7 @@ const HEADINGS: [&str; 7] = [
 /// How much of a command is shown, in characters.
 const ENOUGH: usize = 20;
 
-/// As the user types it.
+/// What the user can type after `ps`.
 #[derive(Args)]
 pub struct Options {
     /// Show all containers (default shows just running)
@@ -86,7 +87,7 @@ pub fn print(options: &Options, state: &Path) -> Result<u8> {
 }
 // ANCHOR_END: print
 
-/// The running containers, or `all`, the newest first. Of records that cannot be read, the user is told.
+/// The running containers, or `all`, the newest first. It warns of records that cannot be read.
 pub fn listed(all: bool, state: &Path) -> Result<Vec<Container>> {
     let mut containers = Vec::new();
     for container in store::all(state).context("cannot list containers")? {
@@ -97,7 +98,7 @@ pub fn listed(all: bool, state: &Path) -> Result<Vec<Container>> {
     }
     containers.retain(|container| all || container.status == Status::Running);
     containers.sort_by_key(|container| {
-        // The time of creation counts seconds, that of the process hundredths.
+        // The time of creation is in seconds, and that of the process in hundredths of them.
         Reverse((container.created_at.clone(), container.process.clone()))
     });
     Ok(containers)
@@ -121,10 +122,10 @@ fn row(container: &Container, whole: bool, state: &Path) -> [String; 7] {
     ]
 }
 
-/// The same, and what there is no column for, by Docker's names.
+/// The same and more, under Docker's names.
 fn json(container: &Container, row: [String; 7]) -> serde_json::Value {
     let [id, image, command, created, status, ports, name] = row;
-    // As "2026-11-24 20:11:00 +0000 UTC".
+    // For example "2026-11-24 20:11:00 +0000 UTC".
     let at = container
         .created_at
         .replace('T', " ")
@@ -135,7 +136,7 @@ fn json(container: &Container, row: [String; 7]) -> serde_json::Value {
     })
 }
 
-/// There are no images yet. What a container is made of has the name of its root filesystem's directory.
+/// There are no images yet. Instead, this is the name of the directory with the root filesystem.
 pub fn image(container: &Container, state: &Path) -> String {
     let rootfs = &container.rootfs;
     match rootfs.file_name() {
@@ -145,7 +146,7 @@ pub fn image(container: &Container, state: &Path) -> String {
     }
 }
 
-/// In quotes. An argument with blanks has some of its own, as the user will have typed it.
+/// The command, in quotes. An argument with blanks has its own quotes, as the user will have typed them.
 fn command(words: &[String], whole: bool) -> String {
     let quoted = words
         .iter()
@@ -162,7 +163,7 @@ fn command(words: &[String], whole: bool) -> String {
 }
 
 // ANCHOR: status
-/// A container starts when it is created. When it ended, nobody knows whose `run` was killed before.
+/// A container starts when it is created. If its `run` was killed, nobody knows when it ended.
 fn status(container: &Container) -> String {
     match container.status {
         Status::Created => return "Created".to_owned(),

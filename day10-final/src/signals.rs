@@ -32,7 +32,7 @@ const LEFT_ALONE: [Signal; 11] = [
     Signal::SIGURG,
 ];
 
-/// Sent by a terminal to every process in its foreground or background: for a key, a new size, a read, a write.
+/// A terminal sends these to every process in its foreground or background: for a key, a new size, a read, a write.
 const FROM_TERMINAL: [i32; 6] = [
     libc::SIGINT,
     libc::SIGQUIT,
@@ -64,7 +64,7 @@ pub fn unblock() -> io::Result<()> {
     Ok(SigSet::empty().thread_set_mask()?)
 }
 
-/// As in `ps | head -1`: who reads no more ends what prints. Rust ignores SIGPIPE, and would print an error.
+/// In `ps | head -1`, a reader that has had enough ends whoever prints. Rust ignores SIGPIPE, and would print an error.
 pub fn end_with_the_reader() -> Result<()> {
     // SAFETY: no handler is installed.
     unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }.context("cannot reset SIGPIPE")?;
@@ -103,7 +103,7 @@ pub fn forward(signals: &SignalFd, child: Pid, at_keyboard: Option<Pid>) -> Resu
 pub fn next(signals: &SignalFd) -> Result<(i32, bool)> {
     let info = signals.read_signal().context("cannot read a signal")?;
     let info = info.context("cannot read a signal")?;
-    // A PID 1 sees a sender from outside as 0. In that case its command has not received the signal yet.
+    // To a PID 1, a sender from outside has the pid 0. In that case, its command has not received the signal yet.
     let queued = info.ssi_code == libc::SI_QUEUE && info.ssi_pid != 0;
     let from_kernel = info.ssi_code == libc::SI_KERNEL || queued;
     Ok((info.ssi_signo as i32, from_kernel))
@@ -111,8 +111,8 @@ pub fn next(signals: &SignalFd) -> Result<(i32, bool)> {
 
 /// Forwards `signal` to `child` unless it is about the child.
 ///
-/// Ctrl-C comes from the kernel, to every process in the terminal's foreground. `at_keyboard` are not in it, so we have
-/// to tell them.
+/// Ctrl-C comes from the kernel, for every process in the terminal's foreground. `at_keyboard` is not there, so we pass
+/// it on.
 pub fn heed(signal: i32, from_kernel: bool, child: Pid, at_keyboard: Option<Pid>) -> Result<()> {
     match signal {
         libc::SIGCHLD => Ok(()),
@@ -120,14 +120,14 @@ pub fn heed(signal: i32, from_kernel: bool, child: Pid, at_keyboard: Option<Pid>
         libc::SIGHUP if from_kernel || tcgetattr(io::stdin()) == Err(Errno::EIO) => hang_up(child),
         libc::SIGTSTP if at_keyboard.is_some() => {
             let group = Pid::from_raw(-child.as_raw());
-            // Except the process that waits for an `exec` command: it is told whatever comes from the keyboard.
+            // Except the process that waits for the command of `exec`: it receives everything from the keyboard.
             if at_keyboard != Some(child) {
                 send(libc::SIGSTOP, group)?;
             }
             stop(getpid())?;
             send(libc::SIGCONT, group)
         }
-        // That process has to know where the signal comes from.
+        // That process has to know that the signal comes from the kernel.
         _ if from_kernel && at_keyboard == Some(child) => queue(signal, child),
         _ if from_kernel && FROM_TERMINAL.contains(&signal) => {
             at_keyboard.map_or(Ok(()), |whom| send(signal, whom))
@@ -141,13 +141,13 @@ pub fn heed(signal: i32, from_kernel: bool, child: Pid, at_keyboard: Option<Pid>
 pub fn stop(whom: Pid) -> Result<()> {
     kill(whom, Signal::SIGTSTP).context("cannot suspend")?;
     let stopping = SigSet::from(Signal::SIGTSTP);
-    // It happens in here.
+    // This is where it happens.
     stopping.thread_unblock().context("cannot suspend")?;
     stopping.thread_block().context("cannot block a signal")
 }
 
 // ANCHOR: hang_up
-/// The terminal has been closed. SIGHUP ends a process that has not asked for it. A PID 1 must end, too, or it never would.
+/// The terminal has been closed. SIGHUP ends a process that does not handle it. A PID 1 would ignore it, so we kill that.
 pub fn hang_up(child: Pid) -> Result<()> {
     send(libc::SIGHUP, child)?;
     if !has_asked(child, Signal::SIGHUP, &["SigBlk", "SigCgt", "SigIgn"]) {
@@ -166,7 +166,7 @@ pub fn has_asked(child: Pid, signal: Signal, masks: &[&str]) -> bool {
 }
 // ANCHOR_END: hang_up
 
-/// Hands a signal from the kernel on to the process that waits for an `exec` command: sigqueue(3).
+/// Passes a signal from the kernel on to the process that waits for the command of `exec`: sigqueue(3).
 fn queue(signal: i32, waiter: Pid) -> Result<()> {
     let nothing = libc::sigval {
         sival_ptr: std::ptr::null_mut(),

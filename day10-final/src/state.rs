@@ -1,4 +1,7 @@
 //! Where tiny-docker keeps its files, and which directories it trusts. For whatever reads or writes them.
+//!
+//! In this room, [`paths`] is at the bottom. [`store`] reads records, [`record`] writes one, and [`abandoned`] removes
+//! those that nobody looks after. It uses cgroup and namespaces for what belongs to a record.
 
 pub mod abandoned;
 pub mod id;
@@ -103,7 +106,7 @@ pub fn create_private(state: &Path, name: &str) -> Result<PathBuf> {
 }
 // ANCHOR_END: state
 
-/// Opens a file in the state directory. Something else in its place, such as a link or a FIFO, is an error.
+/// Opens a file in the state directory. Anything else in its place, such as a link or a FIFO, is an error.
 pub fn open_regular(path: &Path, options: &mut OpenOptions) -> Result<File> {
     // O_NONBLOCK: a FIFO would keep us waiting for its other end.
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;

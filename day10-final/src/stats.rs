@@ -41,7 +41,7 @@ const CLEAR: &str = "\x1b[H\x1b[2J";
 /// Shown for what is not known yet.
 const UNKNOWN: &str = "--";
 
-/// As the user types it.
+/// What the user can type after `stats`.
 #[derive(Args)]
 pub struct Options {
     /// Show all containers (default shows just running)

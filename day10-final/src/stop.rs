@@ -39,7 +39,7 @@ pub fn stop(ids: &[String], seconds: u32, state: &Path) -> Result<u8> {
             }
         }
     }
-    // Where its run was killed, nobody else does it now.
+    // If a `run` was killed, nobody else does this.
     abandoned::remove(state);
     Ok(code)
 }
@@ -77,7 +77,7 @@ fn kill(ending: Ending, deadline: Instant, state: &Path) -> Result<()> {
 /// Its run still holds the lock of the record, until it has written the exit code or been killed.
 fn record_it(container: &Container, in_time: bool, state: &Path) -> Result<()> {
     let mut record = match Record::open(state, container) {
-        // With --rm there is nothing left to be changed.
+        // With --rm, there is nothing left to change.
         Err(error) if error.is::<NoSuch>() => return Ok(()),
         record => record?,
     };

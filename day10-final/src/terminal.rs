@@ -1,4 +1,7 @@
-//! The terminal is lent to the container for as long as it runs: tcsetpgrp(3). `parent` uses this, and `exec`.
+//! The caller's terminal, which is lent to the container for as long as that runs: tcsetpgrp(3).
+//!
+//! With -t, the container has its own terminal ([`pty`]), and [`relay`] carries what is typed and printed. Otherwise,
+//! [`stdio`] does that through pipes. `parent`, `child` and `exec` use this room; it uses signals and the log.
 
 pub mod lane;
 pub mod pty;
@@ -20,7 +23,7 @@ use crate::signals::{self, hang_up, has_asked, stop};
 
 /// The terminal of an interactive run. When this is dropped, it is given back as it was.
 pub struct Terminal {
-    /// The settings before it was lent.
+    /// The terminal's state before it was lent.
     before: Option<State>,
     lookout: Pid,
     _ends_the_lookout: PipeWriter,
@@ -48,7 +51,7 @@ impl Terminal {
     /// Ours is in another PID namespace: a shell in the container would find that the terminal belongs to
     /// a group that it cannot see, and could never give it back.
     pub fn lend(&mut self, leader: Pid) -> Result<()> {
-        // From the second time on, it exists.
+        // The lookout joins that group. From the second time on, it is already there.
         let _ = setpgid(self.lookout, leader);
         if !is_ours() {
             return Ok(());
@@ -93,7 +96,7 @@ impl Terminal {
             }
             Ok(WaitStatus::Stopped(..)) => {
                 let _ = killpg(child, Signal::SIGSTOP);
-                // A process that was stopped for reading in the background may go on if we are in the foreground by now.
+                // It may have been stopped for reading in the background. If we are in the foreground by now, it can go on.
                 if !is_ours() {
                     self.take_back();
                     // We stop everything that our caller's shell sees as one job. After `fg` or `bg`, we go on here.
@@ -117,7 +120,7 @@ impl Drop for Terminal {
 }
 
 // ANCHOR: lookout
-/// Starts a process for the container's foreground. It ends with this one, or when what is returned is dropped.
+/// Starts a process for the container's foreground. It ends with this one, or when the pipe is dropped.
 ///
 /// The kernel tells only the parent that a process has stopped, and we are not the parent of those in the container.
 fn start_lookout() -> Result<(Pid, PipeWriter)> {
@@ -141,7 +144,7 @@ fn is_ours() -> bool {
 }
 
 // ANCHOR: state
-/// What a command can change about a terminal for whoever uses it later, except the size, which belongs to the window.
+/// Everything that a command can change about a terminal for its next users, except the size: that is the window's.
 /// When this is dropped, the terminal is as it was.
 pub struct State {
     settings: Termios,
@@ -185,13 +188,13 @@ impl Drop for State {
         unsafe {
             libc::ioctl(libc::STDIN_FILENO, exclusive);
             libc::ioctl(libc::STDIN_FILENO, libc::TIOCGETD, &mut discipline);
-            // Even if nothing changes by it, a read(2) that is under way fails with EAGAIN.
+            // Even if this changes nothing, a read(2) that is under way would fail with EAGAIN.
             if discipline != self.discipline {
                 libc::ioctl(libc::STDIN_FILENO, libc::TIOCSETD, &self.discipline);
             }
         }
         let _ = fcntl(io::stdin(), FcntlArg::F_SETFL(self.flags));
-        // If tcflow(3) has stopped the output, the next line would wait.
+        // If the command has stopped the output with tcflow(3), the next line would wait.
         let _ = tcflow(io::stdin(), FlowArg::TCOON);
         let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &self.settings);
     }
@@ -199,13 +202,13 @@ impl Drop for State {
 // ANCHOR_END: state
 
 // ANCHOR: raw
-/// The caller's terminal, while it hands on each key as it is, Ctrl-C, too. Dropped, it is as it was.
+/// The caller's terminal, while it passes on each key as it is, even Ctrl-C. When this is dropped, it is as it was.
 pub struct Raw {
     before: Termios,
 }
 
 impl Raw {
-    /// From now on. From the background, the caller's shell stops us here until it is brought to the foreground.
+    /// Begins now. If we are in the background, the kernel stops us here until we are brought to the foreground.
     pub fn stdin() -> Result<Self> {
         let before = tcgetattr(io::stdin()).context("cannot read the terminal settings")?;
         let mut raw = before.clone();
@@ -218,7 +221,7 @@ impl Raw {
 
 impl Drop for Raw {
     fn drop(&mut self) {
-        // As for a terminal that is lent.
+        // As for a lent terminal: we may be in the background by now.
         let _ = SigSet::from(Signal::SIGTTOU).thread_block();
         let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &self.before);
     }

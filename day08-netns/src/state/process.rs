@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 /// A pid alone is worth nothing: the kernel gives it to another process later. With its start time it is unique.
 #[derive(Clone, Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Process {
-    /// When it started, in clock ticks after the boot.
+    /// When it started, in clock ticks since the boot.
     start_time: u64,
     pub pid: i32,
-    /// Which boot that was.
+    /// The boot that it started after.
     boot_id: String,
 }
 // ANCHOR_END: process

@@ -1,6 +1,7 @@
 //! Containers that nobody looks after any more: their `run` or `rm` was killed. flock(2).
 //!
-//! `run`, `stop`, `rm` and `prune` remove what is left of them. This is the top of the room: nothing else in it uses this.
+//! `run`, `stop`, `rm` and `prune` remove what is left of them. This is the top of the room: nothing else in it uses
+//! this file.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

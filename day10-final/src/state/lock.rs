@@ -1,4 +1,4 @@
-//! Locks that the kernel releases when their holder ends: flock(2).
+//! Locks that the kernel releases when their holder ends: flock(2). For whatever shares a file with other commands.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
@@ -14,8 +14,8 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 /// Locks `file`, opened as `path`, with one of [`File`]'s two functions. After a second, tells the user who holds it.
 ///
-/// Anyone who can open a file can lock it, and be stopped by a Ctrl-Z then: we wait at most `seconds` for the same process,
-/// and ten times as long for a queue.
+/// Anyone who can open a file can lock it, and then be stopped by a Ctrl-Z. So we wait at most `seconds` for the same
+/// process, and ten times as long for a queue.
 pub fn wait(
     file: &File,
     path: &Path,
@@ -54,7 +54,7 @@ pub fn wait(
     Ok(())
 }
 
-/// Waits as long as `pause`. `run` holds signals back, so this fails if one has come that should end it.
+/// Waits for the time of `pause`. `run` blocks signals, so this fails if one of those that should end it has arrived.
 fn sleep(pause: Duration) -> Result<()> {
     let ends = SigSet::from_iter([
         Signal::SIGHUP,

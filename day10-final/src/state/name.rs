@@ -1,4 +1,6 @@
 //! Names for containers, as links to their ids: names/NAME -> ID in the state directory. symlink(2).
+//!
+//! It knows where records are, but reads none. [`crate::state::store`] finds a container by its name here.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -25,7 +27,7 @@ const WHO: [&str; 32] = [
     "tuna", "urchin",
 ];
 
-/// A name that a container can have, by Docker's rules.
+/// Returns `name` if a container can have it, by Docker's rules.
 pub fn check(name: &str) -> Result<String, String> {
     let first = name
         .chars()
@@ -44,7 +46,7 @@ pub fn check(name: &str) -> Result<String, String> {
 // ANCHOR: reserve
 /// Gives the container `id` the name that is `asked` for, or a random one if that is empty.
 ///
-/// The kernel makes a link only where there is nothing of that name. The caller has the containers locked.
+/// The kernel creates a link only if nothing has that name yet. The caller has locked the containers.
 pub fn reserve(state: &Path, asked: &str, id: &Id) -> Result<String> {
     create_private(state, "names")?;
     let mut attempt = 0;
@@ -77,7 +79,7 @@ pub fn reserve(state: &Path, asked: &str, id: &Id) -> Result<String> {
 }
 // ANCHOR_END: reserve
 
-/// Of the first ones each is likely to be free.
+/// A random name. The first few attempts have the short ones, which are likely to be free.
 fn draw(attempt: u32) -> Result<String> {
     let random = usize::from_str_radix(&Id::new()?.to_string(), 16)?;
     let (how, random) = (HOW[random % HOW.len()], random / HOW.len());
@@ -96,7 +98,7 @@ pub fn find(state: &Path, name: &str) -> Option<Id> {
     target.to_str().and_then(Id::parse)
 }
 
-/// Leaves the `name` of the container `id` to others.
+/// Gives up the `name` of the container `id`.
 pub fn release(state: &Path, name: &str, id: &Id) {
     if find(state, name).as_ref() == Some(id) {
         let _ = fs::remove_file(link(state, name));

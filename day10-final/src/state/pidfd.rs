@@ -41,7 +41,7 @@ impl PidFd {
     // ANCHOR_END: signal
 
     // ANCHOR: kill
-    /// Kills it, and waits until every process in the container `id` has ended. If that takes long, the user is told.
+    /// Kills it, and waits until every process in the container `id` has ended. If that takes long, it tells the user.
     pub fn kill(&self, id: &Id) -> Result<()> {
         self.signal(libc::SIGKILL)?;
         if !self.ends_before(Some(Instant::now() + Duration::from_secs(1)))? {
@@ -55,7 +55,7 @@ impl PidFd {
     // ANCHOR_END: kill
 
     // ANCHOR: ends_before
-    /// Waits for its end, and tells whether that has come before the `deadline`, if there is one.
+    /// Waits for its end, and tells whether it has come before the `deadline`, if there is one.
     pub fn ends_before(&self, deadline: Option<Instant>) -> Result<bool> {
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));

@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 /// A pid alone is worth nothing: the kernel gives it to another process later. With its start time it is unique.
 #[derive(Clone, Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Process {
-    /// When it started, in clock ticks after the boot.
+    /// When it started, in clock ticks since the boot.
     start_time: u64,
     pub pid: i32,
-    /// Which boot that was.
+    /// The boot that it started after.
     boot_id: String,
 }
 // ANCHOR_END: process
@@ -48,7 +48,7 @@ impl Process {
 }
 
 // ANCHOR: state_and_start
-/// Fields 3, 20 and 22 of /proc/PID/stat. Field 2 is the program's name, which may have blanks and ')' in it.
+/// Fields 3, 20 and 22 of /proc/PID/stat. Field 2 is the program's name, which may contain blanks and ')'.
 fn state_and_start(pid: i32) -> Option<(char, u64, u64)> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
     let stat = String::from_utf8_lossy(&stat);
@@ -60,7 +60,7 @@ fn state_and_start(pid: i32) -> Option<(char, u64, u64)> {
 }
 // ANCHOR_END: state_and_start
 
-/// Whether `pid` is PID 1 in a namespace of its own, as a container's is: in "NSpid: 4711 1". proc_pid_status(5)
+/// Whether `pid` is the PID 1 of another namespace, as a container's is: "NSpid: 4711 1". proc_pid_status(5)
 fn is_pid_1(pid: i32) -> bool {
     let status = fs::read(format!("/proc/{pid}/status")).unwrap_or_default();
     let status = String::from_utf8_lossy(&status);

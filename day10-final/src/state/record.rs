@@ -1,4 +1,6 @@
-//! The record of one container, in the hands of who may write it: containers/ID/config.json. flock(2).
+//! The record of one container, for the process that may write it: containers/ID/config.json. flock(2).
+//!
+//! The parent creates it, and `stop`, `rm` and `prune` open it. It uses [`crate::state::store`], which only reads.
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write};
@@ -16,10 +18,10 @@ use crate::state::store::{LOCK_SECONDS, NoSuch, load, lock_directory};
 use crate::state::{create_private, open_regular};
 use crate::state::{lock, name};
 
-/// As long as an exit code, to reserve its place in the lock from the beginning.
+/// As long as an exit code: it reserves room for one in the lock.
 const ROOM: &str = "   ";
 
-/// The directory of one container, in the hands of the process that waits for it: nobody else writes there.
+/// The directory of one container. It belongs to the process that has locked it: nobody else writes there.
 pub struct Record {
     directory: PathBuf,
     state: PathBuf,
@@ -30,21 +32,21 @@ pub struct Record {
     starting: Option<File>,
     /// Locked while this process may write.
     lock: Option<File>,
-    /// What this process has saved last.
+    /// What this process saved last.
     saved: Option<File>,
 }
 
 impl Record {
     // ANCHOR: create
-    /// Makes room for a new container, under a name that nobody looks at until it is [saved](Self::save).
+    /// The record of a new container, hidden until it is [saved](Self::save).
     ///
-    /// Goes away again when dropped, unless it is [kept](Self::keep).
+    /// It goes away again when dropped, unless it is [kept](Self::keep).
     pub fn create(state: &Path, container: &mut Container) -> Result<Self> {
         let containers = create_private(state, "containers")?;
         let mut record = Self::of(state, &container.id, &container.name);
         record.directory = hidden(&record.directory);
         record.kept = false;
-        // Without a lock, it looks like one that somebody has left behind.
+        // Until it is locked, it looks like an abandoned one.
         let all = lock_directory(&containers)?;
         let created = DirBuilder::new().mode(0o700).create(&record.directory);
         created.with_context(|| format!("cannot create {}", record.directory.display()))?;
@@ -91,9 +93,9 @@ impl Record {
         if saved.is_err() {
             let _ = fs::remove_file(&new);
         }
-        // It stays open: then no container that sees it gets a lease on it, and keeps others from reading it. fcntl(2).
+        // It stays open. Otherwise, a container that sees it could take a lease, and keep others from reading: fcntl(2).
         self.saved = Some(saved.with_context(|| format!("cannot save {}", config.display()))?);
-        // Under its own name it is complete from the first moment: others may be reading.
+        // It gets its own name when it is complete: others may be reading.
         let directory = directory(&self.state, &self.id);
         fs::rename(&self.directory, &directory).context("cannot rename the record")?;
         self.directory = directory;
@@ -102,9 +104,9 @@ impl Record {
     // ANCHOR_END: save
 
     // ANCHOR: open
-    /// The record of the container `id`, as soon as nobody else has it in hands.
+    /// The record of `container`, as soon as no other process has locked it.
     ///
-    /// The kernel lifts a lock when who has it ends, in any way: flock(2).
+    /// The kernel releases a lock when the process that holds it ends, in any way: flock(2).
     pub fn open(state: &Path, container: &Container) -> Result<Self> {
         let mut record = Self::of(state, &container.id, &container.name);
         let locked = record.lock();
@@ -131,9 +133,9 @@ impl Record {
         load(&self.directory, &self.id)
     }
 
-    /// Leaves the exit code to whoever has the lock open: the rest may be gone when they get it.
+    /// Leaves the exit code for whoever has opened the lock: when they read it, everything else may be gone.
     ///
-    /// It goes where [`ROOM`] was, so that a full disk cannot lose it.
+    /// It takes the place of [`ROOM`], so a full disk cannot lose it.
     pub fn tell(&self, code: u8) {
         let _ = self.write_to_lock(&format!("{code:<3}"));
     }
@@ -143,9 +145,9 @@ impl Record {
         lock.map_or(Ok(()), |lock| lock.write_all_at(text.as_bytes(), 0))
     }
 
-    /// Forgets it, with all that is kept beside it.
+    /// Removes it, with everything beside it.
     pub fn remove(&mut self) -> Result<()> {
-        // Locked, what is left of it is nobody else's to remove.
+        // While it is locked, nobody else removes what is left of it.
         let _removing = match self.starting.take() {
             Some(starting) => starting,
             None => lock_directory(&self.directory)?,
@@ -167,7 +169,7 @@ impl Record {
         }
         let _ = fs::set_permissions(directory, Permissions::from_mode(0o700));
         let path = directory.join("lock");
-        // If its run still exists, it has this locked.
+        // If its `run` still exists, it holds this lock.
         if let Ok(lock) = open_regular(&path, File::options().read(true)) {
             lock::wait(&lock, &path, File::try_lock, LOCK_SECONDS)?;
             record.lock = Some(lock);
@@ -177,7 +179,7 @@ impl Record {
         record.remove()
     }
 
-    /// It has started: from now on there is something to remember, and to [look into](started).
+    /// The command has started: from now on there is something to remember, and to [look into](super::store::started).
     pub fn keep(&mut self) {
         self.kept = true;
         self.starting = None;

@@ -54,7 +54,7 @@ pub fn lock_directory(directory: &Path) -> Result<File> {
 }
 
 // ANCHOR: all
-/// All containers in the state directory, and for those whose record cannot be read, why.
+/// All containers in the state directory or, for a record that cannot be read, the reason.
 pub fn all(state: &Path) -> Result<Vec<Result<Container>>> {
     let mut found = Vec::new();
     for id in ids(state)? {
@@ -84,7 +84,7 @@ fn ids(state: &Path) -> Result<Vec<Id>> {
 }
 
 // ANCHOR: find
-/// The container that `text` means: by its id, its name, or how its id begins.
+/// The container that `text` means: its id, its name, or the beginning of its id.
 pub fn find(state: &Path, text: &str) -> Result<Container> {
     let id = resolve(state, text)?;
     let directory = directory(state, &id);
@@ -125,7 +125,7 @@ pub fn try_lock_all(state: &Path) -> Option<File> {
 }
 
 // ANCHOR: load
-/// What `directory` says about the container `id`, corrected by what the kernel says.
+/// What the record in `directory` says about the container `id`, corrected by what the kernel says.
 pub fn load(directory: &Path, id: &Id) -> Result<Container> {
     let config = directory.join("config.json");
     let damaged = || format!("cannot read {}", config.display());
@@ -136,7 +136,7 @@ pub fn load(directory: &Path, id: &Id) -> Result<Container> {
         .read_to_end(&mut text)
         .with_context(damaged)?;
     let parsed = serde_json::from_slice(&text);
-    // The error may quote the record, which is not to print a line of its own, such as a hint.
+    // The error may quote the record, which must not print a line of its own, such as a hint.
     let parsed = parsed.map_err(|error| anyhow!(error.to_string().replace('\n', "\\n")));
     let mut container: Container = parsed.with_context(damaged)?;
     ensure!(container.id == *id, "{}: it contains another id", damaged());
@@ -145,7 +145,7 @@ pub fn load(directory: &Path, id: &Id) -> Result<Container> {
         "{}: its name is not valid",
         damaged()
     );
-    // Whatever the record says, these are where we have put them.
+    // Whatever the record says, these are where we put them.
     container.log = container.log.map(|_| directory.join("container.log"));
     container.etc = container.etc.map(|_| directory.join("etc"));
     container.layer = directory.join("layer");
