@@ -24,6 +24,7 @@ use crate::detach::Caller;
 use crate::failure::{Failure, shown};
 use crate::signals;
 use crate::state::store;
+use crate::terminal::pty::Received;
 use crate::terminal::relay::Relay;
 use crate::terminal::{pty, stdio};
 
@@ -79,19 +80,24 @@ pub fn run(options: Options, state: &Path, caller: Option<Caller>) -> Result<u8,
         ForkResult::Parent { child } => child,
     };
     drop((stdio, waiters_end));
-    if let Some(code) = interrupted(&socket, waiter)? {
-        return Ok(code);
+    let mut received = Received::default();
+    loop {
+        if let Some(code) = interrupted(&socket, waiter)? {
+            return Ok(code);
+        }
+        if !received.more(&socket) {
+            break;
+        }
     }
-    let (failure, terminals_end) = pty::receive(&socket);
-    if !failure.is_empty() {
+    if !received.said.is_empty() {
         let code = signals::wait(waiter, &signals, None)?;
-        let reason = anyhow!("{}", String::from_utf8_lossy(&failure)).context(cannot);
+        let reason = anyhow!("{}", String::from_utf8_lossy(&received.said)).context(cannot);
         return Err(Failure { code, reason });
     }
     if let Some(caller) = caller {
         caller.started(None);
     }
-    match terminals_end {
+    match received.terminal {
         Some(end) => {
             Relay::new(end, guest.log.as_deref(), guest.interactive)?.run(waiter, &signals)
         }
@@ -104,7 +110,7 @@ pub fn run(options: Options, state: &Path, caller: Option<Caller>) -> Result<u8,
 /// Waits for news of the command. If a signal comes first, and then no news, nothing will start any more: returns the
 /// exit code.
 ///
-/// A container with CAP_SYS_PTRACE may keep the waiter listening forever: see [`pty::receive`].
+/// A container with CAP_SYS_PTRACE may keep the waiter listening forever: see [`Received::more`].
 fn interrupted(socket: &UnixStream, waiter: Pid) -> Result<Option<u8>> {
     let Some(signal) = signals::before(socket)? else {
         return Ok(None);

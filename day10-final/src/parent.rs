@@ -25,6 +25,7 @@ use crate::state::abandoned;
 use crate::state::process::Process;
 use crate::state::record::Record;
 use crate::terminal::pty;
+use crate::terminal::pty::Received;
 use crate::terminal::relay::Relay;
 use crate::terminal::stdio::{self, Pipes};
 use crate::terminal::{State, Terminal};
@@ -69,14 +70,20 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     }
     // The child waits for this message, so whatever the host has to prepare comes before it.
     send(&socket, &container)?;
-    if let Some(signal) = signals::before(&socket)? {
-        // There is no command yet to forward it to.
-        kill(child, Signal::SIGKILL).context("cannot kill the child")?;
-        signals::wait(child, &signals, None)?;
-        return Ok(128 + signal as u8);
-    }
     // Silence means success: the child's end closes by itself when its exec succeeds.
-    let (mut failure, terminals_end) = pty::receive(&socket);
+    let mut received = Received::default();
+    loop {
+        if let Some(signal) = signals::before(&socket)? {
+            // There is no command yet to forward it to.
+            kill(child, Signal::SIGKILL).context("cannot kill the child")?;
+            signals::wait(child, &signals, None)?;
+            return Ok(128 + signal as u8);
+        }
+        if !received.more(&socket) {
+            break;
+        }
+    }
+    let (mut failure, terminals_end) = (received.said, received.terminal);
     let relay =
         terminals_end.map(|end| Relay::new(end, container.log.as_deref(), container.interactive));
     let relay = relay.transpose()?;

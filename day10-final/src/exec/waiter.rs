@@ -19,7 +19,7 @@ use nix::unistd::{Pid, setsid};
 use crate::container::Container;
 use crate::exec::guest;
 use crate::failure::{Failure, RUNTIME_FAILED};
-use crate::terminal::pty;
+use crate::terminal::pty::{self, Received};
 use crate::terminal::stdio::be;
 use crate::{detach, namespaces, signals};
 
@@ -84,18 +84,19 @@ fn start(guest: &Container, stdio: [OwnedFd; 3]) -> Result<Started, Failure> {
     let _ = socket.shutdown(Shutdown::Write);
 
     // The pid comes first. After that, silence means success, as for `run`.
-    let (said, terminals_end) = pty::receive(&socket);
-    match (ended, said.split_first_chunk()) {
+    let mut received = Received::default();
+    while received.more(&socket) {}
+    match (ended, received.said.split_first_chunk()) {
         (WaitStatus::Exited(_, 0), Some((pid, failure))) => {
             let child = Pid::from_raw(i32::from_ne_bytes(*pid));
             match is_ours(child) {
-                true => Ok((child, failure.to_owned(), terminals_end)),
+                true => Ok((child, failure.to_owned(), received.terminal)),
                 false => Err(anyhow!("another process in the container answered").into()),
             }
         }
         (WaitStatus::Exited(_, code), _) => Err(Failure {
             code: code as u8,
-            reason: anyhow!("{}", String::from_utf8_lossy(&said)),
+            reason: anyhow!("{}", String::from_utf8_lossy(&received.said)),
         }),
         // The kernel kills it if the container's memory is used up.
         _ => Err(anyhow!("the process that joined it was killed").into()),

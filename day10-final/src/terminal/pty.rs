@@ -108,25 +108,31 @@ pub fn send(socket: &UnixStream, terminal: &impl AsRawFd) -> nix::Result<()> {
     sendmsg::<()>(socket.as_raw_fd(), &byte, &rights, MsgFlags::empty(), None).map(drop)
 }
 
-/// In the parent: receives what the child says until its end of `socket` closes, and the terminal, if it has sent one.
-///
-/// With `exec`, a container may get hold of that end, and send anything: we accept only so much, and only a terminal.
-pub fn receive(socket: &UnixStream) -> (Vec<u8>, Option<OwnedFd>) {
-    let (mut said, mut terminal) = (Vec::new(), None);
-    while said.len() < MOST {
+/// In the parent: what the child has said so far, and the terminal, if it has sent one.
+#[derive(Default)]
+pub struct Received {
+    pub said: Vec<u8>,
+    pub terminal: Option<OwnedFd>,
+}
+
+impl Received {
+    /// Waits for more, and returns false when the child's end of `socket` has closed.
+    ///
+    /// With `exec`, a container may get hold of that end, and send anything: we accept only so much, and only a terminal.
+    pub fn more(&mut self, socket: &UnixStream) -> bool {
         let mut buffer = [0; 1024];
         let (length, sent) = match receive_once(socket, &mut buffer) {
-            Err(Errno::EINTR) => continue,
-            Ok((0, _)) | Err(_) => break,
+            Err(Errno::EINTR) => return true,
+            Ok((0, _)) | Err(_) => return false,
             Ok(received) => received,
         };
         match sent {
             // It came with the byte.
-            Some(sent) => terminal = terminal.or(Some(sent)),
-            None => said.extend(&buffer[..length]),
+            Some(sent) => self.terminal = self.terminal.take().or(Some(sent)),
+            None => self.said.extend(&buffer[..length]),
         }
+        self.said.len() < MOST
     }
-    (said, terminal)
 }
 // ANCHOR_END: send
 
@@ -195,12 +201,18 @@ mod tests {
 
     use super::*;
 
+    fn receive(socket: &UnixStream) -> Received {
+        let mut received = Received::default();
+        while received.more(socket) {}
+        received
+    }
+
     #[test]
     fn only_so_much_is_read_from_the_child() {
         let (socket, mut childs_end) = UnixStream::pair().unwrap();
         childs_end.set_nonblocking(true).unwrap();
         while childs_end.write(&[b'x'; 4096]).is_ok() {}
-        let (said, _) = receive(&socket);
+        let said = receive(&socket).said;
         assert!((MOST..MOST + 1024).contains(&said.len()), "{}", said.len());
     }
 
@@ -218,7 +230,7 @@ mod tests {
             let (socket, childs_end) = UnixStream::pair().unwrap();
             send(&childs_end, &sent).unwrap();
             drop(childs_end);
-            assert_eq!(receive(&socket).1.is_some(), taken);
+            assert_eq!(receive(&socket).terminal.is_some(), taken);
         }
     }
 }

@@ -217,12 +217,14 @@ fn with_i_it_stops_in_the_background_when_it_reads() {
 fn ctrl_c_ends_it_while_the_command_does_not_start() {
     need_namespaces!();
     let leased = Leased::new("sleep");
-    let mut user = terminal(&format!("$TD {} 1; echo code $?", leased.run));
-    user.exp_string("waiting for the command to start").unwrap();
-    let start = Instant::now();
-    user.send_control('c').unwrap();
-    user.exp_string("code 130").unwrap();
-    assert!(start.elapsed() < Duration::from_secs(20));
+    for run in [leased.run.clone(), leased.run.replace("run", "run -it")] {
+        let mut user = terminal(&format!("trap : INT; $TD {run} 1; echo code $?"));
+        user.exp_string("waiting for the command to start").unwrap();
+        let start = Instant::now();
+        user.send_control('c').unwrap();
+        user.exp_string("code 130").unwrap();
+        assert!(start.elapsed() < Duration::from_secs(20), "{run}");
+    }
 }
 
 #[test]
