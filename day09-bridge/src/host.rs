@@ -40,17 +40,3 @@ pub fn run_with_stdin(command: &str, lines: &str) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 // ANCHOR_END: run_with_stdin
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::signals;
-
-    #[test]
-    fn a_program_of_the_host_can_be_ended_by_any_signal() {
-        // In this test's thread only.
-        let _held = signals::block().unwrap();
-        let masks = run_with_stdin("grep ^SigBlk /proc/self/status", "").unwrap();
-        assert_eq!(masks, "SigBlk:\t0000000000000000\n");
-    }
-}

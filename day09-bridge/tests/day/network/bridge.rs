@@ -1,8 +1,9 @@
 //! `--net bridge`.
 
 use std::fs::{self, File, Permissions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Write, read_to_string};
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -591,6 +592,22 @@ fn where_a_program_of_the_host_fails_its_reason_is_told_and_nothing_is_left() {
     tiny-docker: cannot use --net bridge: ip: Cannot find device "td0-2"
     hint: use --net isolated, which needs no bridge
     "#);
+}
+
+/// As by Ctrl-C, which every process in the foreground gets. The runtime itself keeps its signals for the command.
+#[test]
+fn a_program_of_the_host_that_hangs_can_be_interrupted() {
+    need_bridge!();
+    let path = with_a_broken("ip", ": >$0.runs; exec /bin/sleep 1000");
+    let mut run = tiny_docker(&["run", "true"]);
+    run.env("PATH", path.path()).process_group(0);
+    let mut run = Running::start(run.stderr(Stdio::piped()));
+    wait_until("the program", || path.path().join("ip.runs").exists());
+    kill(Pid::from_raw(-(run.0.id() as i32)), Signal::SIGINT).unwrap();
+    let said = read_to_string(run.0.stderr.take().unwrap()).unwrap();
+    let line = said.lines().next().unwrap_or_default();
+    assert_snapshot!(line, @"tiny-docker: cannot use --net bridge: ip: it gave no reason");
+    assert!(records().is_empty());
 }
 
 #[test]

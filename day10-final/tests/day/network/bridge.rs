@@ -1,9 +1,10 @@
 //! `--net bridge`.
 
 use std::fs::{self, File, Permissions};
-use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write, read_to_string};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -676,6 +677,22 @@ fn whoever_holds_on_to_the_network_of_a_container_that_has_ended_is_cut_off() {
     assert!(host("ip link").contains("td0-2"));
     drop(network);
     wait_until_none_is_connected();
+}
+
+/// As by Ctrl-C, which every process in the foreground gets. The runtime itself keeps its signals for the command.
+#[test]
+fn a_program_of_the_host_that_hangs_can_be_interrupted() {
+    need_bridge!();
+    let path = with_a_broken("ip", ": >$0.runs; exec /bin/sleep 1000");
+    let mut run = tiny_docker(&["run", "true"]);
+    run.env("PATH", path.path()).process_group(0);
+    let mut run = Running::start(run.stderr(Stdio::piped()));
+    wait_until("the program", || path.path().join("ip.runs").exists());
+    kill(Pid::from_raw(-(run.0.id() as i32)), Signal::SIGINT).unwrap();
+    let said = read_to_string(run.0.stderr.take().unwrap()).unwrap();
+    let line = said.lines().next().unwrap_or_default();
+    assert_snapshot!(line, @"tiny-docker: cannot use --net bridge: ip: it gave no reason");
+    assert!(records().is_empty());
 }
 
 #[test]
