@@ -1,4 +1,5 @@
-//! Whoever signals the runtime means the command: signal(7), signalfd(2). For both sides of `run`.
+//! Whoever signals the runtime means the command, and SIGCHLD means that it has ended: signal(7), signalfd(2). For both
+//! sides of `run`.
 
 use std::io;
 use std::os::fd::AsFd;

@@ -15,7 +15,7 @@ fn run_prints_what_the_command_prints() {
 }
 
 #[test]
-fn options_of_the_command_are_the_commands() {
+fn options_after_the_command_belong_to_it() {
     let seen = see(&["run", "echo", "--help", "-x", "--", "--hostname"]);
     assert_eq!(seen.stdout, "--help -x -- --hostname\n");
 }
@@ -44,7 +44,7 @@ fn a_command_that_is_not_found_exits_127() {
 }
 
 #[test]
-fn what_is_not_executable_exits_126() {
+fn a_command_that_is_not_executable_exits_126() {
     let seen = see(&["run", "/etc/passwd"]);
     assert_eq!(seen.code, Some(126));
     assert_snapshot!(seen.stderr, @"tiny-docker: cannot run /etc/passwd: EACCES: Permission denied");
@@ -80,7 +80,7 @@ fn wrong_usage_exits_2() {
 }
 
 #[test]
-fn help_tells_what_there_is() {
+fn help_is_complete() {
     assert_snapshot!(see(&["--help"]).stdout, @"
     A container runtime small enough to read
 
@@ -151,7 +151,7 @@ fn an_error_does_not_change_the_terminal() {
 }
 
 #[test]
-fn a_closed_stderr_costs_the_message_and_not_the_exit_code() {
+fn a_closed_stderr_costs_the_message_but_not_the_exit_code() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let mut command = tiny_docker(&["run", "no-such-command"]);

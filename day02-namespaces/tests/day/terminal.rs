@@ -85,7 +85,7 @@ fn afterwards_the_terminal_is_as_it_was() {
 }
 
 #[test]
-fn where_the_output_goes_into_a_pipe_the_pipe_keeps_the_terminal() {
+fn if_the_output_goes_into_a_pipe_the_pipe_keeps_the_terminal() {
     need_namespaces!();
     let mut user = terminal(
         "$TD run sh -c 'echo from inside; sleep 0.2' | (read a; read b </dev/tty; echo $a $b)",

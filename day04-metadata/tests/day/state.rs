@@ -53,7 +53,7 @@ fn xdg_data_home_is_another_place_and_root_overrides_it() {
 }
 
 #[test]
-fn where_there_is_no_place_the_error_says_so() {
+fn without_a_home_directory_the_error_says_so() {
     let home = TempDir::new().unwrap();
     let seen: Seen = as_ordinary_user(home.path(), &["run", "true"])
         .output()

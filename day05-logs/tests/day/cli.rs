@@ -17,7 +17,7 @@ fn run_prints_what_the_command_prints() {
 }
 
 #[test]
-fn options_of_the_command_are_the_commands() {
+fn options_after_the_command_belong_to_it() {
     need_namespaces!();
     let seen = see(&["run", "echo", "--help", "-x", "--", "--hostname"]);
     assert_eq!(seen.stdout, "--help -x -- --hostname\n");
@@ -53,7 +53,7 @@ fn a_command_that_is_not_found_exits_127() {
 }
 
 #[test]
-fn an_image_in_place_of_a_command_is_met_with_a_hint() {
+fn an_image_instead_of_a_command_gets_a_hint() {
     need_namespaces!();
     let hint = "\nhint: run takes a command, not an image: ";
     for image in [
@@ -73,7 +73,7 @@ fn an_image_in_place_of_a_command_is_met_with_a_hint() {
 }
 
 #[test]
-fn what_is_not_executable_exits_126() {
+fn a_command_that_is_not_executable_exits_126() {
     need_namespaces!();
     let seen = see(&["run", "/etc/passwd"]);
     assert_eq!(seen.code, Some(126));
@@ -110,7 +110,7 @@ fn wrong_usage_exits_2() {
 }
 
 #[test]
-fn help_tells_what_there_is() {
+fn help_is_complete() {
     assert_snapshot!(see(&["--help"]).stdout, @"
     A container runtime small enough to read
 
@@ -211,7 +211,7 @@ fn an_error_does_not_change_the_terminal() {
 }
 
 #[test]
-fn a_closed_stderr_costs_the_message_and_not_the_exit_code() {
+fn a_closed_stderr_costs_the_message_but_not_the_exit_code() {
     need_namespaces!();
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);

@@ -53,7 +53,7 @@ fn the_log_is_kept_byte_for_byte() {
 }
 
 #[test]
-fn any_unique_beginning_of_the_id_will_do() {
+fn any_unique_prefix_of_the_id_will_do() {
     need_namespaces!();
     let container = Detached::start(&["echo", "hello"]);
     container.wait_for_its_end();
@@ -172,7 +172,7 @@ fn follow_sleeps_while_nothing_happens() {
 }
 
 #[test]
-fn a_reader_that_has_enough_ends_logs_quietly() {
+fn a_reader_that_has_had_enough_ends_logs_quietly() {
     need_namespaces!();
     let container = Detached::start(&["sh", "-c", "yes | head -n 100000; exec sleep 1000"]);
     wait_until("all lines", || {
@@ -199,7 +199,7 @@ fn a_reader_that_has_enough_ends_logs_quietly() {
 }
 
 #[test]
-fn a_container_that_cuts_its_log_short_is_followed_all_the_same() {
+fn a_container_that_truncates_its_log_is_still_followed() {
     need_namespaces!();
     let script = "trap 'echo cut >/dev/stdout; exit' USR1; echo a long first line; \
         while :; do sleep 0.05; done";
@@ -213,7 +213,7 @@ fn a_container_that_cuts_its_log_short_is_followed_all_the_same() {
 }
 
 #[test]
-fn who_opens_the_log_again_writes_over_nobodys_lines() {
+fn whoever_opens_the_log_again_overwrites_nothing() {
     need_namespaces!();
     // As nginx does, whose logs are links to /dev/stdout.
     let container = Detached::start(&["sh", "-c", "echo 1; echo 2 >>/dev/stdout; echo 3"]);
@@ -222,7 +222,7 @@ fn who_opens_the_log_again_writes_over_nobodys_lines() {
 }
 
 #[test]
-fn an_output_that_takes_no_more_is_an_error() {
+fn a_full_output_is_an_error() {
     need_namespaces!();
     let container = Detached::start(&["echo", "hello"]);
     container.wait_for_its_end();

@@ -92,7 +92,7 @@ fn control_characters_in_a_command_do_not_reach_the_terminal() {
 }
 
 #[test]
-fn a_reader_that_has_enough_ends_ps_quietly() {
+fn a_reader_that_has_had_enough_ends_ps_quietly() {
     need_namespaces!();
     for _ in 0..3 {
         see(&["run", "true"]);

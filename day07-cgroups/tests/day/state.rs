@@ -53,7 +53,7 @@ fn xdg_data_home_is_another_place_and_root_overrides_it() {
 }
 
 #[test]
-fn where_there_is_no_place_the_error_says_so() {
+fn without_a_home_directory_the_error_says_so() {
     let home = TempDir::new().unwrap();
     let seen: Seen = as_ordinary_user(home.path(), &["run", "true"])
         .output()
@@ -148,7 +148,7 @@ fn a_link_in_the_state_directory_is_not_followed() {
 }
 
 #[test]
-fn whoever_builds_the_root_filesystem_is_named_to_those_who_wait() {
+fn those_who_wait_learn_who_builds_the_root_filesystem() {
     let home = TempDir::new().unwrap();
     let state = home.path().join("state");
     let seen = shell(&format!(

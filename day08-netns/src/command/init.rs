@@ -1,6 +1,6 @@
 //! `run --init`: a PID 1 that does what the kernel expects of one. pid_namespaces(7).
 //!
-//! The child starts it before the command. It reaps as the parent does, with the parent's functions.
+//! The child starts it before the command. It reaps as the parent does: both use [`crate::signals`].
 
 use std::convert::Infallible;
 use std::os::fd::{AsRawFd, RawFd};

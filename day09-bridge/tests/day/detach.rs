@@ -31,7 +31,7 @@ fn run_d_prints_the_id_and_returns() {
 }
 
 #[test]
-fn what_cannot_start_says_so_and_leaves_nothing() {
+fn a_command_that_cannot_start_says_so_and_leaves_nothing() {
     need_namespaces!();
     for (arguments, code) in [
         (&["no-such-command"][..], 127),
@@ -90,7 +90,7 @@ fn kill_0_inside_stays_inside() {
 }
 
 #[test]
-fn the_supervisor_holds_nothing_of_the_callers() {
+fn the_supervisor_holds_none_of_the_callers_files() {
     need_namespaces!();
     let seen = shell("$TD run -d sleep 1000 </etc/passwd");
     let id = seen.stdout.trim().to_owned();
@@ -104,7 +104,7 @@ fn the_supervisor_holds_nothing_of_the_callers() {
 }
 
 #[test]
-fn a_killed_supervisor_leaves_a_container_that_is_told_rightly() {
+fn a_killed_supervisor_leaves_a_container_that_ps_reports_correctly() {
     need_namespaces!();
     let container = Detached::start(&[
         "sh",
@@ -166,7 +166,7 @@ fn a_supervisor_killed_at_any_moment_leaves_the_truth() {
 }
 
 #[test]
-fn a_full_disk_does_not_end_what_runs() {
+fn a_full_disk_does_not_end_the_container() {
     need_namespaces!();
     if !geteuid().is_root() {
         return leave_to("root, to mount a small filesystem");

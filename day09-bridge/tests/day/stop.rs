@@ -42,7 +42,7 @@ fn stop_lets_the_program_finish() {
 }
 
 #[test]
-fn stop_kills_what_does_not_end_and_all_that_belongs_to_it() {
+fn stop_kills_what_does_not_end_and_everything_in_it() {
     need_namespaces!();
     let time = format!("1000.{}7", std::process::id());
     let container = Detached::start(&[
@@ -380,7 +380,7 @@ fn a_closed_pipe_does_not_matter() {
 }
 
 #[test]
-fn where_nobody_reads_the_ids_all_are_stopped() {
+fn all_are_stopped_even_if_nobody_reads_the_ids() {
     need_namespaces!();
     let containers: Vec<_> = (0..3)
         .map(|_| Detached::start(&["sleep", "1000"]))

@@ -76,7 +76,7 @@ fn it_prints_and_ends_as_the_command_does() {
 }
 
 #[test]
-fn what_cannot_be_done_is_told_with_or_without_a_terminal() {
+fn errors_are_reported_with_or_without_a_terminal() {
     need_namespaces!();
     let container = idle(&[]);
     let mut table = String::new();
@@ -111,7 +111,7 @@ fn what_cannot_be_done_is_told_with_or_without_a_terminal() {
 }
 
 #[test]
-fn there_has_to_be_a_container_that_runs() {
+fn the_container_must_be_running() {
     need_namespaces!();
     let container = idle(&[]);
     see(&["kill", &container.id]);
@@ -131,7 +131,7 @@ fn there_has_to_be_a_container_that_runs() {
 }
 
 #[test]
-fn it_reads_with_i_alone() {
+fn it_reads_stdin_only_with_i() {
     need_namespaces!();
     let container = idle(&[]);
     for (option, expected) in [("-i", "typed\n"), ("-eA=", ""), ("-d", "")] {
@@ -152,7 +152,7 @@ fn it_reads_with_i_alone() {
 }
 
 #[test]
-fn its_environment_is_the_containers_and_what_is_added() {
+fn its_environment_is_the_containers_plus_what_is_added() {
     need_namespaces!();
     let container = idle(&["-e", "A=1", "-e", "B=2", "-w", "/srv/new"]);
     let seen = exec(
@@ -192,7 +192,7 @@ fn its_environment_is_the_containers_and_what_is_added() {
 }
 
 #[test]
-fn the_mask_is_no_business_of_the_callers() {
+fn the_callers_umask_does_not_matter() {
     need_namespaces!();
     let container = idle(&[]);
     let seen = shell(&format!("umask 077; $TD exec {} sh -c umask", container.id));
@@ -320,7 +320,7 @@ fn it_ends_with_the_container() {
 }
 
 #[test]
-fn signals_are_passed_on_and_where_the_runtime_is_killed_nothing_is_left() {
+fn signals_are_passed_on_and_a_killed_runtime_leaves_nothing() {
     need_namespaces!();
     let container = idle(&[]);
     for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGKILL] {
@@ -435,7 +435,7 @@ fn it_is_within_the_containers_limits() {
 }
 
 #[test]
-fn who_is_just_starting_is_waited_for() {
+fn it_waits_for_a_container_that_is_starting() {
     need_namespaces!();
     let mut run = tiny_docker(&[
         "run", "--net", "isolated", "--name", "just-now", "sleep", "1000",

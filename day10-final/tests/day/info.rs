@@ -28,7 +28,7 @@ fn info_begins_with_who_asks_and_what_there_is() {
 }
 
 #[test]
-fn a_host_that_has_all_has_yes_on_each_line() {
+fn a_host_with_everything_has_yes_on_each_line() {
     need_cgroups!();
     let text = see(&["info"]).stdout;
     if nix::unistd::geteuid().is_root() {
@@ -77,7 +77,7 @@ fn what_a_user_may_not_do_has_a_reason_and_a_hint() {
 }
 
 #[test]
-fn info_works_where_little_is_there() {
+fn info_works_even_if_little_is_supported() {
     own_network();
     let seen = see(&["--root", "/proc/nowhere", "info"]);
     assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));

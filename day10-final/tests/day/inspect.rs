@@ -30,7 +30,7 @@ fn steady(mut value: Value) -> String {
 }
 
 #[test]
-fn all_that_was_asked_for_is_told() {
+fn everything_that_was_asked_for_is_shown() {
     need_namespaces!();
     let (user, volume) = ("root", state().join("volume"));
     let volume = format!("{}:/data:ro", volume.display());
@@ -176,7 +176,7 @@ fn limits_are_in_dockers_units() {
 }
 
 #[test]
-fn published_ports_are_told_while_they_lead_there() {
+fn published_ports_are_shown_while_they_lead_there() {
     need_namespaces!();
     if !geteuid().is_root() {
         return leave_to("root, for --net bridge");
@@ -207,7 +207,7 @@ fn published_ports_are_told_while_they_lead_there() {
 }
 
 #[test]
-fn how_it_ended_is_told() {
+fn how_it_ended_is_shown() {
     need_namespaces!();
     see(&[
         "run", "--net", "isolated", "--name", "gone", "sh", "-c", "exit 3",
@@ -317,7 +317,7 @@ fn the_pid_is_that_of_pid_1_on_the_host() {
 }
 
 #[test]
-fn those_that_there_are_are_told_and_each_of_the_others_is_an_error() {
+fn existing_containers_are_shown_and_every_other_id_is_an_error() {
     need_namespaces!();
     for name in ["one", "two"] {
         see(&["run", "--net", "isolated", "--name", name, "true"]);
@@ -361,7 +361,7 @@ fn those_that_there_are_are_told_and_each_of_the_others_is_an_error() {
 }
 
 #[test]
-fn an_output_that_takes_no_more_is_an_error() {
+fn a_full_output_is_an_error() {
     let full = std::fs::File::options()
         .write(true)
         .open("/dev/full")
@@ -381,7 +381,7 @@ fn an_output_that_takes_no_more_is_an_error() {
 }
 
 #[test]
-fn its_help_tells_what_there_is() {
+fn its_help_is_complete() {
     assert_snapshot!(see(&["inspect", "--help"]).stdout, @"
     Display detailed information on containers, as JSON
 

@@ -67,7 +67,7 @@ fn the_default_is_the_one_that_nothing_survives() {
 }
 
 #[test]
-fn with_init_the_command_hears_it() {
+fn with_init_the_command_receives_it() {
     need_namespaces!();
     let container = Detached::start(&[
         "--net",
@@ -87,7 +87,7 @@ fn with_init_the_command_hears_it() {
 }
 
 #[test]
-fn each_gets_it_and_each_error_is_told() {
+fn each_receives_it_and_each_error_is_reported() {
     need_namespaces!();
     let [first, second, ended] =
         [(); 3].map(|()| Detached::start(&["--net", "isolated", "sleep", "1000"]));
@@ -107,7 +107,7 @@ fn each_gets_it_and_each_error_is_told() {
 }
 
 #[test]
-fn what_is_no_signal_is_sent_to_nobody() {
+fn an_invalid_signal_is_sent_to_nobody() {
     need_namespaces!();
     let container = Detached::start(&["--net", "isolated", "sleep", "1000"]);
     for signal in [
@@ -136,7 +136,7 @@ fn what_is_no_signal_is_sent_to_nobody() {
 }
 
 #[test]
-fn what_was_killed_can_be_removed_at_once() {
+fn a_killed_container_can_be_removed_at_once() {
     need_namespaces!();
     for _ in 0..rounds(10) {
         let container = Detached::start(&["--net", "isolated", "sleep", "1000"]);

@@ -69,7 +69,7 @@ fn machine() -> String {
 }
 
 #[test]
-fn a_whole_life_leaves_what_ps_lists_and_after_prune_nothing() {
+fn an_entire_life_leaves_what_ps_lists_and_after_prune_nothing() {
     need_namespaces!();
     let home = TempDir::new().unwrap();
     let before = machine();

@@ -57,7 +57,7 @@ fn the_log_is_kept_byte_for_byte() {
 }
 
 #[test]
-fn any_unique_beginning_of_the_id_will_do() {
+fn any_unique_prefix_of_the_id_will_do() {
     need_namespaces!();
     let container = Detached::start(&["echo", "hello"]);
     container.wait_for_its_end();
@@ -200,7 +200,7 @@ fn follow_sleeps_while_nothing_happens() {
 }
 
 #[test]
-fn a_reader_that_has_enough_ends_logs_quietly() {
+fn a_reader_that_has_had_enough_ends_logs_quietly() {
     need_namespaces!();
     let container = Detached::start(&["sh", "-c", "yes | head -n 100000; exec sleep 1000"]);
     wait_until("all lines", || {
@@ -227,7 +227,7 @@ fn a_reader_that_has_enough_ends_logs_quietly() {
 }
 
 #[test]
-fn a_container_that_cuts_its_log_short_is_followed_all_the_same() {
+fn a_container_that_truncates_its_log_is_still_followed() {
     need_namespaces!();
     let script = "trap 'echo cut >/dev/stdout; exit' USR1; echo a long first line; \
         while :; do sleep 0.05; done";
@@ -241,7 +241,7 @@ fn a_container_that_cuts_its_log_short_is_followed_all_the_same() {
 }
 
 #[test]
-fn who_opens_the_log_again_writes_over_nobodys_lines() {
+fn whoever_opens_the_log_again_overwrites_nothing() {
     need_namespaces!();
     // As nginx does, whose logs are links to /dev/stdout.
     let container = Detached::start(&["sh", "-c", "echo 1; echo 2 >>/dev/stdout; echo 3"]);
@@ -250,7 +250,7 @@ fn who_opens_the_log_again_writes_over_nobodys_lines() {
 }
 
 #[test]
-fn who_is_not_root_may_open_the_log_again_too() {
+fn other_users_can_open_the_log_again_too() {
     need_namespaces!();
     if !can_be_somebody_else() {
         return skip(
@@ -268,7 +268,7 @@ fn who_is_not_root_may_open_the_log_again_too() {
 }
 
 #[test]
-fn an_output_that_takes_no_more_is_an_error() {
+fn a_full_output_is_an_error() {
     need_namespaces!();
     let container = Detached::start(&["echo", "hello"]);
     container.wait_for_its_end();

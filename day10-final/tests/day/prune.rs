@@ -74,7 +74,7 @@ fn it_asks_and_only_yes_means_yes() {
 }
 
 #[test]
-fn what_is_not_an_answer_is_none() {
+fn no_answer_is_not_a_yes() {
     need_namespaces!();
     ended();
     let mut prune = tiny_docker(&["prune"]);
@@ -94,7 +94,7 @@ fn what_is_not_an_answer_is_none() {
 }
 
 #[test]
-fn it_tells_whom_it_has_removed() {
+fn it_lists_what_it_has_removed() {
     need_namespaces!();
     // As long as this runs, the root filesystem stays.
     let _running = Detached::start(&["--net", "isolated", "sleep", "1000"]);
@@ -127,7 +127,7 @@ fn it_tells_whom_it_has_removed() {
 }
 
 #[test]
-fn it_tells_how_much_that_was() {
+fn it_says_how_much_space_that_was() {
     need_namespaces!();
     // As long as this runs, the root filesystem stays.
     let _running = Detached::start(&["--net", "isolated", "sleep", "1000"]);
@@ -169,7 +169,7 @@ fn logs_records_and_the_default_rootfs_are_counted_too() {
 }
 
 #[test]
-fn what_runs_stays_with_all_that_it_needs() {
+fn a_running_container_keeps_everything_it_needs() {
     need_namespaces!();
     let running = Detached::start(&[
         "--net",
@@ -217,7 +217,7 @@ fn when_nothing_runs_not_even_the_directory_stays() {
 }
 
 #[test]
-fn what_is_somebody_elses_stays() {
+fn other_peoples_files_stay() {
     need_namespaces!();
     let state = state();
     ended();
@@ -248,7 +248,7 @@ fn what_is_somebody_elses_stays() {
 }
 
 #[test]
-fn the_next_run_makes_the_root_filesystem_anew() {
+fn the_next_run_builds_the_root_filesystem_again() {
     need_namespaces!();
     // Not the one that all tests share.
     let own = TempDir::new().unwrap();
@@ -274,7 +274,7 @@ fn the_next_run_makes_the_root_filesystem_anew() {
 }
 
 #[test]
-fn a_damaged_record_is_told_of_and_left() {
+fn a_damaged_record_is_reported_and_left() {
     need_namespaces!();
     ended();
     let damaged = only_record();
@@ -296,7 +296,7 @@ fn a_damaged_record_is_told_of_and_left() {
 }
 
 #[test]
-fn what_a_killed_run_or_rm_has_left_goes_too() {
+fn what_a_killed_run_or_rm_has_left_is_removed_too() {
     need_namespaces!();
     ended();
     let record = only_record();
@@ -309,7 +309,7 @@ fn what_a_killed_run_or_rm_has_left_goes_too() {
 }
 
 #[test]
-fn one_that_is_starting_keeps_its_root_filesystem() {
+fn a_container_that_is_starting_keeps_its_root_filesystem() {
     need_namespaces!();
     ended();
     let record = only_record();

@@ -134,7 +134,7 @@ fn a_command_is_quoted_and_cut_short() {
 }
 
 #[test]
-fn who_wants_ids_or_the_newest_gets_these() {
+fn ids_or_the_newest_are_listed_on_request() {
     need_namespaces!();
     for code in ["1", "2", "3"] {
         see(&[
@@ -251,7 +251,7 @@ fn ages_are_counted_from_the_record() {
 }
 
 #[test]
-fn a_reader_that_has_enough_ends_ps_quietly() {
+fn a_reader_that_has_had_enough_ends_ps_quietly() {
     need_namespaces!();
     for _ in 0..3 {
         see(&["run", "true"]);

@@ -44,7 +44,7 @@ fn a_command_that_cannot_start_leaves_nothing_either() {
 }
 
 #[test]
-fn in_the_background_it_goes_when_it_ends() {
+fn in_the_background_it_is_removed_when_it_ends() {
     need_namespaces!();
     let start = || {
         Detached::start(&[
@@ -107,7 +107,7 @@ fn its_volumes_stay() {
 }
 
 #[test]
-fn where_its_supervisor_was_killed_the_next_run_removes_it() {
+fn if_its_supervisor_was_killed_the_next_run_removes_it() {
     need_namespaces!();
     let container = Detached::start(&[
         "--net", "isolated", "--rm", "--name", "web", "sleep", "1000",
@@ -142,7 +142,7 @@ fn where_its_supervisor_was_killed_the_next_run_removes_it() {
 }
 
 #[test]
-fn where_its_run_was_killed_the_next_one_removes_it() {
+fn if_its_run_was_killed_the_next_one_removes_it() {
     need_namespaces!();
     let arguments = [
         "run", "--net", "isolated", "--rm", "--name", "web", "sleep", "1000",
@@ -158,7 +158,7 @@ fn where_its_run_was_killed_the_next_one_removes_it() {
 }
 
 #[test]
-fn without_its_supervisor_no_group_of_it_stays() {
+fn without_its_supervisor_its_cgroup_is_removed_too() {
     need_cgroups!();
     for (options, end) in [
         (&["--rm"][..], &["stop", "-t", "0", "web"][..]),

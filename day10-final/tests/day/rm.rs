@@ -12,7 +12,7 @@ use crate::support::{
 use crate::{need_cgroups, need_namespaces};
 
 #[test]
-fn a_running_one_is_only_removed_by_force() {
+fn a_running_container_is_removed_only_by_force() {
     need_namespaces!();
     let script = "trap 'echo asked' TERM; echo ready; sleep 12321 & wait";
     let container = Detached::start(&["--net", "isolated", "sh", "-c", script]);
@@ -51,7 +51,7 @@ fn its_supervisor_is_gone_too() {
 }
 
 #[test]
-fn one_that_removes_itself_is_gone_when_rm_says_so() {
+fn a_container_that_removes_itself_is_gone_when_rm_says_so() {
     need_namespaces!();
     // Its run is as fast as rm, or faster.
     for _ in 0..5 {
@@ -64,7 +64,7 @@ fn one_that_removes_itself_is_gone_when_rm_says_so() {
 }
 
 #[test]
-fn its_group_is_gone_too() {
+fn its_cgroup_is_gone_too() {
     need_cgroups!();
     let container = Detached::start(&["--memory", "64m", "sleep", "1000"]);
     assert!(!groups(&container.id).is_empty());
@@ -73,7 +73,7 @@ fn its_group_is_gone_too() {
 }
 
 #[test]
-fn each_is_removed_and_each_error_is_told() {
+fn each_is_removed_and_each_error_is_reported() {
     need_namespaces!();
     see(&["run", "--net", "isolated", "true"]);
     let record = records().remove(0);
@@ -92,7 +92,7 @@ fn each_is_removed_and_each_error_is_told() {
 }
 
 #[test]
-fn what_is_left_of_a_record_can_always_be_removed_by_force() {
+fn force_removes_whatever_is_left_of_a_record() {
     need_namespaces!();
     let damages = [
         "rm config.json",
@@ -131,7 +131,7 @@ fn what_is_left_of_a_record_can_always_be_removed_by_force() {
 }
 
 #[test]
-fn a_damaged_record_comes_with_the_command_that_removes_it() {
+fn a_damaged_record_gets_a_hint_how_to_remove_it() {
     need_namespaces!();
     let container = Detached::start(&["--net", "isolated", "true"]);
     container.wait_for_its_end();

@@ -36,7 +36,7 @@ fn without_containers_there_are_only_headings() {
 }
 
 #[test]
-fn who_keeps_a_cpu_busy_is_seen() {
+fn a_busy_cpu_is_seen() {
     need_namespaces!();
     let busy = Detached::start(&["sh", "-c", "while :; do :; done"]);
     let idle = Detached::start(&["sleep", "1000"]);
@@ -48,7 +48,7 @@ fn who_keeps_a_cpu_busy_is_seen() {
 }
 
 #[test]
-fn who_runs_programs_one_after_the_other_is_seen() {
+fn programs_that_run_one_after_the_other_are_seen() {
     need_namespaces!();
     // Each of them has ended before the second look. Their parent has their time.
     let container = Detached::start(&[
@@ -77,7 +77,7 @@ fn processes_and_memory_are_counted() {
 }
 
 #[test]
-fn with_limits_its_group_counts() {
+fn with_limits_its_cgroup_counts() {
     need_cgroups!();
     // Files in memory belong to the group, and to no process.
     let script = "head -c 20000000 /dev/zero >/x/file; echo ready; while :; do sleep 1; done";
@@ -98,7 +98,7 @@ fn with_limits_its_group_counts() {
 }
 
 #[test]
-fn what_comes_and_goes_is_counted() {
+fn what_is_received_and_sent_is_counted() {
     need_namespaces!();
     if !geteuid().is_root() {
         return leave_to("root, for --net bridge");
@@ -141,7 +141,7 @@ fn the_hosts_traffic_is_not_the_containers() {
 }
 
 #[test]
-fn what_has_ended_uses_nothing() {
+fn a_container_that_has_ended_uses_nothing() {
     need_namespaces!();
     see(&["run", "--name", "gone", "true"]);
     let hide = |text: &str| {
@@ -163,7 +163,7 @@ fn what_has_ended_uses_nothing() {
 }
 
 #[test]
-fn a_wrong_id_is_an_error_and_nothing_else() {
+fn a_wrong_id_prints_only_an_error() {
     need_namespaces!();
     see(&["run", "--name", "gone", "true"]);
     let seen = see(&["stats", "gone", "nope"]);
@@ -183,7 +183,7 @@ fn a_wrong_id_is_an_error_and_nothing_else() {
 }
 
 #[test]
-fn it_goes_on_and_hears_of_new_containers() {
+fn it_goes_on_and_shows_new_containers() {
     need_namespaces!();
     let mut stats = Running::start(&mut tiny_docker(&["stats", "--format", "json"]));
     let mut output = BufReader::new(stats.0.stdout.take().unwrap());
@@ -205,7 +205,7 @@ fn it_goes_on_and_hears_of_new_containers() {
 }
 
 #[test]
-fn a_reader_that_has_enough_ends_it_quietly() {
+fn a_reader_that_has_had_enough_ends_it_quietly() {
     need_namespaces!();
     let seen = shell("(timeout 60 $TD stats; echo code $? >&2) | head -1");
     assert_eq!(seen.stderr, "code 141\n", "not of SIGPIPE");
@@ -220,7 +220,7 @@ fn a_reader_that_has_enough_ends_it_quietly() {
 }
 
 #[test]
-fn on_a_terminal_each_table_takes_the_place_of_the_last() {
+fn on_a_terminal_each_table_replaces_the_last() {
     need_namespaces!();
     let mut user = terminal("$TD stats");
     for _ in 0..3 {
@@ -234,7 +234,7 @@ fn on_a_terminal_each_table_takes_the_place_of_the_last() {
 }
 
 #[test]
-fn its_help_tells_what_there_is() {
+fn its_help_is_complete() {
     assert_snapshot!(see(&["stats", "--help"]).stdout, @"
     Display a live stream of containers' resource usage
 

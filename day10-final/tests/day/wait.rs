@@ -61,7 +61,7 @@ fn it_prints_the_exit_code_when_there_is_one() {
 }
 
 #[test]
-fn several_are_told_of_in_the_order_in_which_they_were_typed() {
+fn several_are_reported_in_the_order_they_were_typed() {
     need_namespaces!();
     let (first, second) = (until_usr1(&[], 3), until_usr1(&[], 4));
     let wait = wait_for(&[&first.id, &second.id, &first.id]);
@@ -72,7 +72,7 @@ fn several_are_told_of_in_the_order_in_which_they_were_typed() {
 }
 
 #[test]
-fn all_who_wait_are_told_even_where_nothing_stays() {
+fn everybody_who_waits_gets_the_exit_code_even_with_rm() {
     need_namespaces!();
     let container = until_usr1(&["--rm", "--name", "web"], 9);
     let all = [
@@ -103,7 +103,7 @@ fn a_killed_one_ends_with_137() {
 }
 
 #[test]
-fn one_in_the_foreground_is_waited_for_too() {
+fn it_waits_for_a_container_in_the_foreground_too() {
     need_namespaces!();
     let arguments = [
         "run",
@@ -126,7 +126,7 @@ fn one_in_the_foreground_is_waited_for_too() {
 }
 
 #[test]
-fn where_nobody_has_seen_the_end_there_is_no_code() {
+fn an_end_that_nobody_saw_has_no_exit_code() {
     need_namespaces!();
     let (orphan, other) = (until_usr1(&[], 3), until_usr1(&[], 4));
     kill(Pid::from_raw(orphan.supervisor()), Signal::SIGKILL).unwrap();
@@ -145,7 +145,7 @@ fn where_nobody_has_seen_the_end_there_is_no_code() {
 }
 
 #[test]
-fn a_run_that_has_been_stopped_is_not_waited_for_for_ever() {
+fn it_does_not_wait_forever_for_a_suspended_run() {
     need_namespaces!();
     let container = Detached::start(&["--net", "isolated", "sleep", "1000"]);
     let supervisor = Pid::from_raw(container.supervisor());
@@ -159,7 +159,7 @@ fn a_run_that_has_been_stopped_is_not_waited_for_for_ever() {
 }
 
 #[test]
-fn a_full_disk_takes_no_exit_code_away() {
+fn a_full_disk_loses_no_exit_code() {
     need_namespaces!();
     if !geteuid().is_root() {
         return leave_to("root, to mount a small filesystem");

@@ -210,7 +210,7 @@ fn a_pid_that_belongs_to_another_process_now_is_not_the_container() {
 }
 
 #[test]
-fn a_zombie_does_not_run() {
+fn a_zombie_is_not_running() {
     need_namespaces!();
     see(&["run", "true"]);
     // PID 1 of a new namespace, as a container's process is. Its parent does not wait for it.

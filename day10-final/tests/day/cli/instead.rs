@@ -377,7 +377,7 @@ fn a_switch_may_have_a_value() {
 }
 
 #[test]
-fn of_what_docker_has_not_either_clap_tells() {
+fn clap_answers_for_what_docker_does_not_have_either() {
     for line in ["nope", "run --nope true", "ps --nope"] {
         let said = said(&[line]);
         assert!(said.matches("nope").count() > 1, "{said}");

@@ -41,7 +41,7 @@ const TRACER: &str = r#"$| = 1; print qq(ready\n); my $next = 2; my ($mask) = ca
 
 /// It is root with CAP_SYS_PTRACE, so it may trace whom it likes. But there is nobody who has more than it has.
 #[test]
-fn a_tracer_gets_nothing_that_it_does_not_have() {
+fn a_tracer_gains_nothing_that_it_did_not_have() {
     need_namespaces!();
     let ground = Ground::new();
     let secret = ground.host().join("secret");
@@ -82,7 +82,7 @@ const SPEAKER: &str = r#"$| = 1; print qq(ready\n); my ($next, $turn) = (2, 0);
     sub newest { open(L, "<", "/proc/loadavg"); (split " ", <L>)[4] }"#;
 
 #[test]
-fn no_tracer_decides_which_process_the_runtime_takes_for_the_command() {
+fn a_tracer_cannot_pose_as_the_command() {
     need_namespaces!();
     let attack = SPEAKER
         .replace("PIDFD_OPEN", &libc::SYS_pidfd_open.to_string())
@@ -103,7 +103,7 @@ fn no_tracer_decides_which_process_the_runtime_takes_for_the_command() {
 
 /// Writes there without end.
 #[test]
-fn no_tracer_keeps_the_runtime_listening() {
+fn a_tracer_cannot_keep_the_runtime_listening() {
     need_namespaces!();
     let attack = SPEAKER
         .replace("PIDFD_OPEN", &libc::SYS_pidfd_open.to_string())
@@ -129,7 +129,7 @@ fn no_tracer_keeps_the_runtime_listening() {
 
 /// Says nothing there, and does not let go of it.
 #[test]
-fn while_a_tracer_keeps_the_runtime_waiting_a_signal_ends_it() {
+fn a_signal_ends_a_runtime_that_a_tracer_keeps_waiting() {
     need_namespaces!();
     let attack = SPEAKER
         .replace("PIDFD_OPEN", &libc::SYS_pidfd_open.to_string())
@@ -161,7 +161,7 @@ fn while_a_tracer_keeps_the_runtime_waiting_a_signal_ends_it() {
 
 /// Without the capability it does not even get these.
 #[test]
-fn others_see_nothing_of_it_before_it_is_the_command() {
+fn nobody_sees_it_before_it_is_the_command() {
     need_namespaces!();
     let attack = r#"$| = 1; print qq(ready\n); for (;;) { for (2 .. 200) {
         my $exe = readlink("/proc/$_/exe") // next; print "$exe\n" if $exe !~ m{^(/usr)?/bin/(true|perl)}; } }"#;
@@ -228,7 +228,7 @@ fn the_runtimes_own_file_cannot_be_written() {
 }
 
 #[test]
-fn what_the_caller_has_open_is_no_way_out() {
+fn the_callers_open_files_are_no_way_out() {
     need_namespaces!();
     let ground = Ground::new();
     ground.link("way", "/proc/self/fd/9");
@@ -315,7 +315,7 @@ fn another_ptmx_is_no_terminal() {
 }
 
 #[test]
-fn nothing_is_opened_with_the_power_of_the_runtime() {
+fn nothing_is_opened_with_the_runtimes_privileges() {
     need_namespaces!();
     if !can_be_somebody_else() {
         return skip("newuidmap, and a range of ids for this user in /etc/subuid");
@@ -376,7 +376,7 @@ fn in_a_container_of_an_earlier_day_it_would_be_on_the_host() {
 
 /// Its root is the user, and nobody more: what is there to be executed is the user's.
 #[test]
-fn root_is_no_more_in_a_users_container_than_the_user() {
+fn in_a_users_container_root_is_no_more_than_the_user() {
     need_namespaces!();
     if !geteuid().is_root() {
         return leave_to("root");

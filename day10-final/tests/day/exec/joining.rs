@@ -78,7 +78,7 @@ impl Drop for Users {
 }
 
 #[test]
-fn root_executes_nothing_in_a_users_container_that_the_user_can_catch_as_root() {
+fn in_a_users_container_root_executes_nothing_that_the_user_can_catch() {
     need_namespaces!();
     if !geteuid().is_root() {
         return leave_to("root");

@@ -34,7 +34,7 @@ fn a_process_that_is_left_behind_reads_nothing_that_is_typed_later() {
 }
 
 #[test]
-fn it_reads_and_prints_at_a_terminal_that_it_does_not_have() {
+fn it_uses_a_terminal_that_it_does_not_have() {
     need_namespaces!();
     let container = idle(&[]);
     let script = "test -t 0 || test -t 1 || test -t 2 || echo none; read word; echo 1 $word; echo 2 $word >&2; \
@@ -57,7 +57,7 @@ fn it_reads_and_prints_at_a_terminal_that_it_does_not_have() {
 }
 
 #[test]
-fn a_busy_process_that_is_left_behind_does_not_keep_it() {
+fn a_busy_process_that_is_left_behind_does_not_hold_it_up() {
     need_namespaces!();
     let container = idle(&[]);
     let mut user = terminal(&format!(
@@ -68,7 +68,7 @@ fn a_busy_process_that_is_left_behind_does_not_keep_it() {
 }
 
 #[test]
-fn whoever_it_runs_as_can_open_its_output_by_name() {
+fn any_user_can_open_their_output_by_name() {
     need_namespaces!();
     if !can_be_somebody_else() {
         return skip("newuidmap, and a range of ids for this user in /etc/subuid");
@@ -108,7 +108,7 @@ fn a_stopped_exec_does_not_keep_its_container_from_ending() {
 }
 
 #[test]
-fn ctrl_z_stops_exec_and_not_the_end_of_its_container() {
+fn ctrl_z_stops_exec_but_not_the_end_of_its_container() {
     need_namespaces!();
     let container = idle(&[]);
     let mut user = bash();

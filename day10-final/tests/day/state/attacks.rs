@@ -156,7 +156,7 @@ const LOCKER: &str = r#"$| = 1; my @all;
     take("/w/containers"); print "ready\n"; sleep 1000"#;
 
 #[test]
-fn a_container_that_locks_all_it_sees_keeps_nobody_waiting() {
+fn a_container_that_locks_everything_it_sees_keeps_nobody_waiting() {
     need_namespaces!();
     if !state().join("rootfs/default/bin/perl").exists() {
         return skip("perl");

@@ -21,7 +21,7 @@ fn start(name: &str) -> Detached {
 }
 
 #[test]
-fn all_that_takes_an_id_takes_the_name() {
+fn whatever_takes_an_id_takes_a_name() {
     need_namespaces!();
     for by_name in [true, false] {
         let container = start("web");
@@ -47,7 +47,7 @@ fn all_that_takes_an_id_takes_the_name() {
 }
 
 #[test]
-fn who_is_not_named_gets_a_name() {
+fn a_container_without_a_name_gets_one() {
     need_namespaces!();
     for _ in 0..20 {
         assert_eq!(run(&["true"]).code, Some(0));
@@ -91,7 +91,7 @@ fn a_name_is_not_given_twice() {
 }
 
 #[test]
-fn of_several_who_want_one_name_at_once_one_gets_it() {
+fn if_several_want_the_same_name_at_once_one_gets_it() {
     need_namespaces!();
     let run = |n: usize| {
         let line = format!("echo {n}; sleep 1000");
@@ -199,7 +199,7 @@ fn a_name_comes_before_the_beginning_of_an_id_and_after_a_whole_one() {
 }
 
 #[test]
-fn a_name_that_is_none_is_refused() {
+fn an_invalid_name_is_refused() {
     need_namespaces!();
     let long = "a".repeat(65);
     for name in [

@@ -377,7 +377,7 @@ fn at_whatever_moment_the_power_goes() {
 }
 
 #[test]
-fn a_bridge_that_is_half_made_is_in_nobodys_way() {
+fn a_half_made_bridge_is_in_nobodys_way() {
     need_namespaces!();
     if !geteuid().is_root() {
         return leave_to("root, to change the host's network");

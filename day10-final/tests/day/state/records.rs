@@ -292,7 +292,7 @@ fn a_process_that_is_not_a_containers_is_not_taken_for_one() {
 }
 
 #[test]
-fn a_zombie_does_not_run() {
+fn a_zombie_is_not_running() {
     need_namespaces!();
     see(&["run", "true"]);
     // PID 1 of a new namespace, as a container's process is. Its parent does not wait for it.

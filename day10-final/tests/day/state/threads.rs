@@ -68,7 +68,7 @@ fn stop_waits_until_its_other_threads_have_ended_too() {
 }
 
 #[test]
-fn exec_wait_and_rm_treat_it_as_any_other_that_runs() {
+fn exec_wait_and_rm_treat_it_like_any_running_container() {
     need_namespaces!();
     let Some(rootfs) = with_program() else {
         return skip("cc: sudo apt install gcc libc6-dev");

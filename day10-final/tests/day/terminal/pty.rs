@@ -64,7 +64,7 @@ fn an_ordinary_user_has_one_too() {
 }
 
 #[test]
-fn the_command_is_told_of_a_new_size_and_nobody_else() {
+fn only_the_command_is_told_of_a_new_size() {
     need_namespaces!();
     // With -m the command is in a group of its own, in the terminal's foreground, and PID 1 is not.
     // It hears of the rows before it hears of the columns: stty(1) makes two calls of it.
@@ -109,7 +109,7 @@ fn shells_have_job_control() {
 }
 
 #[test]
-fn the_callers_terminal_is_raw_meanwhile_and_afterwards_as_it_was() {
+fn the_callers_terminal_is_raw_meanwhile_and_restored_afterwards() {
     need_namespaces!();
     let script = "trap \"exit 5\" TERM; echo ready; while :; do sleep 0.05; done";
     let run =
@@ -134,7 +134,7 @@ fn the_callers_terminal_is_raw_meanwhile_and_afterwards_as_it_was() {
 }
 
 #[test]
-fn nothing_is_lost_of_what_is_printed_last() {
+fn the_last_output_is_not_lost() {
     need_namespaces!();
     let print = "$TD run -t sh -c 'head -c 1048576 /dev/zero | tr \"\\0\" x; printf last >&2'";
     // The second reader is slow: when it begins, the container has ended, as far as that is possible.
@@ -153,7 +153,7 @@ fn nothing_is_lost_of_what_is_printed_last() {
 }
 
 #[test]
-fn a_large_paste_arrives_as_it_was() {
+fn a_large_paste_arrives_unchanged() {
     need_namespaces!();
     let paste: String = (0..150_000).map(|n| format!("{n:06}\n")).collect();
     let path = state().join("paste");
@@ -203,7 +203,7 @@ fn without_a_terminal_around_it_prints_into_a_pipe() {
 }
 
 #[test]
-fn it_cannot_be_typed_at_without_a_terminal() {
+fn nobody_can_type_without_a_terminal() {
     need_namespaces!();
     let seen = shell("echo exit | $TD run -it sh");
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(1), ""));
@@ -227,7 +227,7 @@ fn without_i_what_is_typed_is_left_to_the_caller() {
 }
 
 #[test]
-fn who_opens_the_terminal_again_is_heard() {
+fn whoever_opens_the_terminal_again_is_heard() {
     need_namespaces!();
     // As daemons do, and then write to the console: more than it can hold back.
     let script =
@@ -238,7 +238,7 @@ fn who_opens_the_terminal_again_is_heard() {
 }
 
 #[test]
-fn a_reader_that_has_enough_hangs_up() {
+fn a_reader_that_has_had_enough_hangs_up() {
     need_namespaces!();
     // The exit code is that of yes, which cannot write.
     let seen = shell("(timeout 30 $TD run -t yes; echo $? >&2) | head -n 1");
@@ -249,7 +249,7 @@ fn a_reader_that_has_enough_hangs_up() {
 }
 
 #[test]
-fn an_output_that_takes_no_more_is_an_error() {
+fn a_full_output_is_an_error() {
     need_namespaces!();
     let seen = shell("timeout 30 $TD run -t yes >/dev/full");
     assert_ne!(seen.code, Some(124));
@@ -287,7 +287,7 @@ fn a_closed_terminal_closes_the_containers() {
 }
 
 #[test]
-fn a_stopped_reader_does_not_hold_a_signal_up() {
+fn a_stopped_reader_does_not_hold_up_a_signal() {
     need_namespaces!();
     let script = "trap \"exit 5\" TERM; yes & wait";
     let mut run = Running::start(&mut tiny_docker(&["run", "-t", "sh", "-c", script]));
@@ -330,7 +330,7 @@ fn in_the_background_a_shell_stays_and_its_log_is_kept() {
 }
 
 #[test]
-fn who_follows_the_log_gets_what_the_supervisor_writes_after_the_end() {
+fn whoever_follows_the_log_gets_what_the_supervisor_writes_after_the_end() {
     need_namespaces!();
     let container = Detached::start(&["-t", "sh", "-c", "sleep 0.5; echo last"]);
     let (supervisor, pid_1) = (Pid::from_raw(container.supervisor()), container.pid());
@@ -358,7 +358,7 @@ fn in_the_background_i_keeps_stdin_open() {
 }
 
 #[test]
-fn it_cannot_run_with_stdin_the_callers_shell() {
+fn it_cannot_type_into_the_callers_shell() {
     need_namespaces!();
     if see(&["run", "perl", "-e", "1"]).code != Some(0) {
         return skip("perl: sudo apt install perl");

@@ -75,7 +75,7 @@ fn it_pastes_nothing_into_the_callers_console() {
 }
 
 #[test]
-fn what_was_given_no_terminal_finds_none() {
+fn a_command_without_a_terminal_finds_none() {
     need_namespaces!();
     // /dev/tty is that of the session: with it one reads what the caller types next, a password say.
     let script = r#"echo begin; $RUN sh -c "$ATTACK" </dev/null 2>&1 | cat; echo end"#;
