@@ -148,7 +148,7 @@ fn ids(state: &Path) -> Result<Vec<Id>> {
     Ok(ids)
 }
 
-/// Where the container `id` writes, when it is in the background.
+/// The file that a container in the background writes to.
 pub fn log(state: &Path, id: &Id) -> PathBuf {
     directory(state, id).join("container.log")
 }

@@ -13,7 +13,7 @@ const LEAST_MEMORY: u64 = 6 << 20;
 /// The kernel's minimum: 1 ms of each 100.
 const LEAST_CPUS: f64 = 0.01;
 
-/// As many as there can be on one machine: PID_MAX_LIMIT.
+/// The most that one machine can have: PID_MAX_LIMIT.
 const MOST_PIDS: u64 = 1 << 22;
 
 // ANCHOR: limits

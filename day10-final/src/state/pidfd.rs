@@ -1,6 +1,6 @@
 //! A process that cannot be mistaken for another one: pidfd_open(2).
 //!
-//! Whoever waits for a container that is not their child goes through [`crate::container::Container::running`].
+//! Commands that are not the container's parent get one from [`crate::container::Container::running`].
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
