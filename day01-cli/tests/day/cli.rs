@@ -113,7 +113,7 @@ fn help_is_complete() {
 
 #[test]
 fn signals_to_the_runtime_reach_the_command() {
-    // All others stop a job, tell of mistakes or children, or cannot be caught. glibc has 32 and 33 for itself.
+    // All others stop a job, report mistakes or children, or cannot be caught. glibc keeps 32 and 33 for itself.
     let not = [
         4, 5, 6, 7, 8, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 31, 32, 33,
     ];
@@ -143,7 +143,7 @@ fn a_caller_that_ignores_sigchld_gets_the_exit_code() {
 
 #[test]
 fn an_error_does_not_change_the_terminal() {
-    // To clear the screen, to name the window, to write over a line, or from right to left.
+    // These clear the screen, name the window, overwrite a line, or write from right to left.
     let seen = see(&["run", "\u{1b}[2J\u{9b}2J\u{1b}]0;no\u{7}\r\u{202e}é"]);
     assert_eq!(seen.code, Some(127));
     let line = seen.stderr.lines().next().unwrap();

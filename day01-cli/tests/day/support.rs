@@ -25,9 +25,9 @@ impl From<Output> for Seen {
     }
 }
 
-/// Makes sure that what the tests start hears these signals, even if nohup(1) or a script's `&` has told us to ignore them.
+/// Makes sure that what the tests start receives these signals, even if nohup(1) or a script's `&` makes us ignore them.
 ///
-/// The tests themselves stay deaf to them: the handler does nothing. Unlike "ignore", it does not survive execve(2).
+/// The tests themselves still do nothing about them: that is the handler. Unlike "ignore", it does not survive execve(2).
 pub fn hear_signals() {
     extern "C" fn nothing(_: i32) {}
     let handler = SigHandler::Handler(nothing);
@@ -35,7 +35,7 @@ pub fn hear_signals() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT] {
-            // SAFETY: the handler does nothing, and what it replaces is put back as it was.
+            // SAFETY: the handler does nothing, and what it replaces is restored.
             unsafe {
                 let before = sigaction(signal, &handle).unwrap();
                 if !matches!(before.handler(), SigHandler::SigIgn) {
@@ -67,7 +67,7 @@ pub fn shell(line: &str) -> Seen {
     sh.stdin(Stdio::null()).output().unwrap().into()
 }
 
-/// A child that is killed where a test ends early.
+/// A child that is killed if a test ends early.
 pub struct Running(pub Child);
 
 impl Running {

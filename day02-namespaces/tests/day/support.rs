@@ -22,7 +22,7 @@ pub struct Seen {
 
 impl From<Output> for Seen {
     fn from(output: Output) -> Self {
-        // Where the machine is busy, commands wait for each other, and say so.
+        // On a busy machine, commands wait for each other, and say so.
         let waits = |line: &&str| line.starts_with("tiny-docker: waiting for ");
         let stderr = String::from_utf8_lossy(&output.stderr);
         let stderr = stderr.split_inclusive('\n').filter(|line| !waits(line));
@@ -34,9 +34,9 @@ impl From<Output> for Seen {
     }
 }
 
-/// Makes sure that what the tests start hears these signals, even if nohup(1) or a script's `&` has told us to ignore them.
+/// Makes sure that what the tests start receives these signals, even if nohup(1) or a script's `&` makes us ignore them.
 ///
-/// The tests themselves stay deaf to them: the handler does nothing. Unlike "ignore", it does not survive execve(2).
+/// The tests themselves still do nothing about them: that is the handler. Unlike "ignore", it does not survive execve(2).
 pub fn hear_signals() {
     extern "C" fn nothing(_: i32) {}
     let handler = SigHandler::Handler(nothing);
@@ -44,7 +44,7 @@ pub fn hear_signals() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT] {
-            // SAFETY: the handler does nothing, and what it replaces is put back as it was.
+            // SAFETY: the handler does nothing, and what it replaces is restored.
             unsafe {
                 let before = sigaction(signal, &handle).unwrap();
                 if !matches!(before.handler(), SigHandler::SigIgn) {
@@ -76,7 +76,7 @@ pub fn shell(line: &str) -> Seen {
     sh.stdin(Stdio::null()).output().unwrap().into()
 }
 
-/// A child that is killed where a test ends early.
+/// A child that is killed if a test ends early.
 pub struct Running(pub Child);
 
 impl Running {
@@ -102,7 +102,7 @@ impl Drop for Running {
     }
 }
 
-/// Waits until `condition` holds. The limit is wide: some machines are slow.
+/// Waits until `condition` holds. The limit is generous: some machines are slow.
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
@@ -114,7 +114,7 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Says that this machine cannot run a test: aloud, although the test passes.
+/// Says aloud that this machine cannot run a test, although the test passes.
 ///
 /// With `TINY_DOCKER_REQUIRE=all`, no test may be skipped.
 pub fn skip(needed: &str) {
@@ -124,7 +124,7 @@ pub fn skip(needed: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: needs {needed}");
 }
 
-/// Whether this machine lets us have namespaces at all: many containers do not.
+/// Whether this machine allows us namespaces at all: many containers do not.
 pub fn can_have_namespaces() -> bool {
     static CAN: OnceLock<bool> = OnceLock::new();
     *CAN.get_or_init(|| {

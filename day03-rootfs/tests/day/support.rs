@@ -25,7 +25,7 @@ pub struct Seen {
 
 impl From<Output> for Seen {
     fn from(output: Output) -> Self {
-        // Where the machine is busy, commands wait for each other, and say so.
+        // On a busy machine, commands wait for each other, and say so.
         let waits = |line: &&str| line.starts_with("tiny-docker: waiting for ");
         let stderr = String::from_utf8_lossy(&output.stderr);
         let stderr = stderr.split_inclusive('\n').filter(|line| !waits(line));
@@ -37,9 +37,9 @@ impl From<Output> for Seen {
     }
 }
 
-/// Makes sure that what the tests start hears these signals, even if nohup(1) or a script's `&` has told us to ignore them.
+/// Makes sure that what the tests start receives these signals, even if nohup(1) or a script's `&` makes us ignore them.
 ///
-/// The tests themselves stay deaf to them: the handler does nothing. Unlike "ignore", it does not survive execve(2).
+/// The tests themselves still do nothing about them: that is the handler. Unlike "ignore", it does not survive execve(2).
 pub fn hear_signals() {
     extern "C" fn nothing(_: i32) {}
     let handler = SigHandler::Handler(nothing);
@@ -47,7 +47,7 @@ pub fn hear_signals() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT] {
-            // SAFETY: the handler does nothing, and what it replaces is put back as it was.
+            // SAFETY: the handler does nothing, and what it replaces is restored.
             unsafe {
                 let before = sigaction(signal, &handle).unwrap();
                 if !matches!(before.handler(), SigHandler::SigIgn) {
@@ -88,7 +88,7 @@ pub fn state() -> &'static Path {
         let name = format!("{}-{}", env!("CARGO_PKG_NAME"), geteuid());
         let state = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let changed = |file: &Path| fs::metadata(file).and_then(|metadata| metadata.modified());
-        // What another build of the program has left is not what this one would build.
+        // Another build of the program may have left a different one.
         let left = changed(&state.join("rootfs/default"));
         if left.is_ok_and(|built| built < changed(Path::new(TINY_DOCKER)).unwrap()) {
             fs::remove_dir_all(&state).unwrap();
@@ -101,9 +101,9 @@ pub fn state() -> &'static Path {
     })
 }
 
-/// `tiny-docker ARGUMENTS…` as a user who is not root, with nothing of the environment but PATH.
+/// `tiny-docker ARGUMENTS…` as a user who is not root, with nothing in the environment except PATH.
 ///
-/// `home` is made theirs. What they cannot reach where it was built, they get a copy of.
+/// `home` becomes theirs. If they cannot reach the program where it was built, they get a copy.
 pub fn as_ordinary_user(home: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(TINY_DOCKER);
     if geteuid().is_root() {
@@ -123,7 +123,7 @@ pub fn as_ordinary_user(home: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// A child that is killed where a test ends early.
+/// A child that is killed if a test ends early.
 pub struct Running(pub Child);
 
 impl Running {
@@ -149,7 +149,7 @@ impl Drop for Running {
     }
 }
 
-/// Waits until `condition` holds. The limit is wide: some machines are slow.
+/// Waits until `condition` holds. The limit is generous: some machines are slow.
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
@@ -161,7 +161,7 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Says that this machine cannot run a test: aloud, although the test passes.
+/// Says aloud that this machine cannot run a test, although the test passes.
 ///
 /// With `TINY_DOCKER_REQUIRE=all`, no test may be skipped.
 pub fn skip(needed: &str) {
@@ -171,7 +171,7 @@ pub fn skip(needed: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: needs {needed}");
 }
 
-/// Says that a test is for another user: no lack of this machine, if it runs as that one, too.
+/// Says that a test is for another user. The machine lacks nothing if the tests run as that user, too.
 pub fn leave_to(user: &str) {
     let how = match user.starts_with("root") {
         true => r#": sudo -E env "PATH=$PATH" cargo test"#,
@@ -180,7 +180,7 @@ pub fn leave_to(user: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: needs {user}{how}");
 }
 
-/// Whether this machine lets us have namespaces at all: many containers do not.
+/// Whether this machine allows us namespaces at all: many containers do not.
 pub fn can_have_namespaces() -> bool {
     static CAN: OnceLock<bool> = OnceLock::new();
     *CAN.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! At a real terminal, as a user sits at one.
+//! At a real terminal, like a user.
 
 use std::iter;
 use std::process::Command;
@@ -11,7 +11,7 @@ use crate::lifetime::Leased;
 use crate::need_namespaces;
 use crate::support::{TINY_DOCKER, see, skip, state};
 
-/// A terminal in which `script` runs: shell, with `$TD` for the program under test.
+/// A terminal in which the shell `script` runs, with `$TD` for the program under test.
 fn terminal(script: &str) -> PtySession {
     let mut sh = Command::new("sh");
     sh.args(["-c", script]).env("TD", TINY_DOCKER);
@@ -19,7 +19,7 @@ fn terminal(script: &str) -> PtySession {
     spawn_command(sh, Some(60_000)).unwrap()
 }
 
-/// Presses Ctrl and `key`, and once more where that is lost: on a busy machine, a shell may be between two jobs.
+/// Presses Ctrl and `key`, and once more if that is lost: on a busy machine, a shell may be between two jobs.
 fn press_until_prompt(user: &mut PtySession, key: char) {
     let mut seen = String::new();
     for _ in 0..20 {
@@ -36,7 +36,7 @@ fn press_until_prompt(user: &mut PtySession, key: char) {
     panic!("no prompt after Ctrl-{key}, but {seen:?}");
 }
 
-/// Sits in front of `shell` in a container, as a user would.
+/// Types into `shell` in a container, as a user would.
 fn try_out(shell: &str) {
     let mut user = terminal(&format!("$TD run {shell}; echo exit code $?"));
     user.exp_string("# ").unwrap();
@@ -47,8 +47,8 @@ fn try_out(shell: &str) {
         "{said}"
     );
 
-    // Ctrl-C ends what runs in the foreground, and neither the shell nor the runtime. What says that it
-    // has started is in the foreground by then.
+    // Ctrl-C ends what is in the foreground, and neither the shell nor the runtime. By the time a program says that
+    // it has started, it is in the foreground.
     user.send_line("sh -c 'echo started; sleep 1000'").unwrap();
     user.exp_string("started\r\n").unwrap();
     press_until_prompt(&mut user, 'c');
@@ -80,7 +80,7 @@ fn afterwards_the_terminal_is_as_it_was() {
     );
     user.exp_string("code 4").unwrap();
     user.exp_string("same settings").unwrap();
-    // Reading is for the foreground only: the shell has it back.
+    // Only the foreground may read, so the shell has it back.
     user.send_line("something").unwrap();
     user.exp_string("got something").unwrap();
 }

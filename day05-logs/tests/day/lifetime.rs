@@ -1,4 +1,4 @@
-//! Container and runtime end together.
+//! The container and the runtime end together.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::need_namespaces;
 use crate::support::{Running, processes_with, see, shell, state, tiny_docker, wait_until};
 
-/// A number of seconds that finds a sleep again among all the machine's processes.
+/// A number of seconds by which we find a sleep among all the machine's processes.
 fn long_time(test: u32) -> String {
     format!("1000.{}{test}", std::process::id())
 }
@@ -76,7 +76,7 @@ impl Leased {
             _directory: directory,
             file,
         };
-        // In place of SIGIO, which would end us, a signal that does nothing.
+        // Instead of SIGIO, which would end us, a signal that does nothing.
         const F_SETSIG: i32 = 10;
         leased.control(F_SETSIG, libc::SIGURG);
         leased.control(libc::F_SETLEASE, libc::F_WRLCK);

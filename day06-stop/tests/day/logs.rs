@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use crate::need_namespaces;
 use crate::support::{Detached, Running, see, shell, state, tiny_docker, wait_until};
 
-/// `logs -f ID`, with its output to be read line by line.
+/// `logs -f ID`, whose output can be read line by line.
 fn follow(container: &Detached) -> (Running, BufReader<std::process::ChildStdout>) {
     let mut running = Running::start(&mut tiny_docker(&["logs", "-f", &container.id]));
     let output = BufReader::new(running.0.stdout.take().unwrap());
@@ -65,7 +65,7 @@ fn any_unique_prefix_of_the_id_will_do() {
 #[test]
 fn an_id_that_means_no_container_or_several_gets_its_own_message() {
     need_namespaces!();
-    // More than there are first digits: two of them begin alike.
+    // There are more of them than first digits, so two begin with the same one.
     let ids: Vec<_> = (0..17).map(|_| Detached::start(&["true"])).collect();
     let mut messages = String::new();
     for id in ["", "../x", "ABC", "ffffffffffff"] {
@@ -167,7 +167,7 @@ fn follow_sleeps_while_nothing_happens() {
     });
     let before = clock();
     sleep(Duration::from_secs(1));
-    // Not even woken up.
+    // It has not even woken up.
     assert_eq!(clock(), before);
 }
 
@@ -178,7 +178,7 @@ fn a_reader_that_has_had_enough_ends_logs_quietly() {
     wait_until("all lines", || {
         fs::metadata(container.log()).unwrap().len() == 200_000
     });
-    // With -f, although the container does not write any more.
+    // Even with -f, although the container no longer writes.
     for follow in ["", "-f"] {
         let seen = shell(&format!(
             "timeout 30 $TD logs {follow} {} | head -n 1; echo over",
@@ -189,7 +189,7 @@ fn a_reader_that_has_had_enough_ends_logs_quietly() {
             ("y\nover\n", "")
         );
     }
-    // What has been printed fits into the pipe, so no write tells of its end.
+    // What has been printed fits into the pipe, so no write would notice that the reader is gone.
     let container = Detached::start(&["sh", "-c", "echo y; exec sleep 1000"]);
     let seen = shell(&format!(
         "(timeout 30 $TD logs -f {}; echo $? >&2) | head -n 1",
@@ -215,7 +215,7 @@ fn a_container_that_truncates_its_log_is_still_followed() {
 #[test]
 fn whoever_opens_the_log_again_overwrites_nothing() {
     need_namespaces!();
-    // As nginx does, whose logs are links to /dev/stdout.
+    // As nginx does: its logs are links to /dev/stdout.
     let container = Detached::start(&["sh", "-c", "echo 1; echo 2 >>/dev/stdout; echo 3"]);
     container.wait_for_its_end();
     assert_eq!(see(&["logs", &container.id]).stdout, "1\n2\n3\n");

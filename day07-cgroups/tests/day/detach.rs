@@ -17,7 +17,7 @@ use crate::support::{
 fn run_d_prints_the_id_and_returns() {
     need_namespaces!();
     let time = format!("1000.{}5", std::process::id());
-    // As a user would: the shell waits for the end of what $( ) prints.
+    // As a user would type it: the shell waits until nobody can print into $( ) any more.
     let seen = shell(&format!(
         "id=$(timeout 30 $TD run -d sleep {time}); echo $?; echo $id; $TD ps"
     ));
@@ -83,7 +83,7 @@ fn kill_0_inside_stays_inside() {
     let container = Detached::start(&["sh", "-c", "trap '' TERM; kill -TERM 0; sleep 0.2; exit 6"]);
     container.wait_for_its_end();
     assert_eq!(container.record()["exit_code"], 6);
-    // SIGKILL to one's own group spares PID 1, and must spare its supervisor.
+    // A SIGKILL for its own group spares PID 1, and must spare its supervisor, too.
     let container = Detached::start(&["sh", "-c", "kill -KILL 0; exit 7"]);
     container.wait_for_its_end();
     assert_eq!(container.record()["exit_code"], 7);
@@ -134,7 +134,7 @@ fn a_supervisor_killed_at_any_moment_leaves_the_truth() {
     for pause in 0..30 {
         let mut caller = Running::start(&mut tiny_docker(&["run", "-d", "sleep", &time]));
         std::thread::sleep(Duration::from_micros(200 * pause));
-        // The supervisor has the command line of its caller.
+        // The supervisor has its caller's command line.
         for pid in processes_with(&time) {
             let is_ours = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             if pid != caller.pid() && String::from_utf8_lossy(&is_ours).contains("run\0-d") {
@@ -143,7 +143,7 @@ fn a_supervisor_killed_at_any_moment_leaves_the_truth() {
         }
         caller.0.wait().unwrap();
     }
-    // Whoever lives as a sleep is listed, and whoever is listed lives.
+    // Every container that is alive is listed, and every one that is listed is alive.
     let sleeps = || {
         let with_the_time = processes_with(&format!("sleep\0{time}"));
         let is_sleep = |pid: &i32| {

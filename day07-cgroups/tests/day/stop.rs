@@ -14,7 +14,7 @@ use crate::support::{
     wait_until,
 };
 
-/// Ends of SIGTERM with exit code 5, once it has said "ready".
+/// Once it has printed "ready", it ends with exit code 5 on SIGTERM.
 const POLITE: &str = "trap 'echo bye; exit 5' TERM; echo ready; while :; do sleep 0.05; done";
 
 fn start_polite() -> Detached {
@@ -87,7 +87,7 @@ fn several_share_the_wait_and_a_wrong_one_is_named() {
     let mut stop = tiny_docker(&arguments);
     stop.stdout(Stdio::piped()).stderr(Stdio::piped());
     let stop = stop.spawn().unwrap();
-    // One after the other, the second would be asked after a thousand seconds.
+    // If they were stopped one after the other, the second would have to wait for a thousand seconds.
     all_say("ready\nasked\n");
     for container in &containers {
         kill(Pid::from_raw(container.pid()), Signal::SIGKILL).unwrap();
@@ -238,7 +238,7 @@ fn without_its_supervisor_a_container_can_be_stopped() {
     assert_eq!(container.listed(), "- stopped (137) sleep 1000");
 }
 
-/// Has the record of `container`, which has ended, say that it is `process` and runs.
+/// Changes the record of `container`, which has ended: it says that it is `process`, and running.
 fn mistake_for(container: &Detached, process: &serde_json::Value) {
     let mut record = container.record();
     record["status"] = "running".into();
@@ -256,7 +256,7 @@ fn another_process_with_the_same_pid_is_never_signalled() {
     container.wait_for_its_end();
     let other = Detached::start(&["sleep", "1000"]);
     let right = other.record();
-    // One that has started at another time, and one from before a reboot.
+    // A process that started at another time, and one from before a reboot.
     for (field, wrong) in [
         ("start_time", 1.into()),
         ("boot_id", "00000000-0000-4000-8000-000000000000".into()),
@@ -267,7 +267,7 @@ fn another_process_with_the_same_pid_is_never_signalled() {
         assert_eq!(see(&["stop", "-t", "0", &container.id]).code, Some(0));
         assert!(other.is_running(), "{field}");
     }
-    // With all three right it is: the two refusals above were no accident.
+    // If all three are right, it is signalled: the two refusals above were no accident.
     mistake_for(&container, &right);
     assert_eq!(see(&["stop", "-t", "0", &container.id]).code, Some(0));
     assert!(!other.is_running());
@@ -329,7 +329,7 @@ fn what_a_later_day_has_written_stays() {
     let mut record = container.record();
     record["memory"] = serde_json::json!({"limit": 128});
     fs::write(&config, record.to_string()).unwrap();
-    // The supervisor writes what it knows: it must be out of the way.
+    // The supervisor would write what it knows, so it must be out of the way.
     kill(Pid::from_raw(container.supervisor()), Signal::SIGKILL).unwrap();
     see(&["stop", "-t", "0", &container.id]);
     assert_eq!(container.record()["status"], "stopped");

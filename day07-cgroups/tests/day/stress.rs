@@ -14,7 +14,7 @@ fn a_hundred_come_and_go() {
     need_namespaces!();
     let root = format!("--root={}", state().display());
     let over = AtomicBool::new(false);
-    // In the command lines of the containers and of their supervisors.
+    // This is in the command lines of the containers and their supervisors.
     let mark = format!("stress-{}", std::process::id());
     thread::scope(|scope| {
         // All the time: ps never fails, and never sees anything that it cannot read.

@@ -66,7 +66,7 @@ fn an_image_instead_of_a_command_gets_a_hint() {
         assert_eq!(seen.code, Some(127), "{image}");
         assert!(seen.stderr.contains(hint), "{}", seen.stderr);
     }
-    // If they have chosen a root filesystem themselves, they know that it is not an image.
+    // Users who have chosen a root filesystem know that it is not an image.
     let default = state().join("rootfs/default");
     let seen = see(&["run", "--rootfs", default.to_str().unwrap(), "ubuntu"]);
     assert!(!seen.stderr.contains("hint"), "{}", seen.stderr);
@@ -190,7 +190,7 @@ fn help_is_complete() {
 #[test]
 fn signals_to_the_runtime_reach_the_command() {
     need_namespaces!();
-    // All others stop a job, tell of mistakes or children, or cannot be caught. glibc has 32 and 33 for itself.
+    // All others stop a job, report mistakes or children, or cannot be caught. glibc keeps 32 and 33 for itself.
     let not = [
         4, 5, 6, 7, 8, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 31, 32, 33,
     ];
@@ -221,7 +221,7 @@ fn a_caller_that_ignores_sigchld_gets_the_exit_code() {
 
 #[test]
 fn an_error_does_not_change_the_terminal() {
-    // To clear the screen, to name the window, to write over a line, or from right to left.
+    // These clear the screen, name the window, overwrite a line, or write from right to left.
     let seen = see(&["run", "\u{1b}[2J\u{9b}2J\u{1b}]0;no\u{7}\r\u{202e}é"]);
     assert_eq!(seen.code, Some(127));
     let line = seen.stderr.lines().next().unwrap();

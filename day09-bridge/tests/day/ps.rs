@@ -105,7 +105,7 @@ fn a_reader_that_has_had_enough_ends_ps_quietly() {
     let seen = shell("for i in 1 2 3 4 5 6 7 8 9; do $TD ps -a | head -1; done");
     assert_eq!(seen.stderr, "");
     assert_eq!(seen.stdout.lines().count(), 9);
-    // Here it is gone before the first byte.
+    // Here, the reader is gone before the first byte.
     let seen = shell("(sleep 0.3; $TD ps -a) | true; sleep 0.5");
     assert_eq!(seen.stderr, "");
     let seen = shell("$TD ps >/dev/full; echo $?");
@@ -173,7 +173,7 @@ fn ps_never_fails_while_containers_come_and_go() {
 #[test]
 fn ps_never_sees_half_of_a_record() {
     need_namespaces!();
-    // Each of these makes a record, and removes it again.
+    // Each of these creates a record, and removes it again.
     let script = "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30
         do $TD run no-such & $TD run no-such & $TD run no-such & $TD run no-such; done 2>/dev/null; wait";
     let mut coming = std::process::Command::new("sh");

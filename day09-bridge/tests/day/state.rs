@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::need_namespaces;
 use crate::support::{Running, Seen, as_ordinary_user, leave_to, shell, tiny_docker};
 
-/// What `run` says with `state` as its state directory, where it must not run anything.
+/// What `run` prints with `state` as its state directory, where it must not run anything.
 fn refused(state: &Path) -> String {
     let mut run = tiny_docker(&["run", "echo", "never"]);
     let seen: Seen = run.env("TINY_DOCKER_ROOT", state).output().unwrap().into();
@@ -100,7 +100,7 @@ fn a_directory_that_others_can_change_is_refused() {
             "{said}"
         );
     }
-    // A slash at its end makes no difference.
+    // A trailing slash makes no difference.
     for link in ["link", "link/"] {
         let _ = symlink(&state, home.path().join("link"));
         let said = refused(&home.path().join(link));
@@ -129,7 +129,7 @@ fn a_link_in_the_state_directory_is_not_followed() {
         if mark {
             fs::write(state.join(".tiny-docker"), "").unwrap();
         }
-        // With the mark it may run: only what the link leads to counts.
+        // With the mark, it may run: what counts is only where the link leads.
         let mut run = tiny_docker(&["run", "true"]);
         run.env("TINY_DOCKER_ROOT", &state).output().unwrap();
         let victim = fs::read_to_string(elsewhere.join("victim")).unwrap();

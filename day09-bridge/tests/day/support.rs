@@ -27,7 +27,7 @@ pub struct Seen {
 
 impl From<Output> for Seen {
     fn from(output: Output) -> Self {
-        // Where the machine is busy, commands wait for each other, and say so.
+        // On a busy machine, commands wait for each other, and say so.
         let waits = |line: &&str| line.starts_with("tiny-docker: waiting for ");
         let stderr = String::from_utf8_lossy(&output.stderr);
         let stderr = stderr.split_inclusive('\n').filter(|line| !waits(line));
@@ -39,9 +39,9 @@ impl From<Output> for Seen {
     }
 }
 
-/// Makes sure that what the tests start hears these signals, even if nohup(1) or a script's `&` has told us to ignore them.
+/// Makes sure that what the tests start receives these signals, even if nohup(1) or a script's `&` makes us ignore them.
 ///
-/// The tests themselves stay deaf to them: the handler does nothing. Unlike "ignore", it does not survive execve(2).
+/// The tests themselves still do nothing about them: that is the handler. Unlike "ignore", it does not survive execve(2).
 pub fn hear_signals() {
     extern "C" fn nothing(_: i32) {}
     let handler = SigHandler::Handler(nothing);
@@ -49,7 +49,7 @@ pub fn hear_signals() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT] {
-            // SAFETY: the handler does nothing, and what it replaces is put back as it was.
+            // SAFETY: the handler does nothing, and what it replaces is restored.
             unsafe {
                 let before = sigaction(signal, &handle).unwrap();
                 if !matches!(before.handler(), SigHandler::SigIgn) {
@@ -85,7 +85,7 @@ pub fn shell(line: &str) -> Seen {
 
 /// The state directory of this test: empty except for a default rootfs, whose files all tests share.
 pub fn state() -> PathBuf {
-    // Each test has a thread of its own, and its directory goes with it.
+    // Each test has its own thread, and its directory goes with it.
     thread_local! {
         static OWN: Own = Own(TempDir::new_in(place()).unwrap());
     }
@@ -98,9 +98,9 @@ pub fn state() -> PathBuf {
     })
 }
 
-/// Root's containers change the network of their host: for each test that is a namespace of its own.
+/// Root's containers change their host's network. For each test, that is its own namespace.
 ///
-/// What this thread starts from now on is in it.
+/// Whatever this thread starts from now on is in it.
 pub fn own_network() {
     thread_local! {
         static UNSHARED: () = {
@@ -125,7 +125,7 @@ pub fn host(command: &str) -> String {
     stdout
 }
 
-/// Goes away for good: where a supervisor is still writing, again.
+/// Is removed for good: if a supervisor is still writing, again and again.
 struct Own(TempDir);
 
 impl Drop for Own {
@@ -137,7 +137,7 @@ impl Drop for Own {
     }
 }
 
-/// The directory for all that these tests make. When they have ended, in whatever way, nothing of it is left.
+/// The directory for everything that these tests create. When they have ended, in whatever way, nothing of it is left.
 fn place() -> &'static Path {
     static PLACE: OnceLock<(PathBuf, Child)> = OnceLock::new();
     let (place, _) = PLACE.get_or_init(|| {
@@ -147,7 +147,7 @@ fn place() -> &'static Path {
         // All of it, from now on.
         let _ = tempfile::env::override_temp_dir(&place);
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/day/tidy_up.sh");
-        // Apart from us, so that it does not hear Ctrl-C.
+        // In its own group, so that Ctrl-C does not reach it.
         let mut sh = Command::new("sh");
         sh.arg(script).arg(&place).process_group(0);
         sh.stdin(Stdio::piped());
@@ -157,7 +157,7 @@ fn place() -> &'static Path {
     place
 }
 
-/// Puts the default rootfs into `state`: as hard links, or where that is another file system, as copies.
+/// Puts the default rootfs into `state`: as hard links or, on another filesystem, as copies.
 pub fn copy_rootfs(state: &Path) {
     let copied = |option| {
         let mut cp = Command::new("cp");
@@ -178,7 +178,7 @@ fn prepared() -> &'static Path {
         let name = format!("{}-{}", env!("CARGO_PKG_NAME"), geteuid());
         let state = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let changed = |file: &Path| fs::metadata(file).and_then(|metadata| metadata.modified());
-        // What another build of the program has left is not what this one would build.
+        // Another build of the program may have left a different one.
         let left = changed(&state.join("rootfs/default"));
         if left.is_ok_and(|built| built < changed(Path::new(TINY_DOCKER)).unwrap()) {
             fs::remove_dir_all(&state).unwrap();
@@ -192,9 +192,9 @@ fn prepared() -> &'static Path {
     })
 }
 
-/// `tiny-docker ARGUMENTS…` as a user who is not root, with nothing of the environment but PATH.
+/// `tiny-docker ARGUMENTS…` as a user who is not root, with nothing in the environment except PATH.
 ///
-/// `home` is made theirs. What they cannot reach where it was built, they get a copy of.
+/// `home` becomes theirs. If they cannot reach the program where it was built, they get a copy.
 pub fn as_ordinary_user(home: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(TINY_DOCKER);
     if geteuid().is_root() {
@@ -214,7 +214,7 @@ pub fn as_ordinary_user(home: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// A child that is killed where a test ends early.
+/// A child that is killed if a test ends early.
 pub struct Running(pub Child);
 
 impl Running {
@@ -240,7 +240,7 @@ impl Drop for Running {
     }
 }
 
-/// Waits until `condition` holds. The limit is wide: some machines are slow.
+/// Waits until `condition` holds. The limit is generous: some machines are slow.
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
@@ -252,7 +252,7 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Says that this machine cannot run a test: aloud, although the test passes.
+/// Says aloud that this machine cannot run a test, although the test passes.
 ///
 /// With `TINY_DOCKER_REQUIRE=all`, no test may be skipped.
 pub fn skip(needed: &str) {
@@ -262,7 +262,7 @@ pub fn skip(needed: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: needs {needed}");
 }
 
-/// Says that a test is for another user: no lack of this machine, if it runs as that one, too.
+/// Says that a test is for another user. The machine lacks nothing if the tests run as that user, too.
 pub fn leave_to(user: &str) {
     let how = match user.starts_with("root") {
         true => r#": sudo -E env "PATH=$PATH" cargo test"#,
@@ -271,7 +271,7 @@ pub fn leave_to(user: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: needs {user}{how}");
 }
 
-/// Whether this machine lets us have namespaces at all: many containers do not.
+/// Whether this machine allows us namespaces at all: many containers do not.
 pub fn can_have_namespaces() -> bool {
     static CAN: OnceLock<bool> = OnceLock::new();
     *CAN.get_or_init(|| {
@@ -279,7 +279,7 @@ pub fn can_have_namespaces() -> bool {
         if !geteuid().is_root() {
             unshare.args(["--user", "--map-root-user"]);
         }
-        // Root's containers are connected by ip.
+        // ip(8) connects root's containers.
         unshare.args([
             "--pid",
             "--uts",
@@ -305,7 +305,7 @@ macro_rules! need_namespaces {
     };
 }
 
-/// Whether this user may make groups that limit `controller`: below their own group, or one above that.
+/// Whether this user may create groups that limit `controller`: below their own group, or one above it.
 fn may_limit(controller: &str) -> bool {
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap();
     let own = groups.lines().find_map(|line| line.strip_prefix("0::/"));
@@ -324,7 +324,7 @@ pub fn can_have_cgroups() -> bool {
     ["memory", "cpu", "pids"].into_iter().all(may_limit)
 }
 
-/// How often a test repeats itself: an emulated machine (.ci/vm) takes 30 times as long for each.
+/// How often a test repeats itself: an emulated machine (.ci/vm) is 30 times as slow.
 pub fn rounds(usual: usize) -> usize {
     match std::env::var_os("TINY_DOCKER_VM") {
         Some(_) => usual / 5,
@@ -332,7 +332,7 @@ pub fn rounds(usual: usize) -> usize {
     }
 }
 
-/// Returns from a test, aloud, where this user may have no groups with limits.
+/// Returns from a test, aloud, if this user may not have groups with limits.
 #[macro_export]
 macro_rules! need_cgroups {
     () => {
@@ -343,12 +343,12 @@ macro_rules! need_cgroups {
     };
 }
 
-/// Whether the memory controller is one of version 2 here.
+/// Whether the memory controller is in version 2 here.
 pub fn has_cgroup_v2() -> bool {
     fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").is_ok_and(|all| all.contains("memory"))
 }
 
-/// The groups of the container `id`, wherever there are any on this machine.
+/// The groups of the container `id`, wherever they are on this machine.
 pub fn groups(id: &str) -> Vec<PathBuf> {
     let find = Command::new("find")
         .args(["/sys/fs/cgroup", "-name", id])
@@ -411,7 +411,7 @@ pub fn without_ids(text: &str) -> String {
     lines
 }
 
-/// A container in the background, killed where a test ends early.
+/// A container in the background, which is killed if a test ends early.
 pub struct Detached {
     pub id: String,
 }
@@ -469,7 +469,7 @@ impl Detached {
         columns[1..].join(" ")
     }
 
-    /// What the file of its group says that has one of these names, the first in version 2, the other in version 1.
+    /// The contents of a file in its cgroup, whose name is the first in version 2, and the other in version 1.
     pub fn in_its_group(&self, v2: &str, v1: &str) -> Option<String> {
         let groups = groups(&self.id);
         let mut files = groups

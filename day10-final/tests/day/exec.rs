@@ -19,7 +19,7 @@ use crate::support::{
 use crate::terminal::terminal;
 use crate::{need_cgroups, need_namespaces};
 
-/// A container with `options` in which nothing happens.
+/// A container with these `options`, in which nothing happens.
 pub fn idle(options: &[&str]) -> Detached {
     Detached::start(&[&["--net", "isolated"], options, &["sleep", "1000"]].concat())
 }
@@ -280,7 +280,7 @@ fn in_the_background_it_goes_on_and_leaves_no_zombie() {
         "{}",
         processes(&container)
     );
-    // And where nobody waits for it but us, the container can end.
+    // If nobody else waits for it, the container can end.
     exec(&container, &["-d", "ID", "sleep", "1234"]);
     assert_eq!(see(&["rm", "-f", &container.id]).code, Some(0));
     wait_until("nobody left", || processes_with(&container.id).is_empty());
@@ -351,9 +351,9 @@ fn ctrl_c_reaches_all_of_it() {
     for options in ["", "-i", "-t", "-it"] {
         let container = idle(&[]);
         let script = match options {
-            // There it comes as a signal, not as a key, and goes to the command.
+            // Here it comes as a signal, not as a key, and goes to the command.
             "-t" => "echo ready; exec sleep 1000",
-            // bash waits until who is in its foreground has ended, too.
+            // bash waits until its foreground job has ended, too.
             _ => "echo ready; sleep 1000; echo not killed",
         };
         let mut user = terminal(&format!(

@@ -1,4 +1,4 @@
-//! Where attacks take place: a root filesystem to do harm in, or with, and beside it a bit of host to be kept from that.
+//! Where attacks take place: a root filesystem to do harm in, or with, and beside it a bit of the host to protect.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -47,7 +47,7 @@ impl Ground {
         self.0.path().join(name)
     }
 
-    /// Puts a link to `target` at `name` in the root filesystem, in place of what is there.
+    /// Replaces `name` in the root filesystem with a link to `target`.
     pub fn link(&self, name: &str, target: impl AsRef<Path>) {
         let place = self.remove(name);
         symlink(target, place).unwrap();
@@ -65,7 +65,7 @@ impl Ground {
     }
 }
 
-/// All that can be seen of what is below `directory`: kinds, modes, owners, sizes, times, where links lead, contents.
+/// Everything that can be seen of what is below `directory`: kinds, modes, owners, sizes, times, link targets, contents.
 pub fn listing(directory: &Path) -> String {
     let find = "find . -printf '%p %y %m %U:%G %s %T@ %l\\n' | sort";
     let sums = "find . -type f -print0 | sort -z | xargs -0 sha256sum";

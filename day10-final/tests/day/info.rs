@@ -1,4 +1,4 @@
-//! What this host lets us do.
+//! Which features this host supports.
 
 use insta::assert_snapshot;
 use std::fs;
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use crate::support::{Detached, Seen, as_ordinary_user, can_have_namespaces, own_network, see};
 use crate::{need_cgroups, need_namespaces};
 
-/// `text` without its head.
+/// `text` without its first lines.
 fn rows(text: &str) -> String {
     let (_, rows) = text.split_once("\n\n").unwrap();
     rows.to_owned()
@@ -70,7 +70,7 @@ fn what_a_user_may_not_do_has_a_reason_and_a_hint() {
         hint: sudo {program} run …\n"
     );
     assert!(seen.stdout.contains(&bridge), "{}", seen.stdout);
-    // The ordinary user's copy of the program may be there, and nothing else.
+    // The ordinary user's copy of the program may be there, but nothing else.
     let left = fs::read_dir(home.path()).unwrap().flatten();
     let mut left = left.filter(|entry| entry.file_name() != "tiny-docker");
     assert!(left.next().is_none(), "something is left");

@@ -1,4 +1,4 @@
-//! What `inspect` tells, by Docker's names.
+//! What `inspect` shows, under Docker's names.
 
 use insta::assert_snapshot;
 use nix::unistd::geteuid;
@@ -9,7 +9,7 @@ use crate::support::{
 };
 use crate::{need_cgroups, need_namespaces};
 
-/// `value` as it is printed, without what differs from run to run.
+/// `value` as it is printed, without what differs between runs.
 fn steady(mut value: Value) -> String {
     let id = value["Id"].as_str().unwrap().to_owned();
     let started = value["Created"].clone();
@@ -352,7 +352,7 @@ fn existing_containers_are_shown_and_every_other_id_is_an_error() {
     tiny-docker: -f is not supported: there are no templates, but the output is JSON
     hint: tiny-docker inspect ID | jq -r '.[].State.Pid'
     ");
-    // As Docker: four blanks for each level.
+    // As in Docker, four blanks for each level.
     assert!(
         see(&["inspect", "one"])
             .stdout

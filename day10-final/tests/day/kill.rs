@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use crate::need_namespaces;
 use crate::support::{Detached, rounds, see, shell, wait_until};
 
-/// One that says what it hears.
+/// A container that prints each signal it receives.
 fn listener() -> Detached {
     let line = "for s in HUP INT USR1 USR2 TERM WINCH 34 37 63 64; do trap \"echo $s\" $s; done; echo ready; while :; do sleep 0.05; done";
     let container = Detached::start(&["--net", "isolated", "sh", "-c", line]);
@@ -59,7 +59,7 @@ fn the_default_is_the_one_that_nothing_survives() {
     assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
     container.wait_for_its_end();
     let record = container.record();
-    // By itself, as in Docker: nobody has stopped it.
+    // By itself, as in Docker: `stop` has not stopped it.
     assert_eq!(
         (&record["exit_code"], &record["status"]),
         (&137.into(), &"exited".into())

@@ -18,7 +18,7 @@ const PROMPT: &str = "ready> ";
 struct User(PtySession);
 
 impl User {
-    /// With a `home` of their own, and nothing in it.
+    /// With their own, empty `home`.
     fn at(home: &TempDir) -> Self {
         let programs = home.path().join("bin");
         fs::create_dir(&programs).unwrap();
@@ -121,7 +121,7 @@ fn an_entire_life_leaves_what_ps_lists_and_after_prune_nothing() {
         "{listed}"
     );
 
-    // What ps lists is all that is left.
+    // Only what ps lists is left.
     let records = fs::read_dir(state.join("containers")).unwrap().count();
     assert_eq!(
         (records, fs::read_dir(state.join("names")).unwrap().count()),

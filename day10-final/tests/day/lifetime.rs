@@ -1,4 +1,4 @@
-//! Container and runtime end together.
+//! The container and the runtime end together.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -16,7 +16,7 @@ use crate::need_namespaces;
 use crate::privileges::users::can_be_somebody_else;
 use crate::support::{Running, leave_to, processes_with, see, shell, tiny_docker, wait_until};
 
-/// A number of seconds that finds a sleep again among all the machine's processes.
+/// A number of seconds by which we find a sleep among all the machine's processes.
 fn long_time(test: u32) -> String {
     format!("1000.{}{test}", std::process::id())
 }
@@ -51,7 +51,7 @@ fn killing_the_runtime_kills_the_container() {
 #[test]
 fn killing_the_runtime_kills_the_container_of_another_user_too() {
     need_namespaces!();
-    // A change of user or capabilities lets the kernel forget who else dies with the runtime.
+    // When a process changes its user or capabilities, the kernel forgets that it should die with the runtime.
     for (n, options) in ["-u 0:1", "-u nobody", "-u nobody --init", "--cap-drop ALL"]
         .iter()
         .enumerate()
@@ -106,7 +106,7 @@ impl Leased {
             _directory: directory,
             file,
         };
-        // In place of SIGIO, which would end us, a signal that does nothing.
+        // Instead of SIGIO, which would end us, a signal that does nothing.
         const F_SETSIG: i32 = 10;
         leased.control(F_SETSIG, libc::SIGURG);
         leased.control(libc::F_SETLEASE, libc::F_WRLCK);

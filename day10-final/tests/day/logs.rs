@@ -15,7 +15,7 @@ use crate::need_namespaces;
 use crate::privileges::users::can_be_somebody_else;
 use crate::support::{Detached, Running, see, shell, skip, state, tiny_docker, wait_until};
 
-/// `logs -f ID`, with its output to be read line by line.
+/// `logs -f ID`, whose output can be read line by line.
 fn follow(container: &Detached) -> (Running, BufReader<std::process::ChildStdout>) {
     let mut running = Running::start(&mut tiny_docker(&["logs", "-f", &container.id]));
     let output = BufReader::new(running.0.stdout.take().unwrap());
@@ -69,7 +69,7 @@ fn any_unique_prefix_of_the_id_will_do() {
 #[test]
 fn an_id_that_means_no_container_or_several_gets_its_own_message() {
     need_namespaces!();
-    // More than there are first digits: two of them begin alike.
+    // There are more of them than first digits, so two begin with the same one.
     let ids: Vec<_> = (0..17).map(|_| Detached::start(&["true"])).collect();
     let mut messages = String::new();
     let long = "a".repeat(5000);
@@ -195,7 +195,7 @@ fn follow_sleeps_while_nothing_happens() {
     });
     let before = clock();
     sleep(Duration::from_secs(1));
-    // Not even woken up.
+    // It has not even woken up.
     assert_eq!(clock(), before);
 }
 
@@ -206,7 +206,7 @@ fn a_reader_that_has_had_enough_ends_logs_quietly() {
     wait_until("all lines", || {
         fs::metadata(container.log()).unwrap().len() == 200_000
     });
-    // With -f, although the container does not write any more.
+    // Even with -f, although the container no longer writes.
     for follow in ["", "-f"] {
         let seen = shell(&format!(
             "timeout 30 $TD logs {follow} {} | head -n 1; echo over",
@@ -217,7 +217,7 @@ fn a_reader_that_has_had_enough_ends_logs_quietly() {
             ("y\nover\n", "")
         );
     }
-    // What has been printed fits into the pipe, so no write tells of its end.
+    // What has been printed fits into the pipe, so no write would notice that the reader is gone.
     let container = Detached::start(&["sh", "-c", "echo y; exec sleep 1000"]);
     let seen = shell(&format!(
         "(timeout 30 $TD logs -f {}; echo $? >&2) | head -n 1",
@@ -243,7 +243,7 @@ fn a_container_that_truncates_its_log_is_still_followed() {
 #[test]
 fn whoever_opens_the_log_again_overwrites_nothing() {
     need_namespaces!();
-    // As nginx does, whose logs are links to /dev/stdout.
+    // As nginx does: its logs are links to /dev/stdout.
     let container = Detached::start(&["sh", "-c", "echo 1; echo 2 >>/dev/stdout; echo 3"]);
     container.wait_for_its_end();
     assert_eq!(see(&["logs", &container.id]).stdout, "1\n2\n3\n");
@@ -262,7 +262,7 @@ fn other_users_can_open_the_log_again_too() {
     let container = Detached::start(&as_another);
     container.wait_for_its_end();
     assert_eq!(see(&["logs", &container.id]).stdout, "1\n2\n3\n");
-    // They may not find it by another way.
+    // They cannot find it in any other way.
     let directory = container.log().parent().unwrap().metadata().unwrap();
     assert_eq!(directory.mode() & 0o777, 0o700);
 }
@@ -406,7 +406,7 @@ fn the_tail_of_terabytes_costs_nothing() {
     need_namespaces!();
     let container = Detached::start(&["true"]);
     container.wait_for_its_end();
-    // Four terabytes, of which the disk has almost nothing: with holes, which read as zeros, for a quarter of an hour.
+    // Four terabytes, almost none of them on the disk: holes, which would read as zeros for a quarter of an hour.
     let log = File::options().write(true).open(container.log()).unwrap();
     log.set_len(4_000_000_000_000).unwrap();
     log.write_all_at(b"\nlast line\n", 4_000_000_000_000)
@@ -418,13 +418,13 @@ fn the_tail_of_terabytes_costs_nothing() {
 #[test]
 fn what_nobody_has_written_is_not_printed() {
     need_namespaces!();
-    // Eight terabytes, of which the disk sees nothing.
+    // Eight terabytes, none of them on the disk.
     let script = "$| = 1; print qq(first\\n); truncate(STDOUT, 8 << 40); print qq(last\\n)";
     let container = Detached::start(&["perl", "-e", script]);
     wait_until("its end", || !container.is_running());
     for options in ["", "-f", "-n 1", "-n 9"] {
         let logs = format!("timeout -s KILL 60 $TD logs {options} {}", container.id);
-        // Zeros fill the rest of a block that has been written to.
+        // The rest of a block that has been written to is filled with zeros.
         let seen = shell(&format!("{logs} | head -c 1000000 | tr -d '\\0'; echo end"));
         let first = if options == "-n 1" { "" } else { "first\n" };
         assert_eq!(seen.stdout, format!("{first}last\nend\n"), "{options}");
@@ -436,7 +436,7 @@ fn a_lock_on_the_log_keeps_nobody_waiting() {
     need_namespaces!();
     let container = Detached::start(&["echo", "done"]);
     container.wait_for_its_end();
-    // As by another container that has been given the descriptor: flock(2).
+    // As another container could do with the descriptor: flock(2).
     let log = File::open(container.log()).unwrap();
     log.lock().unwrap();
     let seen = shell(&format!("timeout 60 $TD logs -f {}", container.id));
@@ -446,7 +446,7 @@ fn a_lock_on_the_log_keeps_nobody_waiting() {
 #[test]
 fn a_lease_on_the_log_keeps_nobody_waiting() {
     need_namespaces!();
-    // F_SETLEASE, F_WRLCK. The kernel gives it only while nobody else has the log open, a fork of another test say.
+    // F_SETLEASE, F_WRLCK. The kernel grants it only while nobody else has the log open, such as a fork of another test.
     let script = "$| = 1; until (fcntl(STDOUT, 1024, 1)) { select(undef, undef, undef, 0.01) } print qq(leased\\n); sleep 1000";
     let container = Detached::start(&["perl", "-e", script]);
     let leased = || {

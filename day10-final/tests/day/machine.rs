@@ -1,4 +1,4 @@
-//! Attacks on the machine itself. Where they work, they may change it: so they are left to a virtual one.
+//! Attacks on the machine itself. If one works, it may change the machine, so they run only in a virtual one.
 
 use std::env;
 use std::fs::{self, Permissions};
@@ -18,7 +18,7 @@ use crate::support::{host, leave_to, wait_until};
 const REFUSED: &str = "Operation not permitted\n";
 const UNCONFINED: &str = "--security-opt seccomp=unconfined";
 
-/// Returns from a test, aloud, where the machine must not come to harm, and for users who cannot do it any.
+/// Skips a test, aloud, where the machine must not come to harm, and for users who cannot harm it.
 macro_rules! need_a_machine_to_lose {
     () => {
         need_namespaces!();
@@ -34,7 +34,7 @@ macro_rules! need_a_machine_to_lose {
 #[test]
 fn the_kernel_can_neither_be_changed_nor_replaced() {
     need_a_machine_to_lose!();
-    // None of these would do anything. What they say to who might have done it tells that it is not about permission.
+    // None of these would do anything. Their errors for somebody with the permission show that permission is not the point.
     for (call, arguments, before) in [
         (
             libc::SYS_init_module,
@@ -78,7 +78,7 @@ fn the_kernel_can_neither_be_changed_nor_replaced() {
 #[test]
 fn no_key_of_sysrq_can_be_pressed() {
     need_a_machine_to_lose!();
-    // 'h' prints a help to the kernel's log. 'b' would reboot.
+    // 'h' prints help to the kernel's log. 'b' would reboot.
     let line = "$RUN sh -c 'echo h >/proc/sysrq-trigger'";
     let Some([before, today]) = pair("day09-bridge", line, "") else {
         return;
@@ -89,7 +89,7 @@ fn no_key_of_sysrq_can_be_pressed() {
         "{}",
         today.stderr
     );
-    // Nor if the filter and the capabilities are out of the way, without another mount.
+    // Even if the filter and the capabilities are out of the way, it takes another mount.
     let seen = now(
         &format!("--cap-add ALL --cap-drop SYS_ADMIN {UNCONFINED}"),
         line,
@@ -102,8 +102,8 @@ fn no_key_of_sysrq_can_be_pressed() {
     );
 }
 
-/// The way to have a program run by the host's root, outside: it is what the kernel does in a hierarchy of version 1 when
-/// the last process leaves a group. The program leaves a `proof`.
+/// A way to have the host's root run a program outside: the kernel does that in a hierarchy of version 1 when the last
+/// process leaves a group. The program leaves a `proof`.
 struct Agent {
     _directory: TempDir,
     line: String,
@@ -176,8 +176,8 @@ fn no_release_agent_runs_on_the_host() {
 #[test]
 fn with_sys_admin_a_release_agent_of_the_hosts_own_hierarchy_does() {
     need_a_machine_to_lose!();
-    // As hybrid hosts have several. Where the container is in its highest group, it may have the file: the namespace
-    // begins there. That is why --cap-add SYS_ADMIN is for those whom one trusts with the machine.
+    // Hybrid hosts have several. If the container is in the root of one of them, it gets the file: the namespace begins
+    // there. That is why --cap-add SYS_ADMIN is only for those whom you trust with the machine.
     let mounted = TempDir::new().unwrap();
     let path = mounted.path().display();
     host(&format!(
@@ -195,7 +195,7 @@ fn with_sys_admin_a_release_agent_of_the_hosts_own_hierarchy_does() {
 #[test]
 fn with_sys_admin_the_machine_is_open_as_in_docker_without_apparmor() {
     need_a_machine_to_lose!();
-    // Whoever may mount has another /proc, with nothing covered and nothing read-only. Opened, and not written.
+    // Whoever may mount can get another /proc, with nothing covered and nothing read-only. We open it, but do not write.
     let line = r#"$RUN sh -c 'mkdir /tmp/proc; mount -t proc proc /tmp/proc; : >>/tmp/proc/sys/kernel/core_pattern'"#;
     assert_ne!(now("", line, "").stderr, "");
     let seen = now("--cap-add SYS_ADMIN", line, "");

@@ -1,4 +1,4 @@
-//! Attacks come in pairs: on an earlier day, where they work, and on this one.
+//! Attacks come in pairs: on an earlier day, where they work, and today.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,9 +15,9 @@ pub fn earlier(day: &str) -> Option<PathBuf> {
     Some(program)
 }
 
-/// What comes of a line of shell, with `$TD` for the program of `day`, and then for this one.
+/// The results of a line of shell, with `$TD` first for the program of `day`, and then for this one.
 ///
-/// `$RUN` is its `run`, away from the host's network where the day can do that. `$ATTACK` is the `attack`.
+/// `$RUN` is its `run`, away from the host's network if the day can do that. `$ATTACK` is the `attack`.
 pub fn pair(day: &str, line: &str, attack: &str) -> Option<[Seen; 2]> {
     let net = if day < "day08" { "" } else { "--net isolated" };
     let before = attempt(&earlier(day)?, net, line, attack);
@@ -25,10 +25,10 @@ pub fn pair(day: &str, line: &str, attack: &str) -> Option<[Seen; 2]> {
     Some([before, now])
 }
 
-/// Options of `run` that leave to a container all capabilities and system calls.
+/// Options of `run` that leave a container all capabilities and system calls.
 pub const UNPROTECTED: &str = "--cap-add ALL --security-opt seccomp=unconfined";
 
-/// What comes of it today, with `options` of `run`: one lock opened, so that another is seen to hold, or not to.
+/// The result today, with `options` of `run`: they open one lock, which shows whether another one holds.
 pub fn now(options: &str, line: &str, attack: &str) -> Seen {
     let options = format!("--net isolated {options}");
     attempt(Path::new(TINY_DOCKER), &options, line, attack)
@@ -39,7 +39,7 @@ pub fn perl(day: &str, attack: &str) -> Option<[Seen; 2]> {
     pair(day, PERL, attack)
 }
 
-/// The line for an attack in perl, of which the default rootfs has no modules: but syscall is built in.
+/// The line for an attack in perl. The default rootfs has none of its modules, but syscall is built in.
 pub const PERL: &str = r#"$RUN perl -e "$ATTACK""#;
 
 fn attempt(program: &Path, options: &str, line: &str, attack: &str) -> Seen {

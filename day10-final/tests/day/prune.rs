@@ -96,7 +96,7 @@ fn no_answer_is_not_a_yes() {
 #[test]
 fn it_lists_what_it_has_removed() {
     need_namespaces!();
-    // As long as this runs, the root filesystem stays.
+    // While this is running, the root filesystem stays.
     let _running = Detached::start(&["--net", "isolated", "sleep", "1000"]);
     let mut ids = Vec::new();
     for _ in 0..3 {
@@ -110,7 +110,7 @@ fn it_lists_what_it_has_removed() {
         assert_eq!(printed.matches(id.as_str()).count(), 1, "{printed}");
         printed = printed.replace(id, "ID");
     }
-    // Of each container there was a record.
+    // There was a record of each container.
     let (printed, freed) = printed.rsplit_once(' ').unwrap();
     assert_ne!(freed, "0B\n");
     assert_snapshot!(printed, @"
@@ -129,7 +129,7 @@ fn it_lists_what_it_has_removed() {
 #[test]
 fn it_says_how_much_space_that_was() {
     need_namespaces!();
-    // As long as this runs, the root filesystem stays.
+    // While this is running, the root filesystem stays.
     let _running = Detached::start(&["--net", "isolated", "sleep", "1000"]);
     let write =
         "head -c 1500000 /dev/zero >/tmp/one; mkdir -p /srv/deep; echo 12345 >/srv/deep/two";
@@ -209,7 +209,7 @@ fn when_nothing_runs_not_even_the_directory_stays() {
         Some(0)
     );
     assert!(!state.exists());
-    // Nor is one made to look into.
+    // And `prune` does not create one.
     let mut prune = tiny_docker(&["prune", "-f"]);
     prune.env("TINY_DOCKER_ROOT", state.join("never/was"));
     assert_eq!(prune.output().unwrap().status.code(), Some(0));
@@ -250,7 +250,7 @@ fn other_peoples_files_stay() {
 #[test]
 fn the_next_run_builds_the_root_filesystem_again() {
     need_namespaces!();
-    // Not the one that all tests share.
+    // Not the state directory that all tests share.
     let own = TempDir::new().unwrap();
     let root = own.path().join("state");
     let see = |arguments: &[&str]| -> Seen {
@@ -313,7 +313,7 @@ fn a_container_that_is_starting_keeps_its_root_filesystem() {
     need_namespaces!();
     ended();
     let record = only_record();
-    // As `run` does it.
+    // As `run` does.
     let starting = record.with_file_name(".0123456789ab");
     fs::create_dir(&starting).unwrap();
     let state = state();

@@ -62,7 +62,7 @@ fn the_columns_are_as_wide_as_they_need_to_be() {
     let table = see(&["ps", "-a"]).stdout;
     let lines: Vec<_> = table.lines().collect();
     assert_eq!(lines.len(), 3);
-    // Without -a, there is nothing wide: then each column has at least ten characters.
+    // Without -a, nothing is wide, so each column has its ten characters.
     assert_snapshot!(see(&["ps"]).stdout, @"CONTAINER ID   IMAGE     COMMAND   CREATED   STATUS    PORTS     NAMES");
     for (heading, one, two) in [
         ("IMAGE     ", "default   ", "default   "),
@@ -212,7 +212,7 @@ fn for_programs_there_is_json() {
     ");
 }
 
-/// Changes the only record as `change` wants.
+/// Changes the only record with `change`.
 fn change(change: impl FnOnce(&mut Value)) {
     let config = only_record().join("config.json");
     let mut record = serde_json::from_slice(&fs::read(&config).unwrap()).unwrap();
@@ -237,7 +237,7 @@ fn ages_are_counted_from_the_record() {
         record["finished_at"] = before(150).into();
     });
     assert_snapshot!(row(), @r#"   default   "sh -c 'exit 3'"   3 hours ago   Exited (3) 2 minutes ago             it"#);
-    // On earlier days, nobody wrote down when it ended, and it had no name.
+    // On earlier days, nobody noted when it ended, and it had no name.
     change(|record| {
         record["created_at"] = before(100 * 24 * 3600).into();
         record.as_object_mut().unwrap().remove("finished_at");
@@ -259,7 +259,7 @@ fn a_reader_that_has_had_enough_ends_ps_quietly() {
     let seen = shell("for i in 1 2 3 4 5 6 7 8 9; do $TD ps -a | head -1; done");
     assert_eq!(seen.stderr, "");
     assert_eq!(seen.stdout.lines().count(), 9);
-    // Here it is gone before the first byte.
+    // Here, the reader is gone before the first byte.
     let seen = shell("(sleep 0.3; $TD ps -a) | true; sleep 0.5");
     assert_eq!(seen.stderr, "");
     let seen = shell("$TD ps >/dev/full; echo $?");
@@ -323,7 +323,7 @@ fn ps_never_fails_while_containers_come_and_go() {
 #[test]
 fn ps_never_sees_half_of_a_record() {
     need_namespaces!();
-    // Each of these makes a record, and removes it again.
+    // Each of these creates a record, and removes it again.
     let script = "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30
         do $TD run no-such & $TD run no-such & $TD run no-such & $TD run no-such; done 2>/dev/null; wait";
     let mut coming = std::process::Command::new("sh");

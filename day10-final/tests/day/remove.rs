@@ -18,7 +18,7 @@ fn in_the_foreground_only_the_exit_code_is_left() {
         ("echo said; exit 7", 7),
         ("echo said; kill -9 $$", 137),
     ] {
-        // PID 1 does not hear its own SIGKILL. With --init it is not the shell.
+        // A PID 1 cannot kill itself with SIGKILL. With --init, the shell is not PID 1.
         let seen = see(&[
             "run", "--net", "isolated", "--init", "--rm", "--name", "web", "sh", "-c", line,
         ]);
@@ -76,7 +76,7 @@ fn in_the_background_it_is_removed_when_it_ends() {
         wait_until("nothing kept", || records().is_empty());
         assert_nothing_is_kept();
     }
-    // By itself, too.
+    // Even if it ends by itself.
     see(&["run", "-d", "--net", "isolated", "--rm", "true"]);
     wait_until("nothing kept", || records().is_empty());
     assert_nothing_is_kept();
@@ -120,7 +120,7 @@ fn if_its_supervisor_was_killed_the_next_run_removes_it() {
     assert!(container.is_running(), "it goes on");
     kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
     wait_until("its end", || !Path::new(&format!("/proc/{pid}")).exists());
-    // Looking changes nothing.
+    // The commands that only look change nothing.
     for look in [
         &["ps", "-a"][..],
         &["inspect", "web"],

@@ -1,4 +1,4 @@
-//! `rm`: forgets containers.
+//! `rm`: removes containers.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -16,7 +16,7 @@ fn a_running_container_is_removed_only_by_force() {
     need_namespaces!();
     let script = "trap 'echo asked' TERM; echo ready; sleep 12321 & wait";
     let container = Detached::start(&["--net", "isolated", "sh", "-c", script]);
-    // It stays readable once it has no name.
+    // It stays readable without a name.
     let mut log = File::open(container.log()).unwrap();
     let mut said = String::new();
     wait_until("it ready", || {
@@ -53,7 +53,7 @@ fn its_supervisor_is_gone_too() {
 #[test]
 fn a_container_that_removes_itself_is_gone_when_rm_says_so() {
     need_namespaces!();
-    // Its run is as fast as rm, or faster.
+    // Its `run` is as fast as `rm`, or faster.
     for _ in 0..5 {
         let container = Detached::start(&["--rm", "--net", "isolated", "sleep", "1000"]);
         let seen = see(&["rm", "-f", &container.id]);

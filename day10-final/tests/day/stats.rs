@@ -65,7 +65,7 @@ fn processes_and_memory_are_counted() {
     need_namespaces!();
     let container = Detached::start(&["sh", "-c", "sleep 1000 & sleep 1000 & sleep 1000"]);
     wait_until("all", || stats(&container.id)["PIDs"] == "4");
-    // Its parent is on the host, and its namespace the container's.
+    // Its parent is on the host, and its namespace is the container's.
     shell(&format!(
         "$TD exec -d {} sleep 1000 >/dev/null 2>&1",
         container.id
@@ -79,7 +79,7 @@ fn processes_and_memory_are_counted() {
 #[test]
 fn with_limits_its_cgroup_counts() {
     need_cgroups!();
-    // Files in memory belong to the group, and to no process.
+    // Files in memory belong to the cgroup, and to no process.
     let script = "head -c 20000000 /dev/zero >/x/file; echo ready; while :; do sleep 1; done";
     let limits = ["-m", "128m", "--pids-limit", "50", "--tmpfs", "/x"];
     let container = Detached::start(&[&limits[..], &["sh", "-c", script]].concat());
@@ -127,7 +127,7 @@ fn what_is_received_and_sent_is_counted() {
 fn the_hosts_traffic_is_not_the_containers() {
     need_namespaces!();
     if geteuid().is_root() {
-        // This test's host has nothing but a loopback device otherwise.
+        // Otherwise, this test's host has only a loopback device.
         host("ip link add d0 type veth peer name d1 && ip link set d0 up && ip link set d1 up");
         host("ip addr add 192.0.2.1/24 dev d0");
         let socket = UdpSocket::bind("192.0.2.1:0").unwrap();

@@ -1,4 +1,4 @@
-//! At a real terminal, as a user sits at one.
+//! At a real terminal, like a user.
 
 pub mod pty;
 pub mod typing;
@@ -21,7 +21,7 @@ use crate::lifetime::Leased;
 use crate::need_namespaces;
 use crate::support::{Running, TINY_DOCKER, processes_with, see, shell, skip, state, wait_until};
 
-/// A terminal in which `script` runs: shell, with `$TD` for the program under test.
+/// A terminal in which the shell `script` runs, with `$TD` for the program under test.
 pub fn terminal(script: &str) -> PtySession {
     let mut sh = Command::new("sh");
     sh.args(["-c", script]).env("TD", TINY_DOCKER);
@@ -29,7 +29,7 @@ pub fn terminal(script: &str) -> PtySession {
     spawn_command(sh, Some(60_000)).unwrap()
 }
 
-/// A shell as a user has one, with jobs.
+/// A shell with job control, like a user's.
 pub fn bash() -> PtySession {
     let mut bash = Command::new("bash");
     bash.args(["--norc", "--noprofile", "--noediting", "-i"]);
@@ -40,13 +40,13 @@ pub fn bash() -> PtySession {
     user
 }
 
-/// Ends such a shell, which is deaf to the SIGTERM of a dropped session.
+/// Ends such a shell, which ignores the SIGTERM of a dropped session.
 pub fn leave(mut user: PtySession) {
     user.send_line("exit").unwrap();
     user.exp_eof().unwrap();
 }
 
-/// Presses Ctrl and `key`, and once more where that is lost: on a busy machine, a shell may be between two jobs.
+/// Presses Ctrl and `key`, and once more if that is lost: on a busy machine, a shell may be between two jobs.
 pub fn press_until_prompt(user: &mut PtySession, key: char) {
     let mut seen = String::new();
     for _ in 0..20 {
@@ -63,7 +63,7 @@ pub fn press_until_prompt(user: &mut PtySession, key: char) {
     panic!("no prompt after Ctrl-{key}, but {seen:?}");
 }
 
-/// Sits in front of `shell` in a container, as a user would.
+/// Types into `shell` in a container, as a user would.
 pub fn try_out(shell: &str) {
     let mut user = terminal(&format!("$TD run {shell}; echo exit code $?"));
     user.exp_string("# ").unwrap();
@@ -74,12 +74,12 @@ pub fn try_out(shell: &str) {
         "{said}"
     );
 
-    // Ctrl-C ends what runs in the foreground, and neither the shell nor the runtime. What says that it
-    // has started is in the foreground by then.
+    // Ctrl-C ends what is in the foreground, and neither the shell nor the runtime. By the time a program says that
+    // it has started, it is in the foreground.
     user.send_line("sh -c 'echo started; sleep 1000'").unwrap();
     user.exp_string("started\r\n").unwrap();
     press_until_prompt(&mut user, 'c');
-    // Ctrl-Z stops it, fg goes on. With &, since a shell that starts sleep by vfork(2) cannot be stopped meanwhile.
+    // Ctrl-Z stops it, and fg continues it. With &, because a shell in the middle of vfork(2) could not be stopped.
     user.send_line("sh -c 'sleep 1 & echo again; wait; echo done'")
         .unwrap();
     user.exp_string("again\r\n").unwrap();
@@ -115,7 +115,7 @@ fn afterwards_the_terminal_is_as_it_was() {
     );
     user.exp_string("code 4").unwrap();
     user.exp_string("same settings").unwrap();
-    // Reading is for the foreground only: the shell has it back.
+    // Only the foreground may read, so the shell has it back.
     user.send_line("something").unwrap();
     user.exp_string("got something").unwrap();
 }
@@ -154,7 +154,7 @@ fn ctrl_c_reaches_the_command_once() {
 fn ctrl_z_stops_the_job_and_fg_goes_on() {
     need_namespaces!();
     let mut user = bash();
-    // Twice, since the terminal has to be lent again. PID 1 itself is deaf to Ctrl-Z.
+    // Twice, because the terminal has to be lent again. PID 1 itself ignores Ctrl-Z.
     user.send_line("$TD run sh -c 'echo started; cat; echo over'; echo code $?")
         .unwrap();
     user.exp_string("started\r\n").unwrap();
@@ -195,7 +195,7 @@ fn with_i_it_stops_in_the_background_when_it_reads() {
         "$TD run -i sh -c 'read word; echo got $word' {name} &"
     ))
     .unwrap();
-    // The container, too: PID 1 would read again and again, since SIGTTIN does not stop it.
+    // The container, too: PID 1 would read again and again, because SIGTTIN does not stop it.
     let stopped = |pid: &i32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         stat.contains(") T ")
@@ -230,7 +230,7 @@ fn ctrl_c_ends_it_while_the_command_does_not_start() {
 #[test]
 fn a_terminal_that_is_closed_ends_the_container() {
     need_namespaces!();
-    // The runtime leads the session, as after `ssh -t`, or a shell does. PID 1 is deaf to SIGHUP.
+    // The runtime leads the session, as with `ssh -t`, or a shell does. PID 1 ignores SIGHUP.
     for (number, script) in ["exec $RUN sleep", "$RUN sleep", "exec $RUN sleep"]
         .into_iter()
         .enumerate()
@@ -284,7 +284,7 @@ fn afterwards_a_terminal_that_was_only_read_is_as_it_was() {
     if see(&["run", "perl", "-e", "1"]).code != Some(0) {
         return skip("perl: sudo apt install perl");
     }
-    // Not only its settings: O_NONBLOCK (2048) by F_SETFL (4), TIOCEXCL, and the line discipline N_NULL (27).
+    // More than its settings: O_NONBLOCK (2048) with F_SETFL (4), TIOCEXCL, and the line discipline N_NULL (27).
     let attack = "fcntl STDIN, 4, 2 | 2048; $d = pack q(i), 27;
         ioctl(STDIN, EXCL, $d); system qw(stty -echo -icanon); ioctl(STDIN, SETD, $d) or print qq(cannot\\n)";
     let look = "$d = $e = pack q(i), 99; ioctl(STDIN, GETD, $d); ioctl(STDIN, GETX, $e);
@@ -311,7 +311,7 @@ fn afterwards_a_terminal_that_was_only_read_is_as_it_was() {
 
 /// Runs `script` in a terminal, which is closed after `work`.
 fn in_a_terminal(script: &str, work: impl FnOnce()) -> Running {
-    // Close-on-exec, or the script would keep it open.
+    // Close-on-exec: otherwise, the script would keep it open.
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let terminal = posix_openpt(flags).unwrap();
     unlockpt(&terminal).unwrap();

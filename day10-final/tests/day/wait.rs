@@ -1,4 +1,4 @@
-//! `wait`: for the end of containers.
+//! `wait`: waits until containers have ended.
 
 use std::fs;
 use std::io::Read;
@@ -13,12 +13,12 @@ use crate::support::{
     Detached, Running, assert_nothing_is_kept, leave_to, see, shell, state, tiny_docker, wait_until,
 };
 
-/// In the background, until a file appears where `sh` can see it: then it ends with `code`.
+/// A container in the background. When a file appears where `sh` can see it, it ends with `code`.
 fn until_usr1(options: &[&str], code: u8) -> Detached {
     let line = format!("trap 'exit {code}' USR1; while :; do sleep 0.05; done");
     let options = [&["--net", "isolated"], options].concat();
     let container = Detached::start(&[&options[..], &["sh", "-c", &line]].concat());
-    // The shell has set its trap when it sleeps.
+    // By the time it sleeps, the shell has set its trap.
     wait_until("its trap", || {
         std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", container.pid()))
             .is_ok_and(|pids| !pids.is_empty())
@@ -30,7 +30,7 @@ fn end(container: &Detached) {
     assert_eq!(see(&["kill", "-s", "USR1", &container.id]).code, Some(0));
 }
 
-/// `tiny-docker wait ARGUMENTS…`, which has nothing to say yet.
+/// `tiny-docker wait ARGUMENTS…`, which has not printed anything yet.
 fn wait_for(ids: &[&str]) -> Running {
     let mut wait = Running::start(&mut tiny_docker(&[&["wait"], ids].concat()));
     std::thread::sleep(Duration::from_millis(200));
@@ -130,7 +130,7 @@ fn an_end_that_nobody_saw_has_no_exit_code() {
     need_namespaces!();
     let (orphan, other) = (until_usr1(&[], 3), until_usr1(&[], 4));
     kill(Pid::from_raw(orphan.supervisor()), Signal::SIGKILL).unwrap();
-    // It goes on without its supervisor, and is waited for.
+    // It goes on without its supervisor, and `wait` still waits for it.
     let wait = wait_for(&[&orphan.id]);
     end(&orphan);
     assert_eq!(told(wait), (Some(1), String::new()));

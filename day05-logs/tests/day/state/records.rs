@@ -1,4 +1,4 @@
-//! What is kept about a container, and what happens where that is not as we have left it.
+//! What we keep about a container, and what happens if it is not as we left it.
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader};
@@ -17,7 +17,7 @@ use crate::support::{
     tiny_docker, wait_until, without_ids,
 };
 
-/// What `ps -a` says, without what differs from run to run.
+/// What `ps -a` prints, without what differs between runs.
 fn ps_all() -> String {
     let Seen {
         code,
@@ -40,7 +40,7 @@ fn read(config: &Path) -> serde_json::Value {
     serde_json::from_slice(&fs::read(config).unwrap()).unwrap()
 }
 
-/// Changes the only record as `change` wants.
+/// Changes the only record with `change`.
 fn change_record(change: impl FnOnce(&mut serde_json::Value)) {
     let config = only_record().join("config.json");
     let mut record = read(&config);
@@ -201,7 +201,7 @@ fn a_pid_that_belongs_to_another_process_now_is_not_the_container() {
     let mut others = records();
     others.retain(|record| !config.starts_with(record));
     let other = read(&others[0].join("config.json"));
-    // It runs, and it is a container's, but it started later.
+    // It is running, and it is a container's, but it started later.
     let mut record = read(&config);
     record["status"] = "running".into();
     record["pid"] = other["pid"].clone();
@@ -231,7 +231,7 @@ fn a_zombie_is_not_running() {
         .unwrap();
     let pid: i32 = pid.trim().parse().unwrap();
     let stat = || fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    // A shell would wait for it, sleep(1) does not.
+    // A shell would wait for it. sleep(1) does not.
     let comm = || fs::read_to_string(format!("/proc/{}/comm", parent.pid())).unwrap();
     wait_until("a parent that does not", || comm() == "sleep\n");
     drop(parent.0.stdin.take());
@@ -272,7 +272,7 @@ fn a_full_disk_is_one_clear_line_and_no_container() {
     if !geteuid().is_root() {
         return leave_to("root, to mount a small filesystem");
     }
-    // In a mount namespace of the test's own.
+    // In the test's own mount namespace.
     let script =
         "mkdir $ROOT/small && mount -t tmpfs -o size=64k,mode=700 tmpfs $ROOT/small && cd $ROOT/small
         export TINY_DOCKER_ROOT=$ROOT/small

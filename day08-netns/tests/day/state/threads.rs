@@ -1,4 +1,4 @@
-//! A program whose first thread has ended, and whose second one goes on: pthreads(7).
+//! A program whose first thread has ended, while its second one goes on: pthreads(7).
 
 use std::fs;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! The shell completes what is typed.
+//! The shell completes our commands.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +12,7 @@ use crate::cli::help::examples;
 use crate::need_namespaces;
 use crate::support::{Detached, Seen, TINY_DOCKER, see, skip, state};
 
-/// What a real bash offers where the last of `words` is about to be completed. None without a bash.
+/// What a real bash offers when it completes the last of `words`. None without a bash.
 fn offered(words: &[&str]) -> Option<String> {
     let script = r#"
         source <(tiny-docker completion bash) || exit
@@ -54,7 +54,7 @@ fn bash_completes_containers() {
         return;
     };
     assert_eq!(exec, container.id);
-    // Not where a container is what comes out.
+    // Not where a new container is the result.
     let run = offered(&["tiny-docker", "run", &container.id[..4]]);
     assert_eq!(run.unwrap(), "");
 }
@@ -68,7 +68,7 @@ fn what_the_help_hides_is_not_offered() {
     }
 }
 
-/// How each shell is told what `completion` prints, where the help's examples have put it in a fresh home.
+/// How each shell loads what `completion` prints, from where the help's examples put it in a new home.
 const SHELLS: [(&str, &str, &str); 3] = [
     (
         "bash",
@@ -87,7 +87,7 @@ const SHELLS: [(&str, &str, &str); 3] = [
     ),
 ];
 
-/// Somebody's home, with a program in their PATH that is called tiny-docker.
+/// A user's home, with a program called tiny-docker in their PATH.
 struct Home(TempDir);
 
 impl Home {
@@ -124,7 +124,7 @@ impl Home {
         shell
     }
 
-    /// What is in the line when `typed` and a tab have been typed, as <word><word>, and all that was shown.
+    /// Types `typed` and a tab. Returns the line as <word><word>, and everything that was shown.
     fn complete(&self, user: &mut PtySession, typed: &str) -> (String, String) {
         user.send(&format!("{typed}\t")).unwrap();
         // To the beginning of the line.
@@ -244,7 +244,7 @@ fn no_shell_executes_a_name() {
 #[test]
 fn no_shell_executes_what_the_help_says() {
     let home = Home::new("exec $TD \"$@\"");
-    // What stands after the first colon in HOST:CONTAINER[:ro], and so on.
+    // What comes after the first colon in HOST:CONTAINER[:ro], and so on.
     for name in [
         "CONTAINER[:ro]:_default",
         "GROUP]:_default",

@@ -1,4 +1,4 @@
-//! The help, and the examples at its end: they are typed here.
+//! The help, and the examples at its end, which are typed here.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -22,7 +22,7 @@ fn commands() -> Vec<String> {
     names.filter(|name| name != "help").collect()
 }
 
-/// What the help of `command` shows, without what is said about it.
+/// What the help of `command` lists, without the descriptions.
 pub fn examples(command: &[&str]) -> Vec<String> {
     let help = see(&[command, &["--help"]].concat()).stdout;
     let (_, examples) = help.split_once("\nExamples:\n").expect(&help);
@@ -31,7 +31,7 @@ pub fn examples(command: &[&str]) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
-/// A directory to type in: with our name for the program under test, and what the examples take to be there.
+/// A directory to type in. The program under test is there under our name, and so is what the examples expect.
 fn place() -> TempDir {
     let place = TempDir::new().unwrap();
     symlink(TINY_DOCKER, place.path().join("tiny-docker")).unwrap();
@@ -54,7 +54,7 @@ fn each_example_is_understood() {
     let place = place();
     for command in commands() {
         for line in examples(&[&command]) {
-            // Where no files can be kept, nothing starts: what is refused is the line.
+            // Without a state directory, nothing starts. So if it is refused, that is because of the line.
             let line = without_inner(&line);
             if line.starts_with("mkdir ") {
                 continue;
@@ -65,7 +65,7 @@ fn each_example_is_understood() {
     }
 }
 
-/// `line` with a name in place of what our other command would print.
+/// `line` with a name in place of the output of our other command.
 fn without_inner(line: &str) -> String {
     match line.split_once("$(tiny-docker ") {
         Some((before, rest)) => format!("{before}web{}", rest.split_once(')').unwrap().1),
@@ -100,7 +100,7 @@ fn each_example_works() {
     }
 }
 
-/// `line` does what it should, with the container that it is about.
+/// Checks that `line` does what it should with the container that it is about.
 fn works(place: &Path, line: &str) {
     let state = state();
     let about = line.contains(" web") || line.contains("ps -a");
@@ -127,7 +127,7 @@ fn works(place: &Path, line: &str) {
     if line.contains("exit 3") {
         assert_eq!(seen.stdout, "3\n");
     }
-    // `prune` leaves no state directory, where it has left nothing in it.
+    // If `prune` leaves nothing in the state directory, it leaves no state directory.
     fs::create_dir_all(&state).unwrap();
     see(&["rm", "-f", "web"]);
 }
@@ -143,7 +143,7 @@ fn the_hostname_has_dockers_letter() {
 fn help_of_the_commands_of_this_day() {
     let mut text = String::new();
     for command in commands() {
-        // The others are in cli.rs, as they came.
+        // The others are in cli.rs, from their own days.
         if !["run", "ps", "logs", "stop"].contains(&command.as_str()) {
             text += &see(&[&command, "--help"]).stdout;
             text += "---\n";

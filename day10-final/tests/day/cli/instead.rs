@@ -1,11 +1,11 @@
-//! Docker's words that are not here, and what to type instead.
+//! What only Docker has, and what to type instead.
 
 use insta::assert_snapshot;
 
 use crate::need_namespaces;
 use crate::support::{own_network, records, see};
 
-/// What is said of each line of words.
+/// The answer to each line of words.
 fn said(lines: &[&str]) -> String {
     own_network();
     let mut text = String::new();
@@ -364,7 +364,7 @@ fn a_switch_may_have_a_value() {
     assert_eq!(see(&["wait", id.trim()]).stdout, "0\n");
     assert_eq!(see(&["ps", "-a=true", "-q=true"]).stdout.lines().count(), 3);
     assert_eq!(see(&["rm", "--force=true", id.trim()]).code, Some(0));
-    // What follows the command is the command's.
+    // What follows the command belongs to it.
     let seen = see(&["run", "--net", "isolated", "echo", "--rm=true", "-it=x"]);
     assert_eq!(seen.stdout, "--rm=true -it=x\n");
     let seen = see(&["run", "--rm=maybe", "true"]);
@@ -382,7 +382,7 @@ fn clap_answers_for_what_docker_does_not_have_either() {
         let said = said(&[line]);
         assert!(said.matches("nope").count() > 1, "{said}");
         assert!(!said.contains("there is no"), "{said}");
-        // It would be typed, and be a command.
+        // Somebody would type it, and it would be a command.
         assert!(!said.contains("-- --nope"), "{said}");
     }
 }

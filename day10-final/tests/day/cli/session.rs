@@ -1,7 +1,7 @@
 //! The same day's commands, typed into Docker's engine and into this program.
 //!
-//! What Docker said is in tests/session/docker-*.txt, where `.ci/record-docker-session` has put it. Whatever we say
-//! in another way is in tests/session/differences.md, with the reason.
+//! What Docker printed is in tests/session/docker-*.txt, where `.ci/record-docker-session` has put it. Every difference
+//! is in tests/session/differences.md, with the reason.
 
 use std::fs::{self, File};
 use std::process::Command;
@@ -19,10 +19,10 @@ const RECORDED: &str = include_str!("../../session/docker-20.10.24.txt");
 const DIFFERENCES: &str = include_str!("../../session/differences.md");
 const TYPE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/session/type.sh");
 
-/// Here Docker's exit code was a mistake, which later versions do not make: moby/moby, issue 45795.
+/// Here, Docker's exit code was a mistake, which later versions do not make: moby/moby, issue 45795.
 const MISTAKEN: &str = "$D exec web no-such-command";
 
-/// A command and its result: what it printed, errors behind "! ", and its exit code behind "= ".
+/// A command and its result: what it printed, with "! " before errors, and "= " before its exit code.
 struct Typed {
     command: String,
     lines: Vec<String>,
@@ -56,7 +56,7 @@ fn transcript(text: &str) -> Vec<Typed> {
                 command: command.to_owned(),
                 lines: Vec::new(),
             }),
-            // Where the machine is busy, commands wait for each other, and say so.
+            // On a busy machine, commands wait for each other, and say so.
             (None, Some(_)) if line.starts_with("! tiny-docker: waiting for ") => (),
             (None, Some(typed)) => typed.lines.push(without_chance(line)),
             (None, None) => assert!(line.starts_with('#'), "{line}"),
@@ -65,7 +65,7 @@ fn transcript(text: &str) -> Vec<Typed> {
     all
 }
 
-/// A line of output without what is another each time: ids, ages, sizes, and the blanks that fill a column.
+/// A line of output without what differs each time: ids, ages, sizes, and the blanks that fill a column.
 fn without_chance(line: &str) -> String {
     let mut cells: Vec<_> = line.split("   ").map(str::trim).collect();
     cells.retain(|cell| !cell.is_empty());
@@ -91,14 +91,14 @@ fn cell_without_chance(cell: &str) -> String {
     words.join(" ")
 }
 
-/// As 12.5MiB, 0B, or 0.00%.
+/// For example 12.5MiB, 0B, or 0.00%.
 fn is_size(word: &str) -> bool {
     let unit = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
     let units = ["B", "kB", "KiB", "MB", "MiB", "GB", "GiB", "%"];
     unit.len() < word.len() && units.contains(&unit)
 }
 
-/// How our lines differ from Docker's, if they do: as diff(1) would show it.
+/// How our lines differ from Docker's, as diff(1) would show it. None if they do not.
 fn difference(theirs: &Typed, ours: &Typed) -> Option<String> {
     let (a, b) = (&theirs.lines[..], &ours.lines[..]);
     if a == b {
@@ -122,7 +122,7 @@ fn difference(theirs: &Typed, ours: &Typed) -> Option<String> {
     Some(parts.concat())
 }
 
-/// Those that the book gives reasons for.
+/// The differences that have a reason.
 fn listed() -> Vec<String> {
     let fences = DIFFERENCES.split("```diff\n $ ").skip(1);
     let inside = fences.map(|text| text.split("```").next().unwrap().trim_end());
@@ -158,13 +158,13 @@ fn typed(commands: &str) -> Vec<Typed> {
     transcript(&seen.stdout)
 }
 
-/// What came of the comparison.
+/// The result of the comparison.
 struct Compared {
-    /// Differences that nobody has given a reason for.
+    /// Differences without a reason.
     wrong: String,
-    /// What went wrong on both sides, in our words.
+    /// What failed on both sides, in our words.
     errors: String,
-    /// Differences that there are no more.
+    /// Differences that no longer exist.
     gone: Vec<String>,
 }
 

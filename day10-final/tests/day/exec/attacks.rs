@@ -1,4 +1,4 @@
-//! Attacks: from within a container, on who executes a command in it. CVE-2016-9962, CVE-2019-5736, CVE-2024-21626.
+//! Attacks from within a container on whoever executes a command in it. CVE-2016-9962, CVE-2019-5736, CVE-2024-21626.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -19,7 +19,7 @@ use crate::support::{
     state, tiny_docker, wait_until,
 };
 
-/// Says what it can get of each process that comes, while that may still be the runtime's.
+/// Prints what it can get from each new process, while that may still be the runtime's.
 const TRACER: &str = r#"$| = 1; print qq(ready\n); my $next = 2; my ($mask) = capabilities(1); my %said;
     sub capabilities { open(S, "<", "/proc/$_[0]/status") or return; map { /^CapPrm:\s*(\w+)/ ? $1 : () } <S> }
     for (my $turn = 0; ; $turn++) {
@@ -39,7 +39,7 @@ const TRACER: &str = r#"$| = 1; print qq(ready\n); my $next = 2; my ($mask) = ca
     }
     sub newest { open(L, "<", "/proc/loadavg"); (split " ", <L>)[4] }"#;
 
-/// It is root with CAP_SYS_PTRACE, so it may trace whom it likes. But there is nobody who has more than it has.
+/// It is root with CAP_SYS_PTRACE, so it may trace anybody. But nobody has more than it has.
 #[test]
 fn a_tracer_gains_nothing_that_it_did_not_have() {
     need_namespaces!();
@@ -62,12 +62,12 @@ fn a_tracer_gains_nothing_that_it_did_not_have() {
     for _ in 0..60 {
         assert_eq!(exec(&container, &["ID", "true"]).code, Some(0));
     }
-    // It has caught some, and these were no prey.
+    // It has caught some, and gained nothing.
     let said = said().replace("fair\n", "");
     assert_eq!(said, "ready\n");
 }
 
-/// Takes the runtime's socket out of each process that comes, and names as its pid: -1, which are all of the host's.
+/// Takes the runtime's socket from each new process, and sends -1 as its pid: that means all processes on the host.
 const SPEAKER: &str = r#"$| = 1; print qq(ready\n); my ($next, $turn) = (2, 0);
     for (;;) {
         my $process = syscall(PIDFD_OPEN, $next, 0);
@@ -92,7 +92,7 @@ fn a_tracer_cannot_pose_as_the_command() {
     let container = Detached::start(&[&options[..], &["perl", "-e", &attack]].concat());
     let said = || fs::read_to_string(container.log()).unwrap();
     wait_until("the attack", || said().contains("ready"));
-    // Now and then it is faster.
+    // Now and then, it is faster than the runtime.
     let noticed = |_| {
         exec(&container, &["ID", "true"])
             .stderr
@@ -101,7 +101,7 @@ fn a_tracer_cannot_pose_as_the_command() {
     assert!((0..500).any(noticed));
 }
 
-/// Writes there without end.
+/// Writes to the socket without end.
 #[test]
 fn a_tracer_cannot_keep_the_runtime_listening() {
     need_namespaces!();
@@ -127,7 +127,7 @@ fn a_tracer_cannot_keep_the_runtime_listening() {
     assert!((0..500).any(noticed));
 }
 
-/// Says nothing there, and does not let go of it.
+/// Writes nothing to the socket, and does not close it.
 #[test]
 fn a_signal_ends_a_runtime_that_a_tracer_keeps_waiting() {
     need_namespaces!();
@@ -159,7 +159,7 @@ fn a_signal_ends_a_runtime_that_a_tracer_keeps_waiting() {
     assert!((0..500).any(waits));
 }
 
-/// Without the capability it does not even get these.
+/// Without the capability, it does not even get these.
 #[test]
 fn nobody_sees_it_before_it_is_the_command() {
     need_namespaces!();
@@ -174,7 +174,7 @@ fn nobody_sees_it_before_it_is_the_command() {
     assert_eq!(said(), "ready\n");
 }
 
-/// A copy of the program to lose, and what comes of its `exec`.
+/// Runs `exec` with a copy of the program, which it may lose.
 fn of_a_copy(ground: &Ground, id: &str, command: &[&str]) -> (Seen, u32, bool) {
     let copy = ground.place("tiny-docker");
     let mut cp = Command::new("cp");
@@ -198,7 +198,7 @@ fn the_runtimes_own_file_cannot_be_written() {
     let script = ground.rootfs().join("script");
     fs::write(&script, "#!/proc/self/exe\n").unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-    // Whoever is the runtime's program, is told to do something to its own file.
+    // A process that runs the runtime's program is made to attack its own file.
     let attack = r#"$| = 1; print qq(ready\n); for (;;) { for (2 .. 300) { my $exe = "/proc/$_/exe";
         next if (readlink($exe) // "") =~ m{^(/usr)?/bin/perl}; chmod(04755, $exe) and print "changed\n";
         open(F, "+<", $exe) and -s F and print "opened $exe\n"; } }"#;
@@ -286,7 +286,7 @@ fn files_that_nobody_writes_to_are_not_waited_for() {
     assert!(seen.stderr.contains("no user web in"), "{}", seen.stderr);
 }
 
-/// /dev is in memory, and its root may do there what it likes.
+/// /dev is in memory, and the container's root may do anything there.
 #[test]
 fn another_ptmx_is_no_terminal() {
     need_namespaces!();
@@ -329,7 +329,7 @@ fn nothing_is_opened_with_the_runtimes_privileges() {
             exec(&container, &["ID", "sh", "-c", &replace]).code,
             Some(0)
         );
-        // Without -i, stdin is /dev/null. On Linux, that is device 1:3.
+        // Without -i, stdin is /dev/null, which is device 1:3 on Linux.
         let script = "cat; stat -L -c %t:%T /proc/self/fd/0";
         let line = format!(
             "timeout 20 $TD exec -u nobody {} sh -c '{script}'",
@@ -345,7 +345,7 @@ fn nothing_is_opened_with_the_runtimes_privileges() {
     }
 }
 
-/// On earlier days, only a chroot keeps the container in. Whoever joins its mounts would be at the host's root.
+/// On earlier days, only a chroot confines the container. Whoever joins its mounts would be at the host's root.
 #[test]
 fn in_a_container_of_an_earlier_day_it_would_be_on_the_host() {
     need_namespaces!();
@@ -360,7 +360,7 @@ fn in_a_container_of_an_earlier_day_it_would_be_on_the_host() {
         run.arg("run").args(net);
         run.args(["sh", "-c", "echo ready; exec sleep 1000"]);
         let mut run = Running::start(run.env("TINY_DOCKER_ROOT", state()));
-        // Not by ps: an unfinished record of an earlier day, which has no lock, it takes for a killed run's, and removes.
+        // Without ps, which takes an unfinished record of an earlier day for one that a killed run has left, and removes it.
         let mut output = BufReader::new(run.0.stdout.take().unwrap());
         output.read_line(&mut String::new()).unwrap();
         let table = see(&["ps"]).stdout;
@@ -374,7 +374,7 @@ fn in_a_container_of_an_earlier_day_it_would_be_on_the_host() {
     }
 }
 
-/// Its root is the user, and nobody more: what is there to be executed is the user's.
+/// Its root is the user, and no more than that: its programs are the user's.
 #[test]
 fn in_a_users_container_root_is_no_more_than_the_user() {
     need_namespaces!();
@@ -388,7 +388,7 @@ fn in_a_users_container_root_is_no_more_than_the_user() {
     assert_eq!(seen.code, Some(0), "{}", seen.stderr);
     let root = home.path().join("state");
     let id = seen.stdout.trim();
-    // Root uses no state directory of somebody else's.
+    // Root does not use another user's state directory.
     host(&format!("chown -R 0 {}", root.display()));
     let root = ["--root", root.to_str().unwrap()];
     let script = "cat /proc/self/uid_map; test /proc/self/ns/user -ef /proc/1/ns/user && echo same";

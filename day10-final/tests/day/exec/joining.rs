@@ -1,4 +1,4 @@
-//! Attacks by an ordinary user, from outside of their container, on root who executes a command in it. ptrace(2).
+//! Attacks by an ordinary user, from outside their container, on root, who executes a command in it. ptrace(2).
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -12,8 +12,8 @@ use crate::need_namespaces;
 use crate::support::{Running, Seen, as_ordinary_user, leave_to, shell, state, wait_until};
 use crate::terminal::terminal;
 
-/// Looks at each new process on the host, as long as it lives, and says what it has caught of those in the same user
-/// namespace as its argument. What can be opened so can be traced as well.
+/// Looks at each new process on the host while it lives, and prints what it has caught of those in the same user
+/// namespace as its argument. Whatever it can open, it can also trace.
 const TRACER: &str = r#"$| = 1; my (%new, %said); my $namespace = readlink("/proc/$ARGV[0]/ns/user");
     sub newest { open(L, "<", "/proc/loadavg"); my @words = split " ", <L>; $words[4] }
     my $last = newest(); print "ready\n";
@@ -32,11 +32,11 @@ const TRACER: &str = r#"$| = 1; my (%new, %said); my $namespace = readlink("/pro
         }
     }"#;
 
-/// A user's container, of which root has a copy of the record: root uses no state directory of somebody else's.
+/// A user's container. Root has a copy of its record, because root does not use another user's state directory.
 struct Users {
     home: TempDir,
     id: String,
-    /// Of its PID 1.
+    /// The pid of its PID 1.
     pid: String,
 }
 
@@ -54,7 +54,7 @@ impl Users {
         let seen: Seen = run.current_dir(home.path()).output().unwrap().into();
         assert_eq!(seen.code, Some(0), "{}", seen.stderr);
         let id = seen.stdout.trim().to_owned();
-        // Makes root's own.
+        // This creates root's own state directory.
         assert_eq!(shell("$TD run --net isolated true").code, Some(0));
         let own = state().join("containers").join(&id);
         fs::create_dir(&own).unwrap();
@@ -102,7 +102,7 @@ fn in_a_users_container_root_executes_nothing_that_the_user_can_catch() {
         let mut root = terminal(&format!("for n in $(seq 30); do {exec}; done; echo done"));
         root.exp_string("done").unwrap();
     }
-    // Whoever it has caught is the user already.
+    // Those that it has caught are the user's already.
     wait_until("somebody", || said() != "ready\n");
     assert_eq!(said(), "ready\nfair\n");
 }

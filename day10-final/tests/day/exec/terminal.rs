@@ -1,4 +1,4 @@
-//! `exec` at a terminal, and what is left of it there.
+//! `exec` at a terminal, and what it leaves there.
 
 use std::io::Read;
 use std::os::unix::process::CommandExt;
@@ -49,7 +49,7 @@ fn it_uses_a_terminal_that_it_does_not_have() {
     user.exp_string("1 typed\r\n2 typed\r\n3 typed\r\n")
         .unwrap();
     user.send_control('d').unwrap();
-    // All of it, to the last.
+    // All of it, to the last line.
     assert_eq!(
         user.exp_string("code 5").unwrap().matches('x').count(),
         100_000
@@ -95,7 +95,7 @@ fn a_stopped_exec_does_not_keep_its_container_from_ending() {
     let mut running = Running::start(tiny_docker(&arguments).process_group(0));
     let output = running.0.stdout.as_mut().unwrap();
     output.read_exact(&mut [0; 5]).unwrap();
-    // As a shell does with `kill -STOP %1`: all of the job.
+    // Like `kill -STOP %1` in a shell: the entire job.
     kill(Pid::from_raw(-running.pid()), Signal::SIGSTOP).unwrap();
     let seen = shell(&format!(
         "timeout -s KILL 30 $TD stop -t 0 {}",

@@ -26,7 +26,7 @@ const COMMANDS: [&[&str]; 10] = [
     &["prune", "-f"],
 ];
 
-/// All files and links below `directory`, and what is in them.
+/// All files and links below `directory`, with their contents.
 fn tree(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).unwrap() {
@@ -40,7 +40,7 @@ fn tree(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     found
 }
 
-/// Runs a command that ends, in one way or the other.
+/// Runs a command, which ends in one way or another.
 fn run_in(state: &Path, arguments: &[&str]) -> Seen {
     let mut command = std::process::Command::new("timeout");
     command.arg("60").arg(crate::support::TINY_DOCKER);
@@ -74,7 +74,7 @@ fn a_project_with_directories_of_these_names_is_left_alone() {
         );
         assert_eq!(tree(&state), before, "{command:?}");
     }
-    // Where it has been run in it, too, only what has our form goes.
+    // If tiny-docker has also run there, only what looks like ours is removed.
     fs::write(state.join(".tiny-docker"), "").unwrap();
     for command in COMMANDS {
         run_in(&state, command);
@@ -117,7 +117,7 @@ fn links_in_a_prepared_directory_lead_no_command_elsewhere() {
 fn a_record_leads_no_command_to_other_files() {
     need_namespaces!();
     let container = Detached::start(&["--net", "isolated", "--name", "web", "sleep", "1000"]);
-    // As a group of version 1 has it, and one of version 2.
+    // The files of a group in version 1, and in version 2.
     let group = state().join("tiny-docker").join(&container.id);
     fs::create_dir_all(&group).unwrap();
     for file in ["tasks", "cgroup.procs", "memory.current"] {
@@ -145,7 +145,7 @@ fn a_record_leads_no_command_to_other_files() {
     assert!(layer.join("file").exists());
 }
 
-/// In a container that sees the state directory, and may not write to it: locks all that it can.
+/// In a container that sees the state directory, but may not write to it: locks everything it can.
 const LOCKER: &str = r#"$| = 1; my @all;
     sub take {
         my $path = shift; open(my $file, "<", $path) or return;
@@ -176,7 +176,7 @@ fn a_container_that_locks_everything_it_sees_keeps_nobody_waiting() {
         assert!(locked.lines().any(|line| line == path), "{locked}");
     }
 
-    // Looking takes no lock.
+    // The commands that only look take no lock.
     for look in [
         &["ps", "-a"][..],
         &["inspect", "other"],
@@ -189,7 +189,7 @@ fn a_container_that_locks_everything_it_sees_keeps_nobody_waiting() {
         let seen = run_in(&state(), look);
         assert_eq!(seen.code, Some(0), "{look:?}: {}", seen.stderr);
     }
-    // A command that needs one says who has it, and gives up after a while or on a signal.
+    // A command that needs a lock names its holder, and gives up after a while or on a signal.
     let pid = locker.pid();
     let start = |arguments: &[&str]| {
         let mut command = tiny_docker(arguments);

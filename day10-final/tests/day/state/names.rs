@@ -1,4 +1,4 @@
-//! `run --name`, and what containers are called without it.
+//! `run --name`, and the names of containers without it.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -26,7 +26,7 @@ fn whatever_takes_an_id_takes_a_name() {
     for by_name in [true, false] {
         let container = start("web");
         assert_eq!(container.record()["name"], "web");
-        // A whole id, or the beginning of one, means the same.
+        // An entire id, or a prefix of it, means the same.
         let typed = if by_name { "web" } else { &container.id[..6] };
         for (arguments, printed) in [
             (&["logs", typed][..], String::new()),
@@ -126,7 +126,7 @@ fn a_name_is_free_again_when_its_container_is_gone() {
     assert_eq!(run(&["--name", "web", "true"]).code, Some(0));
     assert_eq!(see(&["rm", "web"]).code, Some(0));
     assert_eq!(run(&["--name", "web", "--rm", "true"]).code, Some(0));
-    // These have never been there.
+    // These have never existed.
     assert_eq!(run(&["--name", "web", "no-such-command"]).code, Some(127));
     assert_eq!(run(&["--name", "web", "/etc/passwd"]).code, Some(126));
     let missing = ["--name", "web", "--rootfs", "/no/such", "true"];
@@ -149,13 +149,13 @@ fn a_killed_run_keeps_a_name_only_as_long_as_there_is_a_record() {
         let pid = record["pid"].as_i64().unwrap() as i32;
         run.0.kill().unwrap();
         run.0.wait().unwrap();
-        // None of our commands is asked: it would tidy up.
+        // We use none of our commands: it would tidy up.
         wait_until("its end", || is_dead(pid));
     };
     kill(&[]);
     assert_eq!(run(&["--name", "web", "true"]).code, Some(125));
     assert_eq!(see(&["rm", "web"]).code, Some(0));
-    // Nobody has removed it. The next one who wants its name does.
+    // Nobody has removed it. The next container that wants its name does.
     kill(&["--rm"]);
     let seen = run(&["--name", "web", "true"]);
     assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
@@ -220,7 +220,7 @@ fn an_invalid_name_is_refused() {
 fn no_name_leads_out_of_the_directory_of_names() {
     need_namespaces!();
     let container = start("web");
-    // Where "../x" would lead, and "x/../web".
+    // Where "../x" and "x/../web" would lead.
     symlink(&container.id, state().join("x")).unwrap();
     fs::create_dir(state().join("names/x")).unwrap();
     let absolute = state().join("x");
@@ -247,7 +247,7 @@ fn no_name_leads_out_of_the_directory_of_names() {
         }
     }
     assert!(container.is_running());
-    // What a record says is no path either.
+    // What a record says is not a path either.
     see(&["kill", "web"]);
     container.wait_for_its_end();
     let config = container.log().with_file_name("config.json");

@@ -1,4 +1,4 @@
-//! Power loss: all of ours is killed at once, and nobody has tidied up anything. The next command does.
+//! Power loss: all our processes are killed at once, and nobody tidies up. The next command does.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,12 +26,12 @@ fn state_and_parent(pid: i32) -> Option<(String, i32)> {
     Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
 }
 
-/// One that is being killed has no command line any more, and still lives.
+/// A process that is being killed no longer has a command line, but is still alive.
 pub fn is_dead(pid: i32) -> bool {
     state_and_parent(pid).is_none_or(|(state, _)| state == "Z")
 }
 
-/// The processes that are alive and have `state` in their environment, and all that have come of them.
+/// The processes that are alive and have `state` in their environment, and all their descendants.
 pub fn ours(state: &Path) -> BTreeSet<i32> {
     let variable = format!("TINY_DOCKER_ROOT={}", state.display());
     let is_ours = |pid: i32| {
@@ -69,7 +69,7 @@ pub fn ours(state: &Path) -> BTreeSet<i32> {
     }
 }
 
-/// None of them sees another one end.
+/// Kills them in such a way that none of them sees another one end.
 fn cut_the_power() {
     let state = state();
     let mut stopped = BTreeSet::new();
@@ -82,7 +82,7 @@ fn cut_the_power() {
             let _ = kill(Pid::from_raw(pid), Signal::SIGSTOP);
             stopped.insert(pid);
         }
-        // One that is still running, or waits in the kernel, may be in the middle of a fork. (vfork(2) waits for the child.)
+        // One that is running, or waiting in the kernel, may be in the middle of a fork. (vfork(2) waits for the child.)
         let is_parent = |pid: &i32| {
             let mut others = ours(&state).into_iter().filter_map(state_and_parent);
             others.any(|(_, parent)| parent == *pid)
@@ -93,7 +93,7 @@ fn cut_the_power() {
         };
         wait_until("them stop", || !stopped.iter().any(moves));
     }
-    // The youngest first: no process must learn that its child has ended, and then continue.
+    // The youngest first: no process must learn that its child has ended, and then go on.
     for pid in stopped.iter().rev() {
         let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
     }
@@ -127,7 +127,7 @@ fn hidden_records() -> Vec<PathBuf> {
     records().into_iter().filter(hidden).collect()
 }
 
-/// One hangs in the middle of its start: what the host has to do for it is not done.
+/// A container hangs in the middle of its start: the host's part of it is not done.
 fn starting(options: &[&str]) -> Option<(Running, TempDir)> {
     let program = match (geteuid().is_root(), can_be_somebody_else()) {
         (true, _) => "ip",
@@ -145,20 +145,20 @@ fn starting(options: &[&str]) -> Option<(Running, TempDir)> {
     Some((run, directory))
 }
 
-/// Whether `pid` is the sleep that has become of a program that `parent` has called.
+/// Whether `pid` is the sleep that stands in for a program that `parent` has called.
 fn is_asleep(pid: i32, parent: i32) -> bool {
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     line == b"sleep\x001000\0" && state_and_parent(pid).is_some_and(|(_, other)| other == parent)
 }
 
-/// One hangs in the middle of its removal.
+/// A container hangs in the middle of its removal.
 fn removing() -> (Running, TempDir) {
     let line = "for i in $(seq 40); do mkdir d; cd d; done";
     assert_eq!(
         see(&["run", "--name", "ruins", "sh", "-c", line]).code,
         Some(0)
     );
-    // With few files open at a time, it needs rm(1), see idmap.rs.
+    // With few open files allowed, it needs rm(1): see idmap.rs.
     let (directory, path) = hanging("rm");
     let mut sh = Command::new("sh");
     sh.args(["-c", "ulimit -n 20; exec $TD rm ruins"])
@@ -263,7 +263,7 @@ fn after_a_power_loss_the_next_command_knows_and_tidies_up() {
         assert!(host("ip link show td0").contains("td0"));
     }
 
-    // Looking changes nothing.
+    // The commands that only look change nothing.
     see(&["ps", "-a"]);
     assert!(!hidden_records().is_empty() && names().contains(&"removed".to_owned()));
 
@@ -306,7 +306,7 @@ fn after_a_power_loss_the_next_command_knows_and_tidies_up() {
     let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
     assert!(!mounts.contains(state().to_str().unwrap()), "{mounts}");
 
-    // They can be used as any that have ended.
+    // They can be used like any containers that have ended.
     assert_eq!(see(&["logs", "detached"]).stdout, "said\n");
     let seen = see(&["kill", "foreground"]);
     assert_eq!(
@@ -356,7 +356,7 @@ fn at_whatever_moment_the_power_goes() {
             "-c",
             "exec sleep 1000",
         ]));
-        // Right after an exec, a process has no environment yet by which to know it.
+        // Right after an exec, a process does not have its environment yet, by which we recognise it.
         wait_until("it begin", || !ours(&state()).is_empty());
         std::thread::sleep(std::time::Duration::from_micros(700 * pause));
         cut_the_power();

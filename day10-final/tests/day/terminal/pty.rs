@@ -1,4 +1,4 @@
-//! `run -t`: a terminal of the container's own, and `run -i`.
+//! `run -t`, which gives the container its own terminal, and `run -i`.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -67,7 +67,7 @@ fn an_ordinary_user_has_one_too() {
 fn only_the_command_is_told_of_a_new_size() {
     need_namespaces!();
     // With -m the command is in a group of its own, in the terminal's foreground, and PID 1 is not.
-    // It hears of the rows before it hears of the columns: stty(1) makes two calls of it.
+    // It learns of the rows before the columns: stty(1) makes two calls.
     let inner = r#"trap "stty size | grep -x '50 120' && exit" WINCH; echo ready; while :; do sleep 0.05; done"#;
     fs::write(state().join("rootfs/default/tmp").join(inner_name()), inner).unwrap();
     let (mut user, name) = named_terminal(&format!(
@@ -81,7 +81,7 @@ fn only_the_command_is_told_of_a_new_size() {
     fs::remove_file(state().join("rootfs/default/tmp").join(inner_name())).unwrap();
 }
 
-/// A file name of this test run's own: the rootfs is shared.
+/// A file name that only this test run uses: the rootfs is shared.
 fn inner_name() -> String {
     format!("winch-{}", std::process::id())
 }
@@ -89,7 +89,7 @@ fn inner_name() -> String {
 #[test]
 fn ctrl_c_reaches_the_command() {
     need_namespaces!();
-    // Without -i, too, where the caller's terminal makes a signal of it.
+    // Even without -i: then the caller's terminal turns it into a signal.
     for options in ["-it", "-t"] {
         let mut user = terminal(&format!(
             "trap : INT; $TD run {options} --init sh -c 'echo ready; exec sleep 1000'; echo code $?"
@@ -137,7 +137,7 @@ fn the_callers_terminal_is_raw_meanwhile_and_restored_afterwards() {
 fn the_last_output_is_not_lost() {
     need_namespaces!();
     let print = "$TD run -t sh -c 'head -c 1048576 /dev/zero | tr \"\\0\" x; printf last >&2'";
-    // The second reader is slow: when it begins, the container has ended, as far as that is possible.
+    // The second reader is slow: when it begins, the container has ended, as far as it can.
     for reader in [
         "wc -c",
         "(sleep 0.5; wc -c)",
@@ -161,7 +161,7 @@ fn a_large_paste_arrives_unchanged() {
     let expected = shell("sha256sum <$TINY_DOCKER_ROOT/paste").stdout;
     let mut user = terminal("$TD run -it sh -c 'stty -echo; echo ready; sha256sum'");
     user.exp_string("ready\r\n").unwrap();
-    // Ctrl-D, at the beginning of a line.
+    // Ctrl-D at the beginning of a line.
     let pasted = paste_into(&user, paste + "\x04");
     assert_eq!(user.exp_eof().unwrap().trim(), expected.trim());
     pasted.join().unwrap();
@@ -229,7 +229,7 @@ fn without_i_what_is_typed_is_left_to_the_caller() {
 #[test]
 fn whoever_opens_the_terminal_again_is_heard() {
     need_namespaces!();
-    // As daemons do, and then write to the console: more than it can hold back.
+    // Daemons do that, and then write to the console: here, more than it can buffer.
     let script =
         "exec <&- >&- 2>&-; sleep 0.3; echo late >/dev/console; sleep 1.5; seq 20000 >/dev/pts/0";
     let seen = shell(&format!("timeout 30 $TD run -t sh -c '{script}'"));
@@ -259,7 +259,7 @@ fn a_full_output_is_an_error() {
 #[test]
 fn a_closed_terminal_closes_the_containers() {
     need_namespaces!();
-    // Not one of rexpect's: what other tests start would keep it open.
+    // Not one of rexpect's: processes of other tests would keep it open.
     let keyboard = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).unwrap();
     grantpt(&keyboard).unwrap();
     unlockpt(&keyboard).unwrap();
@@ -296,13 +296,13 @@ fn a_stopped_reader_does_not_hold_up_a_signal() {
         let written = io.lines().find_map(|line| line.strip_prefix("wchar: "));
         written.unwrap().parse::<u32>().unwrap()
     };
-    // It takes 16 pages, which need not be filled up.
+    // A pipe takes 16 pages, which need not be full.
     wait_until("a full pipe", || {
         let before = written();
         sleep(Duration::from_millis(200));
         before > 8 * 4096 && written() == before
     });
-    // The first one ends the container, and another one the runtime, which would like to get rid of the rest.
+    // The first one ends the container, and the next one the runtime, which is still trying to print the rest.
     wait_until("the end", || {
         kill(Pid::from_raw(run.pid()), Signal::SIGTERM).unwrap();
         let ended = run.0.try_wait().unwrap();

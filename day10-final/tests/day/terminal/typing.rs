@@ -9,7 +9,7 @@ use crate::need_namespaces;
 use crate::pair::earlier;
 use crate::support::{TINY_DOCKER, leave_to, state, wait_until};
 
-/// A terminal in which `script` runs: shell, with `$RUN` for `run` of this program, and `$ATTACK` for that.
+/// A terminal in which the shell `script` runs, with `$RUN` for this program's `run`, and `$ATTACK` for the attack.
 fn terminal(program: &str, script: &str, attack: &str) -> PtySession {
     let mut sh = Command::new("sh");
     sh.args(["-c", &script.replace("$RUN", "$TD run --net isolated")]);
@@ -18,7 +18,7 @@ fn terminal(program: &str, script: &str, attack: &str) -> PtySession {
     spawn_command(sh, Some(60_000)).unwrap()
 }
 
-/// What the terminal shows of it from "begin" to "end", on day 9 and today.
+/// What the terminal shows of it between "begin" and "end", on day 9 and today.
 fn both(script: &str, attack: &str) -> Option<[String; 2]> {
     let earlier = earlier("day09-bridge")?;
     let show = |program: &str| {
@@ -43,7 +43,7 @@ fn it_types_nothing_into_the_callers_terminal() {
     need_namespaces!();
     let setting = std::fs::read_to_string("/proc/sys/dev/tty/legacy_tiocsti");
     if setting.is_ok_and(|setting| setting.trim() == "0") && !geteuid().is_root() {
-        // From Linux 6.2 on, many hosts leave it to root.
+        // Since Linux 6.2, many hosts allow it only to root.
         return leave_to("root");
     }
     // The caller's shell reads commands there. This one reads a word.
@@ -60,7 +60,7 @@ fn it_types_nothing_into_the_callers_terminal() {
 #[test]
 fn it_pastes_nothing_into_the_callers_console() {
     need_namespaces!();
-    // On a virtual console TIOCLINUX would do as well. Anywhere else the kernel knows no such request.
+    // On a virtual console, TIOCLINUX would do as well. On other terminals, the kernel does not know this request.
     let script = r#"echo begin; $RUN perl -e "$ATTACK"; echo end"#;
     let attack = format!(
         r#"$what = "\2"; syscall({}, 0, {}, $what) < 0 and print "$!\n""#,
@@ -77,7 +77,7 @@ fn it_pastes_nothing_into_the_callers_console() {
 #[test]
 fn a_command_without_a_terminal_finds_none() {
     need_namespaces!();
-    // /dev/tty is that of the session: with it one reads what the caller types next, a password say.
+    // /dev/tty is the session's terminal: with it, one can read what the caller types next, for example a password.
     let script = r#"echo begin; $RUN sh -c "$ATTACK" </dev/null 2>&1 | cat; echo end"#;
     let Some([before, now]) = both(script, "echo found a terminal >/dev/tty") else {
         return;
@@ -89,7 +89,7 @@ fn a_command_without_a_terminal_finds_none() {
 #[test]
 fn in_the_background_it_reads_nothing_that_its_caller_types() {
     need_namespaces!();
-    // Any of the three will do. It has left the caller's session, and so reading a terminal does not stop it.
+    // Any of the three will do. It has left the caller's session, so reading the terminal does not stop it.
     let attack = "for fd in 0 1 2; do cat <&$fd >>/tmp/typed 2>>/tmp/error & done";
     for stdio in ["", "</dev/null", "2>/dev/null </dev/null", ">/dev/null"] {
         let mut bash = Command::new("bash");
@@ -121,7 +121,7 @@ fn in_the_background_it_reads_nothing_that_its_caller_types() {
 #[test]
 fn in_a_pipe_it_still_reads_what_is_typed_and_hears_ctrl_c() {
     need_namespaces!();
-    // With --init, it is the command itself that hears it.
+    // With --init, the command itself receives it.
     for (init, last) in [("", "sleep 1000; echo on"), ("--init", "exec sleep 1000")] {
         let script = format!("echo ready; read word; echo got $word; {last}");
         let mut user = terminal(
