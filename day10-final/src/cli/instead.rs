@@ -1,17 +1,13 @@
 //! What to type instead of what only Docker has. `main` asks here before it reports a usage error.
 
+mod lack;
 mod options;
 mod run;
 
 use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// What we do not have, why, and what to type instead, which may be empty.
-type Lack = (&'static [&'static str], &'static str, &'static str);
-
-const IMAGES: &str = "there are no images, only directories";
-const EXPORT: &str =
-    "docker export $(docker create IMAGE) | tar -x -C DIR, then tiny-docker run --rootfs DIR …";
+use crate::cli::instead::lack::{EXPORT, IMAGES, Lack};
 
 // ANCHOR: commands
 const COMMANDS: [Lack; 19] = [

@@ -11,10 +11,10 @@ use nix::fcntl::{OFlag, open as open_path, openat};
 use nix::mount::MsFlags;
 use nix::sys::stat::Mode;
 
-use super::mounts::{DATA, Tree};
-use super::place::{self, Missing};
 use crate::container::Container;
 use crate::network::etc::{FILES, LOCALHOST};
+use crate::rootfs::mounts::{DATA, Tree};
+use crate::rootfs::place::{self, Missing};
 
 // ANCHOR: mount
 /// Opens the files of `container`, while its root is the host's.

@@ -1,6 +1,7 @@
 //! Options of Docker's other commands that our commands do not have.
 
-use super::{Lack, run};
+use crate::cli::instead::lack::Lack;
+use crate::cli::instead::run;
 
 const GLOBAL: [Lack; 3] = [
     (

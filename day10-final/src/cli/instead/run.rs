@@ -1,6 +1,6 @@
 //! Options of Docker's `run` that our `run` does not have.
 
-use super::{EXPORT, IMAGES, Lack};
+use crate::cli::instead::lack::{EXPORT, IMAGES, Lack};
 
 const NO_DAEMON: &str = "there is no daemon to do it";
 

@@ -1,0 +1,8 @@
+//! A line of the tables of what we do not have: for the tables beside this file, and the one above it.
+
+/// What we do not have, why, and what to type instead, which may be empty.
+pub type Lack = (&'static [&'static str], &'static str, &'static str);
+
+pub const IMAGES: &str = "there are no images, only directories";
+pub const EXPORT: &str =
+    "docker export $(docker create IMAGE) | tar -x -C DIR, then tiny-docker run --rootfs DIR …";
