@@ -121,16 +121,16 @@ impl Pipes {
     /// Carries what goes through the pipes until `child` has ended, and returns the exit code to pass on.
     pub fn run(mut self, child: Pid, signals: &SignalFd, at_keyboard: Pid) -> Result<u8> {
         loop {
-            if !self.carry(signals)? {
-                continue;
-            }
+            // Before each wait: one SIGCHLD may stand for two children, and the other one may have been a program of ours.
             if let Some((_, status)) =
                 signals::ended(child).context("cannot wait for the command")?
             {
                 self.finish();
                 return Ok(signals::exit_code(status));
             }
-            signals::forward(signals, child, Some(at_keyboard))?;
+            if self.carry(signals)? {
+                signals::forward(signals, child, Some(at_keyboard))?;
+            }
         }
     }
 
@@ -176,4 +176,29 @@ fn pipe() -> Result<(PipeReader, PipeWriter)> {
     let opened = copy(&writer)?.set_permissions(everybody);
     opened.context("cannot change the mode of a pipe")?;
     Ok((reader, writer))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    use nix::sys::signal::{SigSet, Signal};
+    use nix::sys::wait::{Id, WaitPidFlag, waitid};
+
+    use super::*;
+
+    #[test]
+    fn a_child_that_has_ended_unnoticed_is_not_waited_for() {
+        let child = Command::new("true").spawn().unwrap();
+        let child = Pid::from_raw(child.id() as i32);
+        // It stays a zombie, and nothing is left to read from the signalfd.
+        waitid(Id::Pid(child), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT).unwrap();
+        let signals = SignalFd::new(&SigSet::from(Signal::SIGCHLD)).unwrap();
+        let (told, code) = mpsc::channel();
+        thread::spawn(move || told.send(Pipes::default().run(child, &signals, child).unwrap()));
+        assert_eq!(code.recv_timeout(Duration::from_secs(60)), Ok(0));
+    }
 }
