@@ -77,7 +77,7 @@ fn it_pastes_nothing_into_the_callers_console() {
 #[test]
 fn a_command_without_a_terminal_finds_none() {
     need_namespaces!();
-    // /dev/tty is the session's terminal: with it, one can read what the caller types next, for example a password.
+    // /dev/tty is the session's terminal: whoever has it can read what the caller types next, for example a password.
     let script = r#"echo begin; $RUN sh -c "$ATTACK" </dev/null 2>&1 | cat; echo end"#;
     let Some([before, now]) = both(script, "echo found a terminal >/dev/tty") else {
         return;
