@@ -98,9 +98,7 @@ pub fn run(options: Options, state: &Path, caller: Option<Caller>) -> Result<u8,
         caller.started(None);
     }
     match received.terminal {
-        Some(end) => {
-            Relay::new(end, guest.log.as_deref(), guest.interactive)?.run(waiter, &signals)
-        }
+        Some(end) => Relay::new(end, &guest)?.run(waiter, &signals),
         None => pipes.run(waiter, &signals, waiter),
     }
     .map_err(Failure::from)

@@ -1,6 +1,5 @@
 //! `info`: which features this host supports, day by day. It tries each of them in a process that ends right after.
-//!
-//! So it uses nearly all rooms, but only `main` uses it.
+//! So it uses nearly all rooms. Only `main` uses it.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -22,11 +21,9 @@ use crate::cgroup::hierarchy::{self, Version};
 use crate::container::Status;
 use crate::failure::sudo_run;
 use crate::host::has;
-use crate::namespaces::idmap;
-use crate::namespaces::refused;
+use crate::namespaces::{idmap, refused};
 use crate::privileges::seccomp;
-use crate::rootfs;
-use crate::rootfs::layer;
+use crate::rootfs::{self, layer};
 use crate::state::pidfd::PidFd;
 use crate::state::process::Process;
 use crate::state::store;
@@ -93,19 +90,7 @@ fn rows(state: &Path) -> Vec<Row> {
     rows.push(("day 4", "container records", yes(writable(state))));
     rows.push(("day 5", "log following", yes(watch())));
     rows.push(("day 6", "race-free signals", yes(pidfd())));
-    let hierarchies = hierarchy::hierarchies().unwrap_or_default();
-    for (what, controller) in [
-        ("memory limits", "memory"),
-        ("CPU limits", "cpu"),
-        ("process limits", "pids"),
-    ] {
-        let version = |(version, _)| match version {
-            Version::V1 => "yes (cgroup v1)".to_owned(),
-            Version::V2 => "yes (cgroup v2)".to_owned(),
-        };
-        let group = hierarchy::delegated_group(controller, &hierarchies).map(version);
-        rows.push(("day 7", what, group));
-    }
+    rows.extend(limits());
     let network = || enter_namespaces(CloneFlags::CLONE_NEWNET);
     if has_namespaces {
         rows.push(("day 8", "network namespaces", yes(attempt(network))));
@@ -124,6 +109,25 @@ fn rows(state: &Path) -> Vec<Row> {
     rows
 }
 // ANCHOR_END: rows
+
+/// A row for each limit that a cgroup can have.
+fn limits() -> [Row; 3] {
+    let hierarchies = hierarchy::hierarchies().unwrap_or_default();
+    let row = |(what, controller)| {
+        let version = |(version, _)| match version {
+            Version::V1 => "yes (cgroup v1)".to_owned(),
+            Version::V2 => "yes (cgroup v2)".to_owned(),
+        };
+        let group = hierarchy::delegated_group(controller, &hierarchies).map(version);
+        ("day 7", what, group)
+    };
+    [
+        ("memory limits", "memory"),
+        ("CPU limits", "cpu"),
+        ("process limits", "pids"),
+    ]
+    .map(row)
+}
 
 // ANCHOR: attempt
 /// Whether `deed` is possible here, or why it is not. Another process does it, and ends right after.

@@ -2,11 +2,13 @@
 
 use std::io::Write;
 use std::net::Shutdown;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::signalfd::SignalFd;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Pid, geteuid};
 
@@ -24,8 +26,7 @@ use crate::rootfs::layer;
 use crate::state::abandoned;
 use crate::state::process::Process;
 use crate::state::record::Record;
-use crate::terminal::pty;
-use crate::terminal::pty::Received;
+use crate::terminal::pty::{self, Received};
 use crate::terminal::relay::Relay;
 use crate::terminal::stdio::{self, Pipes};
 use crate::terminal::{State, Terminal};
@@ -44,15 +45,30 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let may_be_image = options.rootfs.is_none() && !options.command[0].starts_with(['/', '.']);
     // The caller's mask would decide who may read what the container creates. This one is Docker's, too.
     umask(Mode::from_bits_truncate(0o022));
-    let mut container = options.container(state)?;
-    let reserved = container.ports.reserve(container.net)?;
+    let container = options.container(state)?;
     let signals = signals::block()?;
     // Even if it is not lent, the command may have it as its stdin.
     let _as_it_was = State::of_stdin();
-    let mut terminal = match container.has_own_stdio() {
-        true => None,
-        false => Terminal::ours(container.interactive)?,
-    };
+    let (code, mut failure) = start_and_wait(container, state, &signals, caller)?;
+    if failure.is_empty() {
+        return Ok(code);
+    }
+    if may_be_image && code == NOT_FOUND {
+        failure.extend(NO_IMAGE.as_bytes());
+    }
+    let reason = anyhow!("{}", String::from_utf8_lossy(&failure));
+    Err(Failure { code, reason })
+}
+
+/// Starts the command, and waits for its end. Returns the exit code and, if the command has not started, the reason.
+fn start_and_wait(
+    mut container: Container,
+    state: &Path,
+    signals: &SignalFd,
+    caller: Option<Caller>,
+) -> Result<(u8, Vec<u8>)> {
+    let reserved = container.ports.reserve(container.net)?;
+    let mut terminal = Terminal::to_lend(&container)?;
     let (socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;
     let (child, pipes) = spawn(&container, childs_end, terminal.is_some())?;
 
@@ -61,10 +77,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let mut record = Record::create(state, &mut container)?;
     let cgroup = Cgroup::create(&container.limits, &container.id)?;
     container.cgroup.clone_from(&cgroup.0);
-    let veth = prepare(&mut container, child, state, &mut record)?;
-    let proxy = container.address;
-    let proxy = proxy.map(|address| Proxy::start(reserved, &container.ports, address));
-    let proxy = proxy.transpose()?;
+    let network = prepare(&mut container, child, state, &mut record, reserved)?;
     if let Some(terminal) = &mut terminal {
         terminal.lend(child)?;
     }
@@ -72,50 +85,48 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     send(&socket, &container)?;
     // Silence means success: the child's end closes by itself when its exec succeeds.
     let mut received = Received::default();
-    loop {
-        if let Some(signal) = signals::before(&socket)? {
-            // There is no command yet to forward it to.
-            kill(child, Signal::SIGKILL).context("cannot kill the child")?;
-            signals::wait(child, &signals, None)?;
-            return Ok(128 + signal as u8);
-        }
-        if !received.more(&socket) {
-            break;
-        }
+    if let Some(signal) = received.all(&socket)? {
+        // There is no command yet to forward it to.
+        kill(child, Signal::SIGKILL).context("cannot kill the child")?;
+        signals::wait(child, signals, None)?;
+        return Ok((128 + signal as u8, Vec::new()));
     }
-    let (mut failure, terminals_end) = (received.said, received.terminal);
-    let relay =
-        terminals_end.map(|end| Relay::new(end, container.log.as_deref(), container.interactive));
+    let relay = received.terminal.map(|end| Relay::new(end, &container));
     let relay = relay.transpose()?;
 
-    if failure.is_empty() {
+    let has_started = received.said.is_empty();
+    if has_started {
         record.keep();
         if let Some(caller) = caller {
             caller.started(Some(&container.id));
         }
     }
-
     abandoned::remove_cgroups(state);
-    // Its group is not ours. Every process in it should hear the keyboard; --init tells the command itself.
-    let at_keyboard = Pid::from_raw(if container.init { 1 } else { -1 } * child.as_raw());
-    let code = match (relay.filter(|_| failure.is_empty()), &mut terminal) {
-        (Some(relay), _) => relay.run(child, &signals)?,
-        (None, Some(terminal)) => terminal.run(child, &signals, at_keyboard)?,
-        (None, None) => pipes.run(child, &signals, at_keyboard)?,
-    };
+    let stdio = (relay.filter(|_| has_started), terminal, pipes);
+    let code = wait(child, signals, container.init, stdio)?;
     container.out_of_memory = code == KILLED && cgroup.ran_out_of_memory();
-    drop(cgroup);
-    drop((proxy, veth));
-    if failure.is_empty() {
+    drop((cgroup, network));
+    if has_started {
         note_its_end(container, record, code);
         abandoned::remove_records(state);
-        return Ok(code);
     }
-    if may_be_image && code == NOT_FOUND {
-        failure.extend(NO_IMAGE.as_bytes());
+    Ok((code, received.said))
+}
+
+/// Waits for the end of `child` where its terminal is, and returns the exit code to pass on.
+fn wait(
+    child: Pid,
+    signals: &SignalFd,
+    init: bool,
+    stdio: (Option<Relay>, Option<Terminal>, Pipes),
+) -> Result<u8> {
+    // Its group is not ours. Every process in it should hear the keyboard; --init tells the command itself.
+    let at_keyboard = Pid::from_raw(if init { 1 } else { -1 } * child.as_raw());
+    match stdio {
+        (Some(relay), ..) => relay.run(child, signals),
+        (None, Some(terminal), _) => terminal.run(child, signals, at_keyboard),
+        (None, None, pipes) => pipes.run(child, signals, at_keyboard),
     }
-    let reason = anyhow!("{}", String::from_utf8_lossy(&failure));
-    Err(Failure { code, reason })
 }
 
 /// Tells the child what to become.
@@ -153,13 +164,14 @@ fn note_its_end(mut container: Container, mut record: Record, code: u8) {
     }
 }
 
-/// Does what only the host can. As long as the veth lives, the container is connected.
+/// Does what only the host can. Until the result is dropped, the container is connected.
 fn prepare(
     container: &mut Container,
     child: Pid,
     state: &Path,
     record: &mut Record,
-) -> Result<Option<Veth>> {
+    reserved: Vec<OwnedFd>,
+) -> Result<Option<(Proxy, Veth)>> {
     if !geteuid().is_root() {
         idmap::map(child)?;
     }
@@ -175,6 +187,10 @@ fn prepare(
         etc::write(etc, container)?;
     }
     layer::create(&container.layer)?;
-    Ok(veth)
+    let connect = |veth: Veth| {
+        let proxy = Proxy::start(reserved, &container.ports, veth.address)?;
+        Ok((proxy, veth))
+    };
+    veth.map(connect).transpose()
 }
 // ANCHOR_END: run

@@ -19,6 +19,7 @@ use nix::sys::termios::{FlowArg, SetArg, Termios, cfmakeraw, tcflow, tcgetattr, 
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getpgrp, setpgid, tcgetpgrp, tcsetpgrp};
 
+use crate::container::Container;
 use crate::signals::{self, hang_up, has_asked, stop};
 
 /// The terminal of an interactive run. When this is dropped, it is given back as it was.
@@ -30,10 +31,12 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// The terminal that the user types at, or None: in a pipe, without a terminal, and in the background without -i.
-    pub fn ours(interactive: bool) -> Result<Option<Self>> {
-        let background = tcgetpgrp(io::stdin()).is_ok() && interactive;
-        if !is_ours() && !background || !io::stdout().is_terminal() {
+    /// The terminal that the user types at, if `container` needs it, or None: in a pipe, without a terminal, and in the
+    /// background without -i.
+    pub fn to_lend(container: &Container) -> Result<Option<Self>> {
+        let background = tcgetpgrp(io::stdin()).is_ok() && container.interactive;
+        let may_lend = (is_ours() || background) && io::stdout().is_terminal();
+        if container.has_own_stdio() || !may_lend {
             return Ok(None);
         }
         let (lookout, _ends_the_lookout) = start_lookout()?;
@@ -71,7 +74,7 @@ impl Terminal {
     }
 
     /// Looks after the terminal and forwards signals until `child` has ended, and returns the exit code to pass on.
-    pub fn run(&mut self, child: Pid, signals: &SignalFd, at_keyboard: Pid) -> Result<u8> {
+    pub fn run(mut self, child: Pid, signals: &SignalFd, at_keyboard: Pid) -> Result<u8> {
         loop {
             if let Some((_, status)) =
                 signals::ended(child).context("cannot wait for the command")?

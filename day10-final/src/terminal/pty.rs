@@ -21,6 +21,7 @@ use nix::unistd::{Uid, dup2_stderr, dup2_stdin, dup2_stdout, fchown};
 use crate::failure::{FAILED, Failure};
 use crate::rootfs::mounts::Tree;
 use crate::rootfs::place::{self, Missing};
+use crate::signals;
 
 /// In bytes: far more than an error is long.
 const MOST: usize = 16 * 1024;
@@ -116,6 +117,18 @@ pub struct Received {
 }
 
 impl Received {
+    /// Waits for everything. If a signal that should end the runtime comes first, returns that.
+    pub fn all(&mut self, socket: &UnixStream) -> Result<Option<i32>> {
+        loop {
+            if let Some(signal) = signals::before(socket)? {
+                return Ok(Some(signal));
+            }
+            if !self.more(socket) {
+                return Ok(None);
+            }
+        }
+    }
+
     /// Waits for more, and returns false when the child's end of `socket` has closed.
     ///
     /// With `exec`, a container may get hold of that end, and send anything: we accept only so much, and only a terminal.

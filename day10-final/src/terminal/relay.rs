@@ -5,7 +5,6 @@
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
 
 use anyhow::{Context, Error, Result};
 use nix::errno::Errno;
@@ -14,6 +13,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::Pid;
 
+use crate::container::Container;
 use crate::failure::warn;
 use crate::terminal::Raw;
 use crate::terminal::lane::Lane;
@@ -35,13 +35,14 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Connects `terminal`, the runtime's side, to the `log` or to the caller, who types if it is `interactive`.
-    pub fn new(terminal: OwnedFd, log: Option<&Path>, interactive: bool) -> Result<Self> {
+    /// Connects `terminal`, the runtime's side, to the log of `container`, or to the caller, who types if it is interactive.
+    pub fn new(terminal: OwnedFd, container: &Container) -> Result<Self> {
+        let log = container.log.as_deref();
         fcntl(&terminal, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
             .context("cannot make the terminal non-blocking")?;
         let terminal = File::from(terminal);
         let typed = match log {
-            None if interactive => Some(Lane::new(copy(io::stdin())?, copy(&terminal)?)),
+            None if container.interactive => Some(Lane::new(copy(io::stdin())?, copy(&terminal)?)),
             _ => None,
         };
         let to = match log {
