@@ -113,20 +113,18 @@ fn rows(state: &Path) -> Vec<Row> {
 /// A row for each limit that a cgroup can have.
 fn limits() -> [Row; 3] {
     let hierarchies = hierarchy::hierarchies().unwrap_or_default();
-    let row = |(what, controller)| {
-        let version = |(version, _)| match version {
+    let limit = |controller| {
+        let (version, _) = hierarchy::delegated_group(controller, &hierarchies)?;
+        Ok(match version {
             Version::V1 => "yes (cgroup v1)".to_owned(),
             Version::V2 => "yes (cgroup v2)".to_owned(),
-        };
-        let group = hierarchy::delegated_group(controller, &hierarchies).map(version);
-        ("day 7", what, group)
+        })
     };
     [
-        ("memory limits", "memory"),
-        ("CPU limits", "cpu"),
-        ("process limits", "pids"),
+        ("day 7", "memory limits", limit("memory")),
+        ("day 7", "CPU limits", limit("cpu")),
+        ("day 7", "process limits", limit("pids")),
     ]
-    .map(row)
 }
 
 // ANCHOR: attempt
