@@ -22,7 +22,7 @@ use crate::container::Status;
 use crate::failure::sudo_run;
 use crate::host::has;
 use crate::namespaces::{idmap, refused};
-use crate::privileges::seccomp;
+use crate::privileges::{NO_USERS, seccomp};
 use crate::rootfs::{self, layer};
 use crate::state::pidfd::PidFd;
 use crate::state::process::Process;
@@ -243,7 +243,7 @@ fn users() -> Result<String> {
     if geteuid().is_root() {
         return Ok("yes".to_owned());
     }
-    let [uids, _] = idmap::set_aside().context(idmap::NO_USERS)?;
+    let [uids, _] = idmap::set_aside().context(NO_USERS)?;
     let number = uids.split(' ').nth(1).unwrap_or_default();
     Ok(format!("yes ({number})"))
 }

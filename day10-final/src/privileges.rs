@@ -18,8 +18,11 @@ use nix::sys::prctl::{set_keepcaps, set_no_new_privs};
 use nix::unistd::{setgroups, setresgid, setresuid};
 use serde::{Deserialize, Serialize};
 
-use crate::namespaces::idmap::NO_USERS;
 use crate::privileges::user::User;
+
+/// Why there are no other users, and how to get them.
+pub const NO_USERS: &str = "root is the only user in this container\nhint: install uidmap, then run \
+    sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER";
 
 /// As the user types it.
 #[derive(Args)]

@@ -17,10 +17,6 @@ use crate::failure::warn;
 use crate::host::{has, program, run_with_stdin};
 use crate::namespaces::refused;
 
-/// Why there are no other users, and how to get them.
-pub const NO_USERS: &str = "root is the only user in this container\nhint: install uidmap, then run \
-    sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER";
-
 // ANCHOR: map
 /// Makes the caller root in the user namespace of `child`. If the host has set ids aside for the caller, they become
 /// users 1, 2, … of the container.

@@ -18,7 +18,7 @@ const MOST_LINKS: usize = 40;
 /// The masks are mounted here. A volume on top would undo them, and so would a volume at /.
 const TAKEN: [&str; 2] = ["/proc", "/sys"];
 
-pub const NOT_A_PLACE: &str = "the path in the container must be absolute, and not /";
+const NOT_A_PLACE: &str = "the path in the container must be absolute, and not /";
 
 /// What to do if the path does not exist.
 #[derive(Clone, Copy, PartialEq)]
@@ -111,8 +111,18 @@ pub fn to_mount(path: &Path, missing: Missing) -> Result<Place> {
     }
 }
 
+/// A path in the container at which something may be mounted. Some paths are reserved.
+pub fn inside(path: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(path);
+    let up = path.components().any(|part| part == Component::ParentDir);
+    if !path.is_absolute() || up {
+        return Err(NOT_A_PLACE.to_owned());
+    }
+    taken(&path).map_or(Ok(path), Err)
+}
+
 /// Why nothing can be mounted at `path`, or None if it can.
-pub fn taken(path: &Path) -> Option<String> {
+fn taken(path: &Path) -> Option<String> {
     if path.parent().is_none() {
         return Some(NOT_A_PLACE.to_owned());
     }

@@ -9,7 +9,7 @@ use nix::mount::MsFlags;
 use serde::{Deserialize, Serialize};
 
 use crate::rootfs::mounts::{DATA, Tree};
-use crate::rootfs::volume::inside;
+use crate::rootfs::place;
 
 // ANCHOR: tmpfs
 #[derive(Clone, Serialize, Deserialize)]
@@ -71,7 +71,7 @@ impl FromStr for Tmpfs {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (path, options) = text.split_once(':').unwrap_or((text, ""));
-        let path = inside(path)?;
+        let path = place::inside(path)?;
         options
             .split(',')
             .filter(|option| !option.is_empty())

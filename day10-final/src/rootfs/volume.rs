@@ -3,7 +3,7 @@
 //! Uses [`crate::rootfs::mounts`] to prepare the mounts, and [`crate::rootfs::place`] to find where they go.
 
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
@@ -55,23 +55,13 @@ impl FromStr for Volume {
             ));
         }
         let host = std::path::absolute(host).map_err(|error| error.to_string())?;
-        let container = inside(container)?;
+        let container = place::inside(container)?;
         Ok(Self {
             host,
             container,
             read_only,
         })
     }
-}
-
-/// A path in the container at which something may be mounted. Some paths are reserved: see [`place`].
-pub fn inside(path: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(path);
-    let up = path.components().any(|part| part == Component::ParentDir);
-    if !path.is_absolute() || up {
-        return Err(place::NOT_A_PLACE.to_owned());
-    }
-    place::taken(&path).map_or(Ok(path), Err)
 }
 
 impl Volumes {
