@@ -1,6 +1,6 @@
 //! `stop`: asks a container to end, and kills it if it does not. kill(2), pidfd_send_signal(2).
 //!
-//! It uses the records and a process's pidfd. The run that waits for the container hears of nothing else.
+//! It uses the records and a process's pidfd. The run that waits for the container notices its end by itself.
 
 use std::io::{self, Write};
 use std::path::Path;

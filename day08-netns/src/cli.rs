@@ -85,7 +85,7 @@ pub struct RunOptions {
     pub command: Vec<String>,
 }
 
-/// Linux allows 64 bytes: sethostname(2). What is in them, later days write to files such as /etc/hosts.
+/// Linux allows 64 bytes: sethostname(2). Later days also write them to files such as /etc/hosts.
 fn hostname(name: &str) -> Result<String, String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
     match name.len() {

@@ -72,7 +72,7 @@ fn start_and_wait(
     let (socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;
     let (child, pipes) = spawn(&container, childs_end, terminal.is_some())?;
 
-    // The child has only begun to start again. What follows takes no time beside that.
+    // Meanwhile, the child starts this program again, which takes longer than what follows.
     abandoned::free(state, &container.name);
     let mut record = Record::create(state, &mut container)?;
     let cgroup = Cgroup::create(&container.limits, &container.id)?;
@@ -113,14 +113,14 @@ fn start_and_wait(
     Ok((code, received.said))
 }
 
-/// Waits for the end of `child` where its terminal is, and returns the exit code to pass on.
+/// Waits for the end of `child`, and looks after its terminal or pipes. Returns the exit code to pass on.
 fn wait(
     child: Pid,
     signals: &SignalFd,
     init: bool,
     stdio: (Option<Relay>, Option<Terminal>, Pipes),
 ) -> Result<u8> {
-    // Its group is not ours. Every process in it should hear the keyboard; --init tells the command itself.
+    // Its process group is not ours, so we pass keys on: to all of it or, with --init, to init, which tells the command.
     let at_keyboard = Pid::from_raw(if init { 1 } else { -1 } * child.as_raw());
     match stdio {
         (Some(relay), ..) => relay.run(child, signals),

@@ -21,7 +21,7 @@ pub struct Process {
 // ANCHOR_END: process
 
 impl Process {
-    /// The process that has `pid` now, dead or alive, as long as nobody has waited for it.
+    /// The process that has `pid` now, dead or alive. There is one until somebody has waited for it.
     pub fn of(pid: Pid) -> Result<Self> {
         let (.., start_time) = state_and_start(pid.as_raw()).context("cannot find the process")?;
         Ok(Self {

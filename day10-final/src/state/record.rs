@@ -18,7 +18,7 @@ use crate::state::store::{LOCK_SECONDS, NoSuch, load, lock_directory};
 use crate::state::{create_private, open_regular};
 use crate::state::{lock, name};
 
-/// As long as an exit code: it reserves room for one in the lock.
+/// As long as an exit code. It reserves room for one in the lock.
 const ROOM: &str = "   ";
 
 /// The directory of one container. It belongs to the process that has locked it: nobody else writes there.

@@ -121,7 +121,7 @@ impl Pipes {
     /// Carries what goes through the pipes until `child` has ended, and returns the exit code to pass on.
     pub fn run(mut self, child: Pid, signals: &SignalFd, at_keyboard: Pid) -> Result<u8> {
         loop {
-            // Before each wait: one SIGCHLD may stand for two children, and the other one may have been a program of ours.
+            // Before each wait: one SIGCHLD may stand for two children, and the other one may have been one of our programs.
             if let Some((_, status)) =
                 signals::ended(child).context("cannot wait for the command")?
             {
