@@ -1,4 +1,4 @@
-//! `prune`: removes what nobody needs any more.
+//! `prune`: removes what nobody needs any more: records, caches, and the bridge. It asks each of these rooms to do so.
 
 use std::collections::HashSet;
 use std::fs::{self, DirEntry};

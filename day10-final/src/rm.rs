@@ -1,4 +1,4 @@
-//! `rm`: removes a container's record, and everything that it has written.
+//! `rm`: removes a container's record, and everything that it has written. It uses the state's room and the cgroup's.
 
 use std::fs::File;
 use std::io::{self, Write};
