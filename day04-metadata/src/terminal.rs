@@ -15,9 +15,11 @@ pub struct Terminal {
 impl Terminal {
     /// The terminal that the user types at, if there is one.
     pub fn ours() -> Option<Self> {
+        if tcgetpgrp(io::stdin()) != Ok(getpgrp()) || !io::stdout().is_terminal() {
+            return None;
+        }
         let settings = tcgetattr(io::stdin()).ok()?;
-        let in_foreground = tcgetpgrp(io::stdin()) == Ok(getpgrp());
-        (in_foreground && io::stdout().is_terminal()).then_some(Self { settings })
+        Some(Self { settings })
     }
 
     /// Puts the process group of `leader` in the foreground: it may read the terminal, and gets its Ctrl-C.

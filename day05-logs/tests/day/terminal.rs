@@ -162,6 +162,22 @@ fn a_command_under_nohup_ignores_sighup() {
 }
 
 #[test]
+fn in_the_background_it_leaves_the_terminal_alone() {
+    need_namespaces!();
+    let time = format!("1000.{}9", std::process::id());
+    let mut user = terminal(&format!(
+        "set -m; $TD run sh -c 'sleep {time} & echo started; wait' & read one; read two; echo got $two; kill -KILL $!"
+    ));
+    user.exp_string("started\r\n").unwrap();
+    user.send_line("one").unwrap();
+    // Only the foreground may begin to read.
+    user.send_line("two").unwrap();
+    user.exp_string("got two").unwrap();
+    user.exp_eof().unwrap();
+    wait_until("it end", || processes_with(&time).is_empty());
+}
+
+#[test]
 fn ctrl_z_is_of_no_use_before_day_6() {
     need_namespaces!();
     let mut user = terminal("$TD run sh -c 'echo started; sleep 1; echo over'");
