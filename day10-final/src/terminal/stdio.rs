@@ -192,13 +192,14 @@ mod tests {
 
     #[test]
     fn a_child_that_has_ended_unnoticed_is_not_waited_for() {
-        let child = Command::new("true").spawn().unwrap();
-        let child = Pid::from_raw(child.id() as i32);
+        let mut process = Command::new("true").spawn().unwrap();
+        let child = Pid::from_raw(process.id() as i32);
         // It stays a zombie, and nothing is left to read from the signalfd.
         waitid(Id::Pid(child), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT).unwrap();
         let signals = SignalFd::new(&SigSet::from(Signal::SIGCHLD)).unwrap();
         let (told, code) = mpsc::channel();
         thread::spawn(move || told.send(Pipes::default().run(child, &signals, child).unwrap()));
         assert_eq!(code.recv_timeout(Duration::from_secs(60)), Ok(0));
+        assert!(process.wait().is_err(), "it has been waited for already");
     }
 }
