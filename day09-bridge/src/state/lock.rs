@@ -37,10 +37,13 @@ pub fn wait(file: &File, path: &Path, seconds: u64) -> Result<()> {
 fn holder(file: &File) -> String {
     let inode = file.metadata().map_or(0, |file| file.ino());
     let is_it = |lock: &Vec<&str>| lock[1] == "FLOCK" && lock[5].ends_with(&format!(":{inode}"));
-    let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
-    let mut locks = locks.lines().map(|lock| lock.split_whitespace().collect());
-    match locks.find(is_it) {
-        Some(lock) => format!("process {}", lock[4]),
-        None => "another process".to_owned(),
+    // Whenever another lock goes while we read, the kernel may leave one out. So we look more than once.
+    for _ in 0..3 {
+        let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+        let mut locks = locks.lines().map(|lock| lock.split_whitespace().collect());
+        if let Some(lock) = locks.find(is_it) {
+            return format!("process {}", lock[4]);
+        }
     }
+    "another process".to_owned()
 }

@@ -72,12 +72,13 @@ fn sleep(pause: Duration) -> Result<()> {
 /// The process that has locked `file`: in "1: FLOCK ADVISORY WRITE 123 fe:00:456 0 EOF", that is 123. proc_locks(5).
 fn holder(file: &File) -> Option<String> {
     let inode = file.metadata().ok()?.ino();
-    let locks = fs::read_to_string("/proc/locks").ok()?;
-    let mut locks = locks
-        .lines()
-        .map(|lock| lock.split_whitespace().collect::<Vec<_>>());
     let is_it = |lock: &Vec<&str>| lock[1] == "FLOCK" && lock[5].ends_with(&format!(":{inode}"));
-    locks.find(is_it).map(|lock| lock[4].to_owned())
+    // Whenever another lock goes while we read, the kernel may leave one out. So we look more than once.
+    (0..3).find_map(|_| {
+        let locks = fs::read_to_string("/proc/locks").ok()?;
+        let mut locks = locks.lines().map(|lock| lock.split_whitespace().collect());
+        locks.find(is_it).map(|lock| lock[4].to_owned())
+    })
 }
 
 fn shown(holder: &Option<String>) -> String {
