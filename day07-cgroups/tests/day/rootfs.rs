@@ -235,10 +235,10 @@ fn a_rootfs_that_the_user_may_not_enter_is_refused() {
 #[test]
 fn no_mount_is_left_behind() {
     need_namespaces!();
-    let before = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let before = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
     see(&["run", "true"]);
     see(&["run", "no-such-command"]);
-    assert_eq!(fs::read_to_string("/proc/self/mountinfo").unwrap(), before);
+    assert_eq!(fs::read_to_string("/proc/thread-self/mountinfo").unwrap(), before);
 }
 
 #[test]
