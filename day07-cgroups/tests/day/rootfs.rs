@@ -238,7 +238,10 @@ fn no_mount_is_left_behind() {
     let before = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
     see(&["run", "true"]);
     see(&["run", "no-such-command"]);
-    assert_eq!(fs::read_to_string("/proc/thread-self/mountinfo").unwrap(), before);
+    assert_eq!(
+        fs::read_to_string("/proc/thread-self/mountinfo").unwrap(),
+        before
+    );
 }
 
 #[test]

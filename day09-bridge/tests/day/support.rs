@@ -1,6 +1,7 @@
 //! What the tests share: typing commands as a user would, and looking at what comes back.
 
-use std::fs::{self, Permissions};
+use std::error::Error;
+use std::fs::{self, File, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
@@ -10,10 +11,11 @@ use std::sync::{Once, OnceLock};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
 use nix::unistd::{AccessFlags, Pid, access, geteuid};
-use tempfile::{Builder, TempDir};
+use tempfile::{Builder, NamedTempFile, TempDir};
 
 /// The program under test.
 pub const TINY_DOCKER: &str = env!(concat!("CARGO_BIN_EXE_", env!("CARGO_PKG_NAME")));
@@ -98,19 +100,34 @@ pub fn state() -> PathBuf {
     })
 }
 
-/// Root's containers change their host's network. For each test, that is its own namespace.
+/// Whoever changes a host's network has this locked.
+pub const LOCK: &str = "/run/tiny-docker.lock";
+
+/// Root's containers change their host's network. For each test, that is its own namespace, with its own lock: otherwise
+/// the tests would wait for each other.
 ///
 /// Whatever this thread starts from now on is in it.
 pub fn own_network() {
     thread_local! {
-        static UNSHARED: () = {
-            unshare(CloneFlags::CLONE_NEWNET).unwrap();
+        static UNSHARED: NamedTempFile = {
+            unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).unwrap();
             host("ip link set lo up");
+            own_lock().unwrap()
         };
     }
     if geteuid().is_root() && can_have_namespaces() {
-        UNSHARED.with(|()| ());
+        UNSHARED.with(|_| ());
     }
+}
+
+fn own_lock() -> Result<NamedTempFile, Box<dyn Error>> {
+    let nothing = None::<&str>;
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(nothing, "/", nothing, private, nothing)?;
+    let own = NamedTempFile::new_in(place())?;
+    File::options().create(true).append(true).open(LOCK)?;
+    mount(Some(own.path()), LOCK, nothing, MsFlags::MS_BIND, nothing)?;
+    Ok(own)
 }
 
 /// Runs `command` on this test's host, and returns what it prints.

@@ -12,12 +12,12 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
-use tempfile::{NamedTempFile, TempDir};
+use tempfile::TempDir;
 
 use crate::need_namespaces;
 use crate::network::internet;
 use crate::support::{
-    Detached, Running, Seen, TINY_DOCKER, as_ordinary_user, host, leave_to, processes_with,
+    Detached, LOCK, Running, Seen, TINY_DOCKER, as_ordinary_user, host, leave_to, processes_with,
     records, see, skip, state, tiny_docker, wait_until, without_ids,
 };
 
@@ -104,9 +104,6 @@ fn server() -> Detached {
     });
     server
 }
-
-/// Whoever changes the host's network has it locked.
-const LOCK: &str = "/run/tiny-docker.lock";
 
 fn address(container: &Detached) -> String {
     container.record()["address"].as_str().unwrap().to_owned()
@@ -287,26 +284,9 @@ fn ps_shows_the_address_while_it_is_the_containers() {
     ");
 }
 
-/// What this test locks, others do not wait for. The file has to outlive it.
-fn own_lock() -> NamedTempFile {
-    let own = NamedTempFile::new().unwrap();
-    let nothing = None::<&str>;
-    unshare(CloneFlags::CLONE_NEWNS).unwrap();
-    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-    mount(nothing, "/", nothing, private, nothing).unwrap();
-    File::options()
-        .create(true)
-        .append(true)
-        .open(LOCK)
-        .unwrap();
-    mount(Some(own.path()), LOCK, nothing, MsFlags::MS_BIND, nothing).unwrap();
-    own
-}
-
 #[test]
 fn two_hundred_and_fifty_three_have_different_addresses() {
     need_bridge!();
-    let _lock = own_lock();
     let start = |_| {
         let mut run = tiny_docker(&["run", "-d", "sleep", "1000"]);
         // They tell whom they wait for.
@@ -346,8 +326,8 @@ fn two_hundred_and_fifty_three_have_different_addresses() {
 #[test]
 fn a_run_says_whom_it_waits_for_when_the_network_is_locked() {
     need_bridge!();
-    let own = own_lock();
-    own.as_file().lock().unwrap();
+    let lock = File::open(LOCK).unwrap();
+    lock.lock().unwrap();
     let mut run = tiny_docker(&["run", "true"]);
     let mut run = Running::start(run.stderr(Stdio::piped()));
     let mut stderr = BufReader::new(run.0.stderr.take().unwrap());
@@ -358,7 +338,7 @@ fn a_run_says_whom_it_waits_for_when_the_network_is_locked() {
         line,
         format!("tiny-docker: waiting for {LOCK}: process {this} holds the lock\n")
     );
-    own.as_file().unlock().unwrap();
+    lock.unlock().unwrap();
     assert_eq!(run.0.wait().unwrap().code(), Some(0));
 }
 

@@ -15,12 +15,12 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
-use tempfile::{NamedTempFile, TempDir};
+use tempfile::TempDir;
 
 use crate::need_namespaces;
 use crate::network::internet;
 use crate::support::{
-    Detached, Running, Seen, TINY_DOCKER, as_ordinary_user, host, inspect, leave_to,
+    Detached, LOCK, Running, Seen, TINY_DOCKER, as_ordinary_user, host, inspect, leave_to,
     processes_with, records, see, skip, state, tiny_docker, wait_until,
 };
 
@@ -130,9 +130,6 @@ fn server_with(path: &Path) -> Detached {
     });
     server
 }
-
-/// Whoever changes the host's network has it locked.
-const LOCK: &str = "/run/tiny-docker.lock";
 
 /// What there has to be where there is no nft.
 pub const IPTABLES: [&str; 3] = ["ip", "iptables", "iptables-restore"];
@@ -316,26 +313,9 @@ fn inspect_shows_the_address_while_it_is_the_containers() {
     assert_snapshot!(network(), @r#"{"Gateway":"","IPAddress":"","MacAddress":"","Ports":{}}"#);
 }
 
-/// What this test locks, others do not wait for. The file has to outlive it.
-pub fn own_lock() -> NamedTempFile {
-    let own = NamedTempFile::new().unwrap();
-    let nothing = None::<&str>;
-    unshare(CloneFlags::CLONE_NEWNS).unwrap();
-    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-    mount(nothing, "/", nothing, private, nothing).unwrap();
-    File::options()
-        .create(true)
-        .append(true)
-        .open(LOCK)
-        .unwrap();
-    mount(Some(own.path()), LOCK, nothing, MsFlags::MS_BIND, nothing).unwrap();
-    own
-}
-
 #[test]
 fn two_hundred_and_fifty_three_have_different_addresses() {
     need_bridge!();
-    let _lock = own_lock();
     let start = |_| {
         let mut run = tiny_docker(&["run", "-d", "sleep", "1000"]);
         // They tell whom they wait for.
@@ -375,8 +355,8 @@ fn two_hundred_and_fifty_three_have_different_addresses() {
 #[test]
 fn a_run_says_whom_it_waits_for_when_the_network_is_locked() {
     need_bridge!();
-    let own = own_lock();
-    own.as_file().lock().unwrap();
+    let lock = File::open(LOCK).unwrap();
+    lock.lock().unwrap();
     let mut run = tiny_docker(&["run", "true"]);
     let mut run = Running::start(run.stderr(Stdio::piped()));
     let mut stderr = BufReader::new(run.0.stderr.take().unwrap());
@@ -387,7 +367,7 @@ fn a_run_says_whom_it_waits_for_when_the_network_is_locked() {
         line,
         format!("tiny-docker: waiting for {LOCK}: process {this} holds the lock\n")
     );
-    own.as_file().unlock().unwrap();
+    lock.unlock().unwrap();
     assert_eq!(run.0.wait().unwrap().code(), Some(0));
 }
 

@@ -11,7 +11,7 @@ use nix::unistd::{Pid, geteuid};
 use tempfile::TempDir;
 
 use crate::need_namespaces;
-use crate::network::bridge::{own_lock, start_over, wait_until_none_is_connected};
+use crate::network::bridge::{start_over, wait_until_none_is_connected};
 use crate::privileges::users::can_be_somebody_else;
 use crate::support::{
     Detached, Running, TINY_DOCKER, can_have_cgroups, groups, host, leave_to, names, records, see,
@@ -191,7 +191,6 @@ fn after_a_power_loss_the_next_command_knows_and_tidies_up() {
     } else {
         &[]
     };
-    let _lock = root.then(own_lock);
     let rules =
         root.then(|| host("nft list ruleset; iptables-save | grep -v -e '^#' -e '^:' || true"));
 
