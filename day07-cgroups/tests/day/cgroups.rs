@@ -301,11 +301,12 @@ fn a_process_from_outside_does_not_keep_the_group() {
     need_cgroups!();
     let container = Detached::start(&["--memory", "64m", "sleep", "1000"]);
     let group = groups(&container.id).remove(0);
-    let mut late = Running::start(Command::new("sleep").arg("0.3"));
+    let mut late = Running::start(Command::new("sleep").arg("1000"));
     fs::write(group.join("cgroup.procs"), late.pid().to_string()).unwrap();
-    let reaper = std::thread::spawn(move || late.0.wait());
     kill(Pid::from_raw(container.pid()), Signal::SIGKILL).unwrap();
-    reaper.join().unwrap().unwrap();
+    // It is still on its way out when the container has ended.
+    late.0.kill().unwrap();
+    late.0.wait().unwrap();
     wait_until("the group gone", || groups(&container.id).is_empty());
 }
 
