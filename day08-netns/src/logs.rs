@@ -71,7 +71,7 @@ fn follow_to_the_end(log: &mut File, path: &Path, container: &PidFd) -> Result<(
             return Ok(());
         }
         if modified {
-            // They say only that there is something new. (EAGAIN: no longer.)
+            // The events say only that something is new, and we look at the log itself.
             let _ = inotify.read_events();
         }
         // All of the container's processes are gone, so one more look shows its last line.

@@ -101,7 +101,7 @@ fn follow_to_the_end(
             return Ok(());
         }
         if modified {
-            // They say only that there is something new. (EAGAIN: no longer.)
+            // The events say only that something is new, and we look at the log itself.
             let _ = inotify.read_events();
         }
         if end {

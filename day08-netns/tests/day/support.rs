@@ -26,16 +26,19 @@ pub struct Seen {
 
 impl From<Output> for Seen {
     fn from(output: Output) -> Self {
-        // On a busy machine, commands wait for each other, and say so.
-        let waits = |line: &&str| line.starts_with("tiny-docker: waiting for ");
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        let stderr = stderr.split_inclusive('\n').filter(|line| !waits(line));
         Self {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: stderr.collect(),
+            stderr: without_waits(&String::from_utf8_lossy(&output.stderr)),
         }
     }
+}
+
+/// What a command has shown, except for what it has waited for: a busy machine adds such lines.
+pub fn without_waits(shown: &str) -> String {
+    let waits = |line: &&str| line.starts_with("tiny-docker: waiting for ");
+    let lines = shown.split_inclusive('\n');
+    lines.filter(|line| !waits(line)).collect()
 }
 
 /// Makes sure that what the tests start receives these signals, even if nohup(1) or a script's `&` makes us ignore them.

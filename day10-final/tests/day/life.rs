@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::need_namespaces;
 use crate::network::bridge::wait_until_none_is_connected;
 use crate::state::power::ours;
-use crate::support::{TINY_DOCKER, groups, host, wait_until};
+use crate::support::{TINY_DOCKER, groups, host, wait_until, without_waits};
 
 const PROMPT: &str = "ready> ";
 
@@ -50,10 +50,7 @@ impl User {
     fn says(&mut self, line: &str) -> String {
         let shown = self.types(line, PROMPT);
         assert_eq!(self.types("echo $?", PROMPT), "0\n", "{line}: {shown}");
-        // As on a busy machine.
-        let waits = |line: &&str| line.starts_with("tiny-docker: waiting for ");
-        let shown = shown.split_inclusive('\n');
-        shown.filter(|line| !waits(line)).collect()
+        without_waits(&shown)
     }
 }
 
@@ -137,6 +134,7 @@ fn an_entire_life_leaves_what_ps_lists_and_after_prune_nothing() {
     assert_eq!(user.says("tiny-docker rm counter"), "counter\n");
     user.types("tiny-docker prune", "[y/N] ");
     let pruned = user.types("y", PROMPT);
+    let pruned = without_waits(&pruned);
     assert!(pruned.starts_with("Deleted Containers:\n"), "{pruned}");
     assert_eq!(user.says("tiny-docker ps -a").lines().count(), 1);
     assert!(!state.exists());

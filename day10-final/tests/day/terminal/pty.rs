@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use crate::need_namespaces;
 use crate::support::{
     Detached, Running, TINY_DOCKER, as_ordinary_user, records, see, shell, skip, state,
-    tiny_docker, wait_until,
+    tiny_docker, wait_until, without_waits,
 };
 use crate::terminal::{terminal, try_out};
 
@@ -44,6 +44,7 @@ fn it_is_the_first_terminal_of_the_container_and_as_large_as_the_callers() {
         "stty rows 33 cols 77; $TD run -it sh -c '{script}'; echo over"
     ));
     let said = user.exp_string("over").unwrap();
+    let said = without_waits(&said);
     assert_eq!(said, "/dev/pts/0\r\n33 77\r\nhere\r\n0\r\n");
 }
 

@@ -7,7 +7,7 @@ use rexpect::session::{PtySession, spawn_command};
 
 use crate::need_namespaces;
 use crate::pair::earlier;
-use crate::support::{TINY_DOCKER, leave_to, state, wait_until};
+use crate::support::{TINY_DOCKER, leave_to, state, wait_until, without_waits};
 
 /// A terminal in which the shell `script` runs, with `$RUN` for this program's `run`, and `$ATTACK` for the attack.
 fn terminal(program: &str, script: &str, attack: &str) -> PtySession {
@@ -25,10 +25,7 @@ fn both(script: &str, attack: &str) -> Option<[String; 2]> {
         let mut terminal = terminal(program, script, attack);
         terminal.exp_string("begin").unwrap();
         let shown = terminal.exp_string("end").unwrap();
-        // On a slow machine, run says what it waits for.
-        let waits = |line: &&str| line.starts_with("tiny-docker: waiting for ");
-        let shown = shown.trim().split_inclusive('\n');
-        shown.filter(|line| !waits(line)).collect()
+        without_waits(shown.trim()).trim().to_owned()
     };
     Some([show(earlier.to_str().unwrap()), show(TINY_DOCKER)])
 }
