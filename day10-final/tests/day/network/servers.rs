@@ -48,8 +48,12 @@ macro_rules! need_published_servers {
 }
 
 /// As in nginx's image of Docker's: what it writes to its logs are the logs of the container.
+///
+/// It waits for each caller to hang up first. What it has only handed to the kernel goes with the container's network,
+/// as in Docker.
 const NGINX: &str = "ln -sf /dev/stdout /var/log/nginx/access.log
     ln -sf /dev/stderr /var/log/nginx/error.log
+    echo 'lingering_close always;' >/etc/nginx/conf.d/lingering.conf
     exec nginx -g 'daemon off;'";
 
 /// As in redis' image: root gives the volume to another user, and becomes that one.
@@ -173,6 +177,7 @@ fn nginx_finishes_a_slow_download_before_it_quits() {
     let mut rest = Vec::new();
     slow.read_to_end(&mut rest).unwrap();
     assert!(rest.len() as u64 > LARGE - 1000, "{} bytes", rest.len());
+    drop(slow);
     assert_eq!(see(&["wait", "web"]).stdout, "0\n");
 }
 

@@ -78,7 +78,11 @@ fn only_the_command_is_told_of_a_new_size() {
     user.exp_string("ready").unwrap();
     stty(&name, &["rows", "50", "cols", "120"]);
     let said = user.exp_string("over").unwrap();
-    assert_eq!(said, "\r\n50 120\r\n");
+    // Twice, if the second signal interrupts the answer to the first.
+    assert!(
+        said == "\r\n50 120\r\n" || said == "\r\n50 120\r\n50 120\r\n",
+        "{said:?}"
+    );
     fs::remove_file(state().join("rootfs/default/tmp").join(inner_name())).unwrap();
 }
 
