@@ -12,6 +12,7 @@ pub mod pidfd;
 pub mod process;
 pub mod record;
 pub mod store;
+pub mod supervisor;
 
 // ANCHOR: state
 use std::env;

@@ -70,7 +70,7 @@ fn sleep(pause: Duration) -> Result<()> {
 }
 
 /// The process that has locked `file`: in "1: FLOCK ADVISORY WRITE 123 fe:00:456 0 EOF", that is 123. proc_locks(5).
-fn holder(file: &File) -> Option<String> {
+pub fn holder(file: &File) -> Option<String> {
     let inode = file.metadata().ok()?.ino();
     let is_it = |lock: &Vec<&str>| lock[1] == "FLOCK" && lock[5].ends_with(&format!(":{inode}"));
     // Whenever another lock goes while we read, the kernel may leave one out. So we look more than once.

@@ -21,14 +21,18 @@ impl PidFd {
     // ANCHOR: pidfd_of
     /// `process`, or None if that has ended.
     pub fn of(process: &Process) -> Result<Option<Self>> {
-        let fd = match pidfd_open(process.pid) {
-            Err(Errno::ESRCH) => return Ok(None),
-            opened => opened.context("cannot open a pidfd")?,
-        };
         // Before this, the pid may have passed to another process. Now the descriptor keeps the one that it has.
-        Ok(process.is_alive().then_some(Self(fd)))
+        Ok(Self::open(process.pid)?.filter(|_| process.is_alive()))
     }
     // ANCHOR_END: pidfd_of
+
+    /// Whichever process has `pid` now, if there is one.
+    pub fn open(pid: i32) -> Result<Option<Self>> {
+        match pidfd_open(pid) {
+            Err(Errno::ESRCH) => Ok(None),
+            opened => Ok(Some(Self(opened.context("cannot open a pidfd")?))),
+        }
+    }
 
     // ANCHOR: signal
     /// Sends it `signal`. If it has ended in the meantime, that is not an error.

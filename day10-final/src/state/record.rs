@@ -16,7 +16,7 @@ use crate::state::id::Id;
 use crate::state::paths::{directory, hidden};
 use crate::state::store::{LOCK_SECONDS, NoSuch, load, lock_directory};
 use crate::state::{create_private, open_regular};
-use crate::state::{lock, name};
+use crate::state::{lock, name, supervisor};
 
 /// As long as an exit code. It reserves room for one in the lock.
 const ROOM: &str = "   ";
@@ -171,7 +171,14 @@ impl Record {
         let path = directory.join("lock");
         // If its `run` still exists, it holds this lock.
         if let Ok(lock) = open_regular(&path, File::options().read(true)) {
+            if let Some(process) = supervisor::container_of(&lock)? {
+                process.kill(id)?;
+            }
             lock::wait(&lock, &path, File::try_lock, LOCK_SECONDS)?;
+            // With --rm, it has done the rest.
+            if !record.directory.exists() {
+                return Ok(());
+            }
             record.lock = Some(lock);
         }
         // Somebody may have begun to remove it.

@@ -2,12 +2,16 @@
 
 use std::fs::{self, File};
 use std::io::Read;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
 
 use insta::assert_snapshot;
+use nix::unistd::geteuid;
 
 use crate::support::{
-    Detached, assert_nothing_is_kept, groups, processes_with, records, see, shell, state,
-    wait_until,
+    Detached, Running, assert_nothing_is_kept, can_have_cgroups, groups, only_record,
+    processes_with, records, see, shell, skip, state, tiny_docker, wait_until,
 };
 use crate::{need_cgroups, need_namespaces};
 
@@ -146,4 +150,89 @@ fn a_damaged_record_gets_a_hint_how_to_remove_it() {
     tiny-docker: cannot remove ID: cannot read STATE/containers/ID/config.json: EOF while parsing an object at line 1 column 1
     hint: tiny-docker rm -f ID
     ");
+}
+
+/// Damages the record of `container`: from now on, its config.json is `text`.
+fn damage(container: &Detached, text: &str) {
+    fs::write(container.log().with_file_name("config.json"), text).unwrap();
+}
+
+#[test]
+fn a_running_container_with_a_damaged_record_is_removed_by_force() {
+    need_namespaces!();
+    for option in ["-d", "-dt", "--rm", "--init", "--memory=64m"] {
+        if option == "--memory=64m" && !can_have_cgroups() {
+            skip("cgroups that this user may change");
+            continue;
+        }
+        let container = Detached::start(&[option, "--net", "isolated", "sleep", "12322"]);
+        let (pid, supervisor) = (container.pid(), container.supervisor());
+        damage(&container, "{");
+        let start = Instant::now();
+        let seen = see(&["rm", "-f", &container.id]);
+        let said = (seen.code, seen.stdout, seen.stderr.as_str());
+        let id = format!("{}\n", container.id);
+        assert_eq!(said, (Some(0), id, ""), "{option}");
+        // Less than the ten seconds for which it waits for a lock, even on a slow machine.
+        assert!(start.elapsed().as_secs() < 9, "{option}");
+        for pid in [pid, supervisor] {
+            wait_until("its end", || !Path::new(&format!("/proc/{pid}")).exists());
+        }
+        assert!(processes_with("sleep\x0012322").is_empty(), "{option}");
+        assert_nothing_is_kept();
+        assert!(groups(&container.id).is_empty(), "{option}");
+    }
+}
+
+#[test]
+fn in_the_foreground_too_and_its_run_says_how_it_ended() {
+    need_namespaces!();
+    let run = ["run", "--net", "isolated", "sleep", "1000"];
+    let mut running = Running::start(&mut tiny_docker(&run));
+    wait_until("it running", || see(&["ps"]).stdout.lines().count() == 2);
+    fs::write(only_record().join("config.json"), "").unwrap();
+    let id = only_record().file_name().unwrap().to_owned();
+    let seen = see(&["rm", "-f", id.to_str().unwrap()]);
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+    assert_eq!(running.0.wait().unwrap().code(), Some(137));
+    assert_nothing_is_kept();
+}
+
+#[test]
+fn a_damaged_record_cannot_have_another_container_killed() {
+    need_namespaces!();
+    let [victim, hostile] =
+        [(); 2].map(|()| Detached::start(&["--net", "isolated", "sleep", "1000"]));
+    // It claims to be the other one, or to be run by it.
+    let own = victim.record().to_string();
+    damage(&hostile, &own);
+    let seen = see(&["rm", "-f", &hostile.id]);
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+    assert_eq!(records().len(), 1);
+    assert!(victim.is_running());
+}
+
+#[test]
+fn another_program_that_holds_the_lock_of_a_damaged_record_is_named_and_not_killed() {
+    need_namespaces!();
+    see(&["run", "--net", "isolated", "true"]);
+    fs::write(only_record().join("config.json"), "").unwrap();
+    let lock = only_record().join("lock");
+    let id = only_record().file_name().unwrap().to_owned();
+    // With a PID 1 as its child, as a supervisor has.
+    let mut flock = Command::new("flock");
+    flock.arg("--no-fork").arg(&lock).args(["unshare", "--pid"]);
+    if !geteuid().is_root() {
+        flock.args(["--user", "--map-root-user"]);
+    }
+    let mut holder = Running::start(flock.args(["--fork", "--kill-child", "sleep", "12323"]));
+    wait_until("its child", || processes_with("sleep\x0012323").len() > 1);
+    let seen = see(&["rm", "-f", id.to_str().unwrap()]);
+    assert_eq!(seen.code, Some(1));
+    let said = seen.stderr.replace(id.to_str().unwrap(), "ID");
+    let said = said.replace(state().to_str().unwrap(), "STATE");
+    let said = said.replace(&holder.pid().to_string(), "PID");
+    assert_snapshot!(said, @"tiny-docker: cannot remove ID: cannot lock STATE/containers/ID/lock: process PID holds the lock");
+    assert!(holder.0.try_wait().unwrap().is_none());
+    assert_eq!(processes_with("sleep\x0012323").len(), 2);
 }
