@@ -21,8 +21,8 @@ use crate::terminal::Terminal;
 use crate::{namespaces, signals};
 
 /// For those who type the name of an image first, as in Docker.
-const NO_IMAGE: &str = "\nhint: run takes a command, not an image: tiny-docker run ls /bin lists what there is, \
-    --rootfs DIR provides others";
+const NO_IMAGE: &str = "\nhint: run takes a command, not an image: tiny-docker run ls /bin lists the commands, \
+    and --rootfs DIR provides others";
 
 // ANCHOR: run
 /// Runs the command to its end, and returns the exit code to pass on.

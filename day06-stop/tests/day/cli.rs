@@ -45,7 +45,7 @@ fn a_command_that_is_not_found_exits_127() {
     assert_eq!(seen.code, Some(127));
     assert_snapshot!(seen.stderr, @"
     tiny-docker: cannot run no-such-command: not found in PATH
-    hint: run takes a command, not an image: tiny-docker run ls /bin lists what there is, --rootfs DIR provides others
+    hint: run takes a command, not an image: tiny-docker run ls /bin lists the commands, and --rootfs DIR provides others
     ");
     let seen = see(&["run", "/no/such/command"]);
     assert_eq!(seen.code, Some(127));

@@ -64,7 +64,7 @@ fn init_passes_the_exit_code_on() {
     assert_eq!(seen.code, Some(127));
     assert_snapshot!(seen.stderr, @"
     tiny-docker: cannot run no-such-command: not found in PATH
-    hint: run takes a command, not an image: tiny-docker run ls /bin lists what there is, --rootfs DIR provides others
+    hint: run takes a command, not an image: tiny-docker run ls /bin lists the commands, and --rootfs DIR provides others
     ");
 }
 
