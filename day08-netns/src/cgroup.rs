@@ -1,7 +1,6 @@
 //! A group of processes that the kernel keeps within limits: cgroups(7), and the kernel's cgroup-v2.rst.
 //!
-//! `limits` says what the user may ask for, `hierarchy` where this host has its groups. The parent creates a group, and the
-//! child enters it.
+//! The parent creates a group, and the child enters it.
 
 pub mod hierarchy;
 pub mod limits;
@@ -14,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::cgroup::hierarchy::{Hierarchy, Version, delegated_group, hierarchies};
+use crate::cgroup::hierarchy::{Version, delegated_group};
 use crate::cgroup::limits::Limits;
 use crate::state::id::Id;
 
@@ -32,20 +31,17 @@ type Row = (&'static str, [(&'static str, String); 2]);
 fn table(limits: &Limits) -> Vec<Row> {
     let mut table = Vec::new();
     if let Some(bytes) = limits.memory.map(|bytes| bytes.to_string()) {
-        let (v2, v1) = ("memory.max", "memory.limit_in_bytes");
-        table.push(("memory", [(v2, bytes.clone()), (v1, bytes.clone())]));
+        let v1 = ("memory.limit_in_bytes", bytes.clone());
+        table.push(("memory", [("memory.max", bytes.clone()), v1]));
         // No swap to escape to. Version 2 counts swap alone, version 1 together with the memory.
-        let [v2, v1] = SWAP;
-        table.push(("memory", [(v2, "0".to_owned()), (v1, bytes)]));
+        table.push(("memory", [(SWAP[0], "0".to_owned()), (SWAP[1], bytes)]));
     }
     if let Some(quota) = limits.cpus.map(|cpus| (cpus * CPU_PERIOD).round()) {
-        let (v2, v1) = ("cpu.max", "cpu.cfs_quota_us");
-        let both = format!("{quota} {CPU_PERIOD}");
-        table.push(("cpu", [(v2, both), (v1, quota.to_string())]));
+        let v2 = ("cpu.max", format!("{quota} {CPU_PERIOD}"));
+        table.push(("cpu", [v2, ("cpu.cfs_quota_us", quota.to_string())]));
     }
     if let Some(most) = limits.pids_limit.map(|most| most.to_string()) {
-        let (v2, v1) = ("pids.max", "pids.max");
-        table.push(("pids", [(v2, most.clone()), (v1, most)]));
+        table.push(("pids", [("pids.max", most.clone()), ("pids.max", most)]));
     }
     table
 }
@@ -62,21 +58,15 @@ impl Cgroup {
     /// An empty group with `limits`, for the container `id`. Without limits it has no directory.
     pub fn create(limits: &Limits, id: &Id) -> Result<Self> {
         let mut group = Self::default();
-        let table = table(limits);
-        if table.is_empty() {
-            return Ok(group);
-        }
-        let hierarchies = hierarchies()?;
-        for row in table {
+        for row in table(limits) {
             let cannot = format!("cannot limit {}", row.0);
-            group.limit(row, id, &hierarchies).context(cannot)?;
+            group.limit(row, id).context(cannot)?;
         }
         Ok(group)
     }
 
-    fn limit(&mut self, row: Row, id: &Id, hierarchies: &[Hierarchy]) -> Result<()> {
-        let (controller, [v2, v1]) = row;
-        let (version, ours) = delegated_group(controller, hierarchies)?;
+    fn limit(&mut self, (controller, [v2, v1]): Row, id: &Id) -> Result<()> {
+        let (version, ours) = delegated_group(controller)?;
         if version == Version::V2 {
             enable_controller(controller, &ours)?;
         }
@@ -92,26 +82,17 @@ impl Cgroup {
         }
         write(&path, &value)
     }
-    // ANCHOR_END: create
 
-    // ANCHOR: ran_out_of_memory
     /// Whether the kernel has killed one of its processes because its memory was used up.
     pub fn ran_out_of_memory(&self) -> bool {
-        let files = ["memory.events", "memory.oom_control"]; // version 2, version 1
-        let mut paths = self
-            .0
-            .iter()
-            .flat_map(|group| files.map(|file| group.join(file)));
-        paths.any(|path| {
-            let counts = fs::read_to_string(path).unwrap_or_default();
-            let mut lines = counts.lines();
-            lines.any(|line| line.starts_with("oom_kill ") && line != "oom_kill 0")
+        self.0.iter().any(|group| {
+            let read = |file| fs::read_to_string(group.join(file)).unwrap_or_default();
+            let counts = read("memory.events") + &read("memory.oom_control"); // version 2, version 1
+            counts.contains("oom_kill ") && !counts.contains("oom_kill 0")
         })
     }
-    // ANCHOR_END: ran_out_of_memory
 }
 
-// ANCHOR: enter
 /// In the child: moves this process into the group, and with it everything that it will start.
 pub fn enter(directories: &[PathBuf]) -> Result<()> {
     for directory in directories {
@@ -120,15 +101,13 @@ pub fn enter(directories: &[PathBuf]) -> Result<()> {
     }
     Ok(())
 }
-// ANCHOR_END: enter
+// ANCHOR_END: create
 
 // ANCHOR: enable_controller
 /// Enables `controller` for the groups below `ours`. A group has the controllers that the group above it enables.
 fn enable_controller(controller: &str, ours: &Path) -> Result<()> {
-    let enable = |group: &Path| {
-        let file = group.join("cgroup.subtree_control");
-        write(&file, &format!("+{controller}"))
-    };
+    let value = format!("+{controller}");
+    let enable = |group: &Path| write(&group.join("cgroup.subtree_control"), &value);
     let above = ours.parent().context("the cgroup has no parent")?;
     let mut tries = 0..10;
     while let Err(error) = move_to_leaf(above).and_then(|()| enable(above)) {
@@ -144,16 +123,15 @@ fn enable_controller(controller: &str, ours: &Path) -> Result<()> {
 /// A group that enables controllers may not have processes itself: "no internal processes". With "cpu" and "pids" it
 /// may, but then it can never enable "memory". Only the root of the tree, which has no type, may do all that.
 fn move_to_leaf(group: &Path) -> Result<()> {
-    let processes =
-        fs::read_to_string(group.join("cgroup.procs")).context("cannot list processes")?;
-    if processes.is_empty() || !group.join("cgroup.type").exists() {
+    let pids = fs::read_to_string(group.join("cgroup.procs")).context("cannot list processes")?;
+    if pids.is_empty() || !group.join("cgroup.type").exists() {
         return Ok(());
     }
     let leaf = group.join("beside-tiny-docker");
     create_directory(&leaf)?;
-    for process in processes.lines() {
+    for pid in pids.lines() {
         // It may have ended.
-        let _ = write(&leaf.join("cgroup.procs"), process);
+        let _ = write(&leaf.join("cgroup.procs"), pid);
     }
     Ok(())
 }
@@ -181,12 +159,10 @@ impl Drop for Cgroup {
 
 /// Removes `group`. It is busy while its last process is still on its way out.
 fn remove(group: &Path) {
-    let mut pause = Duration::from_millis(1);
-    while fs::remove_dir(group).is_err_and(|error| error.kind() == ErrorKind::ResourceBusy)
-        && pause.as_secs() < 1
-    {
+    let mut pauses = (0..10).map(|power| Duration::from_millis(1 << power));
+    while fs::remove_dir(group).is_err_and(|error| error.kind() == ErrorKind::ResourceBusy) {
+        let Some(pause) = pauses.next() else { return };
         sleep(pause);
-        pause *= 2;
     }
 }
 // ANCHOR_END: remove

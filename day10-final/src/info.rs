@@ -17,7 +17,7 @@ use nix::sys::utsname::uname;
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork, getegid, geteuid};
 
-use crate::cgroup::hierarchy::{self, Version};
+use crate::cgroup::hierarchy::{Version, delegated_group};
 use crate::container::Status;
 use crate::failure::sudo_run;
 use crate::host::has;
@@ -112,9 +112,8 @@ fn rows(state: &Path) -> Vec<Row> {
 
 /// A row for each limit that a cgroup can have.
 fn limits() -> [Row; 3] {
-    let hierarchies = hierarchy::hierarchies().unwrap_or_default();
     let limit = |controller| {
-        let (version, _) = hierarchy::delegated_group(controller, &hierarchies)?;
+        let (version, _) = delegated_group(controller)?;
         Ok(match version {
             Version::V1 => "yes (cgroup v1)".to_owned(),
             Version::V2 => "yes (cgroup v2)".to_owned(),

@@ -587,10 +587,10 @@ fn a_limit_that_cannot_be_is_refused() {
         .map(|value| refused("--pids-limit", value))
         .collect();
     assert_snapshot!(errors, @"
-    error: invalid value '0' for '--pids-limit <NUMBER>': expected a number from 1 to 4194304
-    error: invalid value '-1' for '--pids-limit <NUMBER>': expected a number from 1 to 4194304
-    error: invalid value 'abc' for '--pids-limit <NUMBER>': expected a number from 1 to 4194304
-    error: invalid value '4194305' for '--pids-limit <NUMBER>': expected a number from 1 to 4194304
+    error: invalid value '0' for '--pids-limit <NUMBER>': 0 is not in 1..=4194304
+    error: invalid value '-1' for '--pids-limit <NUMBER>': invalid digit found in string
+    error: invalid value 'abc' for '--pids-limit <NUMBER>': invalid digit found in string
+    error: invalid value '4194305' for '--pids-limit <NUMBER>': 4194305 is not in 1..=4194304
     ");
     assert!(records().is_empty());
 }

@@ -29,33 +29,22 @@ pub enum Version {
     V2,
 }
 
-// ANCHOR: hierarchy
-/// A tree of groups, whose `controllers` count what the groups use.
-pub struct Hierarchy {
-    version: Version,
-    controllers: String,
-    /// The highest group that can be seen from here.
-    top: PathBuf,
-    /// The group of this process.
-    own: PathBuf,
-}
-// ANCHOR_END: hierarchy
-
 // ANCHOR: delegated_group
-/// Our group for `controller`, in one of the `hierarchies`. It may not exist yet.
+/// Our group for `controller`. It may not exist yet.
 ///
 /// Fails if the kernel has no such controller, or if this user has no group that they may change.
-pub fn delegated_group(controller: &str, hierarchies: &[Hierarchy]) -> Result<(Version, PathBuf)> {
-    let mut hierarchies = hierarchies.iter();
-    let found = hierarchies.find(|hierarchy| has(&hierarchy.controllers, controller));
-    let hierarchy = found.with_context(|| {
+pub fn delegated_group(controller: &str) -> Result<(Version, PathBuf)> {
+    let read = |file| fs::read_to_string(file).with_context(|| format!("cannot read {file}"));
+    let (mounts, groups) = (read("/proc/self/mountinfo")?, read("/proc/self/cgroup")?);
+    let mut mounts = mounts.lines();
+    let found = mounts.find_map(|mount| hierarchy(mount, controller, &groups));
+    let (version, top, own) = found.with_context(|| {
         format!("this host has no such cgroup controller\n{NONE_HINT} cgroup_enable={controller}")
     })?;
-    let (version, own) = (hierarchy.version, &hierarchy.own);
     // To move a process, a user must be able to write to its new group, and to the lowest group above the old and the new.
     let may_change = |group: &&Path| {
         let file = group.join("cgroup.procs");
-        group.starts_with(&hierarchy.top) && access(&file, AccessFlags::W_OK).is_ok()
+        group.starts_with(&top) && access(&file, AccessFlags::W_OK).is_ok()
     };
     let Some(highest) = own.ancestors().take_while(may_change).last() else {
         let (group, hint) = (own.display(), hint(version));
@@ -67,6 +56,26 @@ pub fn delegated_group(controller: &str, hierarchies: &[Hierarchy]) -> Result<(V
         highest.display()
     );
     Ok((version, highest.join(OURS)))
+}
+
+/// What a line of mountinfo says of a tree of groups that has this `controller`: the version, the highest group that can
+/// be seen from here, and the group of this process. The line: "31 23 0:28 ROOT TOP OPTIONS - TYPE SOURCE CONTROLLERS".
+fn hierarchy(mount: &str, controller: &str, groups: &str) -> Option<(Version, PathBuf, PathBuf)> {
+    let words: Vec<_> = mount.split(' ').collect();
+    let (root, top) = (words.get(3)?, Path::new(words.get(4)?));
+    let (version, controllers, name) = match words[..] {
+        [.., "cgroup2", _, _] => (Version::V2, controllers(top), ""),
+        [.., "cgroup", _, list] => (Version::V1, list.to_owned(), controller),
+        _ => return None,
+    };
+    // "4:memory:/GROUP"; in version 2, "0::/GROUP".
+    let group = groups.lines().find_map(|line| {
+        let (names, group) = line.split_once(':')?.1.split_once(':')?;
+        has(names, name).then_some(group)
+    })?;
+    // Perhaps only a part of the hierarchy is mounted here, starting with the group ROOT.
+    let below = Path::new(group).strip_prefix(root).unwrap_or(Path::new(""));
+    has(&controllers, controller).then(|| (version, top.to_owned(), top.join(below)))
 }
 // ANCHOR_END: delegated_group
 
@@ -87,44 +96,3 @@ fn controllers(group: &Path) -> String {
 fn has(controllers: &str, name: &str) -> bool {
     controllers.split([' ', ',', '\n']).any(|has| has == name)
 }
-
-// ANCHOR: hierarchies
-/// All hierarchies that are mounted.
-pub fn hierarchies() -> Result<Vec<Hierarchy>> {
-    let read = |file| fs::read_to_string(file).with_context(|| format!("cannot read {file}"));
-    let (mounts, groups) = (read("/proc/self/mountinfo")?, read("/proc/self/cgroup")?);
-    Ok(mounts
-        .lines()
-        .filter_map(|mount| hierarchy(mount, &groups))
-        .collect())
-}
-
-/// The hierarchy that a line of mountinfo describes: "31 23 0:28 ROOT TOP OPTIONS - TYPE SOURCE CONTROLLERS".
-fn hierarchy(mount: &str, groups: &str) -> Option<Hierarchy> {
-    let (mount, file_system) = mount.split_once(" - ")?;
-    let (mut mount, mut file_system) = (mount.split(' ').skip(3), file_system.split(' '));
-    let (root, top) = (mount.next()?, PathBuf::from(mount.next()?));
-    let (version, controllers) = match file_system.next()? {
-        "cgroup2" => (Version::V2, controllers(&top)),
-        "cgroup" => (Version::V1, file_system.nth(1)?.to_owned()),
-        _ => return None,
-    };
-    // "4:memory:/GROUP"; in version 2, "0::/GROUP".
-    let group = groups.lines().find_map(|line| {
-        let (names, group) = line.split_once(':')?.1.split_once(':')?;
-        let is_it = match version {
-            Version::V1 => names.split(',').any(|name| has(&controllers, name)),
-            Version::V2 => names.is_empty(),
-        };
-        is_it.then_some(group)
-    })?;
-    // Perhaps only a part of the hierarchy is mounted here, starting with the group ROOT.
-    let below = Path::new(group).strip_prefix(root).unwrap_or(Path::new(""));
-    Some(Hierarchy {
-        version,
-        controllers,
-        own: top.join(below),
-        top,
-    })
-}
-// ANCHOR_END: hierarchies
