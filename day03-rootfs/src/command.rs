@@ -17,7 +17,7 @@ use crate::signals::unblock;
 /// Where to look for the container's commands, as in Docker.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// execve(2) says ENOENT in this case, too.
+/// execve(2) returns ENOENT in this case, too.
 const NO_INTERPRETER: &str =
     "the file exists, but the interpreter or loader that it names does not";
 

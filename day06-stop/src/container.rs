@@ -34,7 +34,7 @@ pub struct Container {
     /// Whether its PID 1 is [`crate::command::init`], and the command is the first child of that.
     #[serde(default)]
     pub init: bool,
-    /// What a later day's program has written. It stays when this program changes a record.
+    /// Fields that a later day's program has written. They stay when this program changes a record.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
 }

@@ -43,7 +43,7 @@ pub struct Container {
     /// Whether the kernel has killed it because its memory was used up.
     #[serde(default)]
     pub out_of_memory: bool,
-    /// What a later day's program has written. It stays when this program changes a record.
+    /// Fields that a later day's program has written. They stay when this program changes a record.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
 }

@@ -44,7 +44,7 @@ const FROM_TERMINAL: [i32; 6] = [
     libc::SIGWINCH,
 ];
 
-/// We may inherit an ignored SIGCHLD. With it, the kernel would not keep an exit status for us to ask about.
+/// Our caller may ignore SIGCHLD, and we inherit that. Then the kernel would not keep the exit code for us.
 pub fn expect_children() {
     // SAFETY: no handler is installed.
     let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };

@@ -49,7 +49,7 @@ pub struct Container {
     /// Where its hosts, hostname and resolv.conf are: see [`crate::network::etc`].
     #[serde(default)]
     pub etc: PathBuf,
-    /// What a later day's program has written. It stays when this program changes a record.
+    /// Fields that a later day's program has written. They stay when this program changes a record.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
 }

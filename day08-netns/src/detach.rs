@@ -1,6 +1,6 @@
 //! `run -d`: the container goes on when the command that started it has returned. fork(2), setsid(2).
 //!
-//! It knows neither the parent, whose work it is handed, nor the records.
+//! It uses neither the parent, which gives it the work to do, nor the records.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, PipeWriter, Read, Write};

@@ -53,7 +53,7 @@ pub struct Container {
     /// Its address in the bridge's network.
     #[serde(default)]
     pub address: Option<Ipv4Addr>,
-    /// What a later day's program has written. It stays when this program changes a record.
+    /// Fields that a later day's program has written. They stay when this program changes a record.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
 }

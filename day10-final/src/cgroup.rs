@@ -96,7 +96,7 @@ impl Cgroup {
     }
 }
 
-/// Those of the `groups` in a record that are groups of its container `id`, and not any other directory.
+/// Of the `groups` in a record, those that belong to its container `id`. A damaged record may name any directory.
 pub fn those_of(id: &Id, groups: &[PathBuf]) -> Vec<PathBuf> {
     let ours = Path::new(OURS).join(id.to_string());
     let is_group = |path: &PathBuf| {

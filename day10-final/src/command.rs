@@ -19,7 +19,7 @@ use nix::unistd::execve;
 use crate::failure::{Failure, NOT_FOUND};
 use crate::signals::unblock;
 
-/// execve(2) says ENOENT in this case, too.
+/// execve(2) returns ENOENT in this case, too.
 const NO_INTERPRETER: &str =
     "the file exists, but the interpreter or loader that it names does not";
 

@@ -100,7 +100,7 @@ pub struct Container {
     pub volumes: Volumes,
     #[serde(default)]
     pub privileges: Privileges,
-    /// What a later day's program has written. It stays when this program changes a record.
+    /// Fields that a later day's program has written. They stay when this program changes a record.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
 }

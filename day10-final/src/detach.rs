@@ -1,6 +1,6 @@
 //! `run -d`: the container goes on when the command that started it has returned. fork(2), setsid(2).
 //!
-//! It knows neither the parent nor `exec`, whose work it is handed, nor the records.
+//! It uses neither the parent and `exec`, which give it the work to do, nor the records.
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, PipeWriter, Read, Write};

@@ -174,7 +174,7 @@ pub fn hide_cgroups() -> Result<()> {
 }
 
 // ANCHOR: tie_to_runtime
-/// As before exec. A change of user has undone that: PR_SET_PDEATHSIG(2const).
+/// Has the kernel kill the container if its runtime dies: PR_SET_PDEATHSIG(2const). A change of user has undone that.
 pub fn tie_to_runtime(socket: &UnixStream) -> Result<()> {
     set_pdeathsig(Signal::SIGKILL).context("cannot set the parent-death signal")?;
     // It may have been killed meanwhile. Then nobody has the socket's other end open.
@@ -187,7 +187,7 @@ pub fn tie_to_runtime(socket: &UnixStream) -> Result<()> {
     Ok(())
 }
 
-/// The other way round.
+/// Lets the container outlive its runtime again.
 pub fn untie_from_runtime() -> Result<()> {
     set_pdeathsig(None).context("cannot clear the parent-death signal")
 }

@@ -101,7 +101,7 @@ fn remove_the_rest(state: &Path) -> Result<u64> {
     Ok(freed)
 }
 
-/// Whether the user says yes. Whoever cannot be asked has not.
+/// Whether the user says yes. If nobody can be asked, the answer is no.
 fn is_confirmed() -> Result<bool> {
     write!(io::stdout(), "{WARNING}").context("cannot print")?;
     io::stdout().flush().context("cannot print")?;

@@ -69,7 +69,7 @@ fn one(id: &str, force: bool, state: &Path) -> Result<()> {
     record.remove()
 }
 
-/// A damaged record may not say anything, and in its place there may be anything.
+/// A damaged record may be empty, and its place may be taken by something that is not a record at all.
 fn remove_damaged(id: &Id, state: &Path) -> Result<()> {
     cgroup::remove_those(|other| other == id);
     Record::remove_damaged(state, id)?;

@@ -16,7 +16,7 @@ use crate::network::rules::is_there;
 use crate::network::subnet::Subnet;
 use crate::state::store;
 
-/// Each of the rules says so whose it is: the kernel's number of the veth follows.
+/// Each of our rules has a comment that begins like this. The kernel's number of the veth follows.
 const MARK: &str = "tiny-docker-";
 
 /// The jumps to our rules, for iptables.
@@ -97,7 +97,7 @@ impl Published {
     // ANCHOR_END: publish
 
     // ANCHOR: write
-    /// Makes it so: all of it or, where that fails, nothing.
+    /// Replaces the rules on the host: all of them or, if that fails, none.
     pub fn write(&self) -> Result<()> {
         let before = marked(&self.list);
         if self.rules == before && self.is_led_to() {

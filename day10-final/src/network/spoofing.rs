@@ -13,7 +13,7 @@ use crate::network::subnet::Subnet;
 // ANCHOR: forbid
 /// Each of the `veths` may bring what comes from its own MAC and its own address. Anything else is dropped.
 ///
-/// Returns all rules of this host, as nft shows them: it is running anyway, and takes longer to start than for this.
+/// Returns all rules of this host, as nft shows them: nft is running anyway, and a second start would take longer.
 pub fn forbid(bridge: &str, subnet: Subnet, veths: &[(u32, String)]) -> Result<String> {
     if !has("nft") {
         return Ok(String::new());

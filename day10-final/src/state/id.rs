@@ -28,7 +28,7 @@ impl Id {
         (text.len() == DIGITS && is_hexadecimal(text)).then(|| Self(text.to_owned()))
     }
 
-    /// Whether `text` can be the beginning of an id, or a whole one.
+    /// Whether `text` can be the beginning of an id, or a complete one.
     pub fn may_begin_with(text: &str) -> bool {
         text.len() <= DIGITS && is_hexadecimal(text)
     }

@@ -123,7 +123,7 @@ const INFO: [Lack; 1] = [(
     "tiny-docker info | grep …",
 )];
 
-/// The options that our `command` does not have, or our program itself.
+/// The options that our `command` does not have or, if there is none, those that our program does not have.
 pub fn of(command: Option<&str>) -> &'static [Lack] {
     match command {
         None => &GLOBAL,
