@@ -5,16 +5,13 @@
 pub mod device;
 pub mod etc;
 
-use std::io::ErrorKind;
-
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use clap::ValueEnum;
 use nix::sched::CloneFlags;
 use serde::{Deserialize, Serialize};
 
 use crate::network::device::{NO_NET_ADMIN, set_flags};
 
-// ANCHOR: net
 #[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Net {
@@ -25,10 +22,8 @@ pub enum Net {
     #[default] // of the containers of earlier days
     Host,
 }
-// ANCHOR_END: net
 
 impl Net {
-    // ANCHOR: namespace
     /// The namespace that the child needs for it, as a flag for clone(2).
     pub fn namespace(self) -> CloneFlags {
         match self {
@@ -36,24 +31,14 @@ impl Net {
             Self::Host => CloneFlags::empty(),
         }
     }
-    // ANCHOR_END: namespace
 }
 
-// ANCHOR: enter
 /// In the child: makes the network usable.
 pub fn enter(net: Net) -> Result<()> {
     if net != Net::Host {
-        bring_up_loopback().context("cannot bring up the loopback device")?;
+        set_flags("lo", libc::IFF_UP).map_err(|error| {
+            anyhow!("cannot bring up the loopback device: {error}\n{NO_NET_ADMIN}")
+        })?;
     }
     Ok(())
 }
-// ANCHOR_END: enter
-
-// ANCHOR: bring_up_loopback
-fn bring_up_loopback() -> Result<()> {
-    set_flags("lo", libc::IFF_UP).map_err(|error| match error.kind() {
-        ErrorKind::PermissionDenied => anyhow!("{error}\n{NO_NET_ADMIN}"),
-        _ => error.into(),
-    })
-}
-// ANCHOR_END: bring_up_loopback

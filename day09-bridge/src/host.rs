@@ -3,27 +3,20 @@
 //! [`network`](crate::network) uses it.
 
 use std::io::{ErrorKind, Write};
-use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, ensure};
 
-use crate::signals::unblock;
-
 const PACKAGES: &str = "hint: install iproute2 and nftables";
 
-// ANCHOR: run_with_stdin
 /// Runs `command` with these `lines` as its input, and returns its output. If it fails, its first line on stderr is the
 /// error.
 pub fn run_with_stdin(command: &str, lines: &str) -> Result<String> {
     let mut words = command.split(' ');
     let program = words.next().unwrap_or_default();
     let mut command = Command::new(program);
-    command.args(words);
-    command.stdin(Stdio::piped());
+    command.args(words).stdin(Stdio::piped());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    // SAFETY: between fork and exec, one system call. With it, you can interrupt a program that hangs.
-    unsafe { command.pre_exec(unblock) };
     let mut started = command.spawn().map_err(|error| match error.kind() {
         ErrorKind::NotFound => anyhow!("{program} is not in PATH\n{PACKAGES}"),
         _ => anyhow!("cannot run {program}: {error}"),
@@ -39,4 +32,3 @@ pub fn run_with_stdin(command: &str, lines: &str) -> Result<String> {
     ensure!(output.status.success(), "{program}: {complaint}");
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
-// ANCHOR_END: run_with_stdin

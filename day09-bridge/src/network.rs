@@ -8,7 +8,6 @@ pub mod device;
 pub mod etc;
 pub mod firewall;
 
-use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -19,9 +18,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::sudo_run;
 use crate::network::addresses::{GATEWAY, MASK};
-use crate::network::device::{NO_NET_ADMIN, configure_eth0, set_flags, without_ipv6};
+use crate::network::device::{NO_NET_ADMIN, configure_eth0, set_flags};
 
-// ANCHOR: net
 #[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Net {
@@ -34,7 +32,6 @@ pub enum Net {
     #[default] // of the containers of earlier days
     Host,
 }
-// ANCHOR_END: net
 
 impl Net {
     // ANCHOR: choose
@@ -53,7 +50,6 @@ impl Net {
     }
     // ANCHOR_END: choose
 
-    // ANCHOR: namespace
     /// The namespace that the child needs for it, as a flag for clone(2).
     pub fn namespace(self) -> CloneFlags {
         match self {
@@ -61,29 +57,19 @@ impl Net {
             Self::Host => CloneFlags::empty(),
         }
     }
-    // ANCHOR_END: namespace
 }
 
 // ANCHOR: enter
 /// In the child: makes the network usable.
 pub fn enter(net: Net, address: Option<Ipv4Addr>) -> Result<()> {
     if net != Net::Host {
-        bring_up_loopback().context("cannot bring up the loopback device")?;
+        set_flags("lo", libc::IFF_UP).map_err(|error| {
+            anyhow!("cannot bring up the loopback device: {error}\n{NO_NET_ADMIN}")
+        })?;
     }
     if let Some(address) = address {
-        // If the files are read-only, the parent has told the user already.
-        let _ = without_ipv6("eth0");
         configure_eth0(address, MASK, GATEWAY).context("cannot configure eth0")?;
     }
     Ok(())
 }
 // ANCHOR_END: enter
-
-// ANCHOR: bring_up_loopback
-fn bring_up_loopback() -> Result<()> {
-    set_flags("lo", libc::IFF_UP).map_err(|error| match error.kind() {
-        ErrorKind::PermissionDenied => anyhow!("{error}\n{NO_NET_ADMIN}"),
-        _ => error.into(),
-    })
-}
-// ANCHOR_END: bring_up_loopback

@@ -11,7 +11,6 @@ use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::signals::unblock;
 
-// ANCHOR: run_with_stdin
 /// Runs `command` with these `lines` as its input, and returns its output. If it fails, its first line on stderr is the
 /// error.
 pub fn run_with_stdin(command: &str, lines: &str) -> Result<String> {
@@ -38,7 +37,6 @@ pub fn run_with_stdin(command: &str, lines: &str) -> Result<String> {
     ensure!(output.status.success(), "{program}: {complaint}");
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
-// ANCHOR_END: run_with_stdin
 
 /// A program on the host. We unblock the signals for it, so that you can interrupt one that hangs.
 pub fn program(name: &str) -> Command {

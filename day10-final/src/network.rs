@@ -15,7 +15,6 @@ pub mod rules;
 pub mod spoofing;
 pub mod subnet;
 
-use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -28,7 +27,6 @@ use crate::failure::sudo_run;
 use crate::network::device::{NO_NET_ADMIN, configure_eth0, set_flags, without_ipv6};
 use crate::network::subnet::Subnet;
 
-// ANCHOR: net
 #[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Net {
@@ -41,7 +39,6 @@ pub enum Net {
     #[default] // of the containers of earlier days
     Host,
 }
-// ANCHOR_END: net
 
 impl Net {
     // ANCHOR: choose
@@ -69,7 +66,6 @@ impl Net {
         }
     }
 
-    // ANCHOR: namespace
     /// The namespace that the child needs for it, as a flag for clone(2).
     pub fn namespace(self) -> CloneFlags {
         match self {
@@ -77,14 +73,15 @@ impl Net {
             Self::Host => CloneFlags::empty(),
         }
     }
-    // ANCHOR_END: namespace
 }
 
 // ANCHOR: enter
 /// In the child: makes the network usable.
 pub fn enter(net: Net, address: Option<Ipv4Addr>, subnet: Subnet) -> Result<()> {
     if net != Net::Host {
-        bring_up_loopback().context("cannot bring up the loopback device")?;
+        set_flags("lo", libc::IFF_UP).map_err(|error| {
+            anyhow!("cannot bring up the loopback device: {error}\n{NO_NET_ADMIN}")
+        })?;
     }
     if let Some(address) = address {
         // If the files are read-only, the parent has told the user already.
@@ -95,12 +92,3 @@ pub fn enter(net: Net, address: Option<Ipv4Addr>, subnet: Subnet) -> Result<()> 
     Ok(())
 }
 // ANCHOR_END: enter
-
-// ANCHOR: bring_up_loopback
-fn bring_up_loopback() -> Result<()> {
-    set_flags("lo", libc::IFF_UP).map_err(|error| match error.kind() {
-        ErrorKind::PermissionDenied => anyhow!("{error}\n{NO_NET_ADMIN}"),
-        _ => error.into(),
-    })
-}
-// ANCHOR_END: bring_up_loopback

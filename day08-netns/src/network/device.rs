@@ -11,7 +11,6 @@ use nix::errno::Errno;
 pub const NO_NET_ADMIN: &str =
     "hint: use --net host; if this is a container, start it with --cap-add NET_ADMIN";
 
-// ANCHOR: set_flags
 /// What `ip link set DEVICE up` does, without a program that the host may not have.
 pub fn set_flags(device: &str, flags: i32) -> io::Result<()> {
     let mut request = about(device);
@@ -35,4 +34,3 @@ fn ask<T>(what: libc::c_ulong, request: &T) -> io::Result<()> {
     Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), what as libc::Ioctl, request) })?;
     Ok(())
 }
-// ANCHOR_END: set_flags

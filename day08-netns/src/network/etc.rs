@@ -15,7 +15,6 @@ const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 const LOCALHOST: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost\n";
 
-// ANCHOR: write
 /// Writes the files of `container`.
 pub fn write(container: &Container) -> Result<()> {
     let (directory, hostname) = (&container.etc, &container.hostname);
@@ -36,4 +35,3 @@ pub fn write(container: &Container) -> Result<()> {
 fn of_the_host(file: &str) -> String {
     String::from_utf8_lossy(&fs::read(file).unwrap_or_default()).into_owned()
 }
-// ANCHOR_END: write

@@ -8,7 +8,6 @@ use nix::mount::{MsFlags, mount};
 
 use crate::network::etc::FILES;
 
-// ANCHOR: mount_over
 /// Mounts the three files in the working directory over those in /etc.
 ///
 /// It is called when the root has changed and the working directory has not. So a link in a hostile rootfs leads
@@ -28,4 +27,3 @@ pub fn mount_over() -> Result<()> {
     }
     Ok(())
 }
-// ANCHOR_END: mount_over

@@ -7,6 +7,8 @@ use nix::net::if_::if_nametoindex;
 
 pub const BRIDGE: &str = "td0";
 
+const FULL: &str = "hint: stop a container first (tiny-docker ps lists them)";
+
 /// RFC 1918 leaves these addresses to everybody.
 pub const NETWORK: &str = "10.10.0.0/24";
 pub const MASK: Ipv4Addr = Ipv4Addr::new(255, 255, 255, 0);
@@ -18,9 +20,8 @@ pub const fn address(number: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 10, 0, number)
 }
 
-/// The MAC address for an IP address. It is always the same one, so whatever others remember stays true.
-///
-/// The 02 says that it was assigned by software, not by a manufacturer.
+/// The MAC address for an IP address, always the same one: whatever others remember stays true. The 02 says that it was
+/// assigned by software.
 pub fn mac(number: u8) -> String {
     format!("02:42:0a:0a:00:{number:02x}")
 }
@@ -30,15 +31,9 @@ pub fn name(number: u8) -> String {
     format!("{BRIDGE}-{number}")
 }
 
-// ANCHOR: free_number
 /// The number of the first free address. The names of the host's devices are the register.
 pub fn free_number() -> Result<u8> {
     let is_free = |number: &u8| if_nametoindex(name(*number).as_str()).is_err();
-    (2..255).find(is_free).with_context(|| {
-        format!(
-            "all addresses in {NETWORK} are in use\n\
-                hint: stop a container first (tiny-docker ps lists them)"
-        )
-    })
+    let free = (2..255).find(is_free);
+    free.with_context(|| format!("all addresses in {NETWORK} are in use\n{FULL}"))
 }
-// ANCHOR_END: free_number

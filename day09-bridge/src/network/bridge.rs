@@ -6,22 +6,18 @@ use std::fs::{File, OpenOptions};
 use std::net::Ipv4Addr;
 use std::os::unix::fs::OpenOptionsExt;
 
-use anyhow::{Context, Error, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use nix::net::if_::if_nametoindex;
 use nix::unistd::Pid;
 
 use crate::failure::warn;
 use crate::host::run_with_stdin;
 use crate::network::addresses::{BRIDGE, GATEWAY, NETWORK, address, free_number, mac, name};
-use crate::network::device::{NO_NET_ADMIN, without_ipv6};
 use crate::network::firewall::enable_nat;
 use crate::state::lock;
 
 /// Whoever changes the host's network holds this lock.
 const LOCK: &str = "/run/tiny-docker.lock";
-
-/// How long we wait for others. Each holds the lock for a few hundredths of a second, but there may be many.
-const SECONDS: u64 = 300;
 
 const INSTEAD: &str = "hint: use --net isolated, which needs no bridge";
 
@@ -38,28 +34,13 @@ pub fn attach(container: Pid) -> Result<Ipv4Addr> {
     let commands = format!(
         "{bridge}
         link add {veth} type veth peer name eth0 address {mac} netns {container}
-        link set {veth} master {BRIDGE} up
-        "
+        link set {veth} master {BRIDGE} up"
     );
-    run_with_stdin("ip -batch -", &commands)
-        .map_err(|error| anyhow!("{error}\n{}", instead(&error)))?;
-    if let Err(error) = [BRIDGE, &veth].into_iter().try_for_each(without_ipv6) {
-        warn(&anyhow!(
-            "a container may become this host's router: {error}"
-        ));
-    }
+    run_with_stdin("ip -batch -", &commands).map_err(|error| anyhow!("{error}\n{INSTEAD}"))?;
     if let Err(error) = enable_nat() {
         warn(&error.context("containers cannot reach any other network"));
     }
     Ok(address(number))
-}
-
-/// What helps against this error from `ip`.
-fn instead(error: &Error) -> &'static str {
-    match error.to_string().contains("not permitted") {
-        true => NO_NET_ADMIN,
-        false => INSTEAD,
-    }
 }
 // ANCHOR_END: attach
 
@@ -99,6 +80,7 @@ fn lock() -> Result<File> {
     let mut options = OpenOptions::new();
     let lock = options.create(true).append(true).mode(0o600).open(LOCK);
     let lock = lock.with_context(|| format!("cannot lock {LOCK}"))?;
-    lock::wait(&lock, LOCK.as_ref(), SECONDS)?;
+    // Each holds it for a few hundredths of a second, but there may be many.
+    lock::wait(&lock, LOCK.as_ref(), 300)?;
     Ok(lock)
 }

@@ -1,7 +1,6 @@
 //! Network devices: netdevice(7). Only this room uses them, and they use none of the others.
 
-use std::fs;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::mem;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::AsRawFd;
@@ -12,7 +11,6 @@ use nix::errno::Errno;
 pub const NO_NET_ADMIN: &str =
     "hint: use --net host; if this is a container, start it with --cap-add NET_ADMIN";
 
-// ANCHOR: set_flags
 /// What `ip link set DEVICE up` does, without a program that the host may not have.
 pub fn set_flags(device: &str, flags: i32) -> io::Result<()> {
     let mut request = about(device);
@@ -36,7 +34,6 @@ fn ask<T>(what: libc::c_ulong, request: &T) -> io::Result<()> {
     Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), what as libc::Ioctl, request) })?;
     Ok(())
 }
-// ANCHOR_END: set_flags
 
 // ANCHOR: configure_eth0
 /// What `ip addr add`, `ip link set up` and `ip route add default via` do.
@@ -66,22 +63,3 @@ fn inet(address: Ipv4Addr) -> libc::sockaddr {
     libc::sockaddr { sa_family, sa_data }
 }
 // ANCHOR_END: configure_eth0
-
-// ANCHOR: without_ipv6
-/// Switches IPv6 off. We assign no IPv6 addresses, but while it is on, a container can send a router advertisement, and
-/// become the way out for the host and its neighbours (CVE-2020-13401). A firewall is less reliable: it can be flushed.
-pub fn without_ipv6(device: &str) -> io::Result<()> {
-    // If somebody switches IPv6 on again, the other two settings still hold.
-    for (name, value) in [
-        ("disable_ipv6", "1"),
-        ("accept_ra", "0"),
-        ("accept_redirects", "0"),
-    ] {
-        match fs::write(format!("/proc/sys/net/ipv6/conf/{device}/{name}"), value) {
-            Err(error) if error.kind() == ErrorKind::NotFound => (), // a kernel without it
-            written => written?,
-        }
-    }
-    Ok(())
-}
-// ANCHOR_END: without_ipv6

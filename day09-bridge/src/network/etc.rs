@@ -20,7 +20,6 @@ const BEHIND_RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
 
 const LOCALHOST: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost\n";
 
-// ANCHOR: write
 /// Writes the files of `container`.
 pub fn write(container: &Container) -> Result<()> {
     let (directory, hostname) = (&container.etc, &container.hostname);
@@ -44,9 +43,7 @@ pub fn write(container: &Container) -> Result<()> {
 fn of_the_host(file: &str) -> String {
     String::from_utf8_lossy(&fs::read(file).unwrap_or_default()).into_owned()
 }
-// ANCHOR_END: write
 
-// ANCHOR: reachable_servers
 /// The host's resolv.conf without the servers that a container cannot reach.
 fn reachable_servers() -> String {
     for file in [RESOLV_CONF, BEHIND_RESOLVED] {
@@ -65,10 +62,7 @@ fn reachable_servers() -> String {
 /// Not a server at a loopback address, since the container has a loopback device of its own, nor at an IPv6 address.
 fn is_usable(line: &&str) -> bool {
     let mut words = line.split_whitespace();
-    if words.next() != Some("nameserver") {
-        return true;
-    }
+    let is_server = words.next() == Some("nameserver");
     let address = words.next().and_then(|server| server.parse().ok());
-    address.is_some_and(|address: Ipv4Addr| !address.is_loopback() && !address.is_unspecified())
+    !is_server || address.is_some_and(|ip: Ipv4Addr| !ip.is_loopback() && !ip.is_unspecified())
 }
-// ANCHOR_END: reachable_servers

@@ -36,9 +36,7 @@ pub fn enable_nat() -> Result<()> {
     }
     Ok(())
 }
-// ANCHOR_END: enable_nat
 
-// ANCHOR: our_table
 /// Our entire table, which replaces the old one: `add` makes sure that `delete` finds one.
 fn our_table() -> String {
     format!(
@@ -58,30 +56,28 @@ fn our_table() -> String {
         "#
     )
 }
-// ANCHOR_END: our_table
+// ANCHOR_END: enable_nat
 
 // ANCHOR: closed_chains
 /// The chains in nft's list, for example "ip filter FORWARD", that see forwarded packets and do not accept ours yet.
 ///
 /// A packet goes through all such chains, and passes if none drops it: "accept" ends only one of them.
 fn closed_chains(list: &str) -> Vec<String> {
-    let (mut table, mut chains) = ("", Vec::<(String, String)>::new());
+    let (mut table, mut chain, mut closed) = ("", String::new(), Vec::new());
     for line in list.lines().map(str::trim) {
         let name = line.split(" {").next().unwrap_or(line);
         if let Some(name) = name.strip_prefix("table ") {
             table = name;
         } else if let Some(name) = name.strip_prefix("chain ") {
-            chains.push((format!("{table} {name}"), String::new()));
-        } else if let Some((_, lines)) = chains.last_mut() {
-            *lines += line;
+            chain = format!("{table} {name}");
+        } else if line.starts_with("type filter hook forward") {
+            closed.push(chain.clone());
+        } else if line.contains(COMMENT) {
+            closed.retain(|closed| *closed != chain);
         }
     }
-    let is_closed = |(chain, lines): &(String, String)| {
-        let is_for_ipv4 = chain.starts_with("ip ") || chain.starts_with("inet ");
-        let forwards = lines.contains("type filter hook forward");
-        is_for_ipv4 && forwards && !chain.starts_with("ip tiny-docker ") && !lines.contains(COMMENT)
-    };
-    let closed = chains.into_iter().filter(is_closed);
-    closed.map(|(chain, _)| chain).collect()
+    let is_for_ipv4 = |chain: &str| chain.starts_with("ip ") || chain.starts_with("inet ");
+    closed.retain(|chain| is_for_ipv4(chain) && !chain.starts_with("ip tiny-docker "));
+    closed
 }
 // ANCHOR_END: closed_chains

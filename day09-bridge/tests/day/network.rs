@@ -75,7 +75,7 @@ fn root_without_net_admin_is_told_what_helps() {
     let seen = shell(&format!("{run} bridge true"));
     assert_snapshot!(seen.stderr, @"
     tiny-docker: cannot use --net bridge: ip: RTNETLINK answers: Operation not permitted
-    hint: use --net host; if this is a container, start it with --cap-add NET_ADMIN
+    hint: use --net isolated, which needs no bridge
     ");
     assert_eq!(shell(&format!("{run} host true")).code, Some(0));
 }

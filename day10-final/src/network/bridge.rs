@@ -24,9 +24,6 @@ use crate::state::lock;
 /// Whoever changes the host's network holds this lock.
 const LOCK: &str = "/run/tiny-docker.lock";
 
-/// How long we wait for others. Each holds the lock for a few hundredths of a second, but there may be many.
-const SECONDS: u64 = 300;
-
 const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 
 const INSTEAD: &str = "hint: use --net isolated, which needs no bridge";
@@ -234,6 +231,7 @@ fn lock() -> Result<File> {
     // An earlier day's program may have created it so that everybody can open it.
     let private = Permissions::from_mode(0o600);
     lock.set_permissions(private).with_context(cannot)?;
-    lock::wait(&lock, LOCK.as_ref(), File::try_lock, SECONDS)?;
+    // Each holds it for a few hundredths of a second, but there may be many.
+    lock::wait(&lock, LOCK.as_ref(), File::try_lock, 300)?;
     Ok(lock)
 }

@@ -22,7 +22,6 @@ const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// Where systemd-resolved lists the servers that it asks. /etc/resolv.conf names only systemd-resolved itself then.
 const BEHIND_RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
 
-// ANCHOR: write
 /// Writes the files of `container` into `directory`.
 pub fn write(directory: &Path, container: &Container) -> Result<()> {
     let (hostname, lookup) = (&container.hostname, &container.lookup);
@@ -104,4 +103,3 @@ fn is_reachable(server: &str) -> bool {
     let address = server.parse();
     address.is_ok_and(|address: Ipv4Addr| !address.is_loopback() && !address.is_unspecified())
 }
-// ANCHOR_END: write

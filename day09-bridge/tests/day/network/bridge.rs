@@ -1,9 +1,8 @@
 //! `--net bridge`.
 
 use std::fs::{self, File, Permissions};
-use std::io::{BufRead, BufReader, Write, read_to_string};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -520,11 +519,8 @@ fn where_forwarding_cannot_be_switched_on_there_is_no_way_out() {
         "{}",
         seen.stderr
     );
-    let warnings: Vec<_> = seen.stderr.lines().take(2).collect();
-    assert_snapshot!(warnings.join("\n"), @"
-    tiny-docker: a container may become this host's router: Read-only file system (os error 30)
-    tiny-docker: containers cannot reach any other network: cannot enable ip_forward: Read-only file system (os error 30)
-    ");
+    let warning = seen.stderr.lines().next().unwrap();
+    assert_snapshot!(warning, @"tiny-docker: containers cannot reach any other network: cannot enable ip_forward: Read-only file system (os error 30)");
 }
 
 #[test]
@@ -574,23 +570,6 @@ fn where_a_program_of_the_host_fails_its_reason_is_told_and_nothing_is_left() {
     "#);
 }
 
-/// As by Ctrl-C, which every process in the foreground gets. The runtime itself keeps its signals for the command.
-#[test]
-fn a_program_of_the_host_that_hangs_can_be_interrupted() {
-    need_bridge!();
-    let path = with_a_broken("ip", ": >$0.runs; exec /bin/sleep 1000");
-    let mut run = tiny_docker(&["run", "true"]);
-    run.env("PATH", path.path()).process_group(0);
-    let mut run = Running::start(run.stderr(Stdio::piped()));
-    wait_until("the program", || path.path().join("ip.runs").exists());
-    kill(Pid::from_raw(-(run.0.id() as i32)), Signal::SIGINT).unwrap();
-    let said = read_to_string(run.0.stderr.take().unwrap()).unwrap();
-    // Another test may have kept it waiting for the lock.
-    let mut lines = said.lines().filter(|line| !line.contains("waiting for"));
-    assert_snapshot!(lines.next().unwrap(), @"tiny-docker: cannot use --net bridge: ip: it gave no reason");
-    assert!(records().is_empty());
-}
-
 #[test]
 fn a_mac_is_made_from_the_address() {
     need_bridge!();
@@ -613,51 +592,6 @@ fn the_next_run_connects_everybody_again() {
             "{harm}"
         );
         assert_eq!(host(&format!("bash -c '{read}'")), "served\n", "{harm}");
-    }
-}
-
-/// Sends frames to everybody, and to bridges alone, each with "I am your router" from fe80::1 in it (RFC 4861), and
-/// prints a line for each round. (17 is AF_PACKET, 3 SOCK_RAW, 0x8933 SIOCGIFINDEX.)
-const ADVERTISE: &str = r#"$| = 1; socket(S, 17, 3, 0) or die $!; ioctl(S, 0x8933, $eth0 = pack("a16 x24", "eth0")) or die $!;
-    $to = pack("S n a4 x12", 17, 0, substr($eth0, 16, 4)); $advertisement = "02420a0a000386dd" .
-    "6000000000103afffe800000000000000000000000000001ff02000000000000000000000000000186003527400007080000000000000000";
-    while (1) { for ("333300000001", "0180c2000002", "0180c200000e") { send(S, pack("H*", "$_$advertisement"), 0, $to) }
-        print "sent\n"; select(undef, undef, undef, 0.05) }"#;
-
-/// CVE-2020-13401. The same frames, where IPv6 is switched on by hand, show what they are made for.
-#[test]
-fn a_container_does_not_become_the_router_of_the_host_and_its_neighbours() {
-    need_bridge!();
-    need!("perl");
-    if !Path::new("/proc/sys/net/ipv6").exists() {
-        return skip("a kernel with IPv6");
-    }
-    let neighbour = Detached::start(&["sleep", "1000"]);
-    let inside = format!("nsenter --net=/proc/{}/ns/net", neighbour.pid());
-    let attacker = Detached::start(&["perl", "-e", ADVERTISE]);
-    host("command -v nft >/dev/null && nft flush ruleset || true");
-    let wait = || {
-        let rounds = || see(&["logs", &attacker.id]).stdout.lines().count();
-        let before = rounds();
-        wait_until("some rounds", || rounds() > before + 5);
-    };
-    let routes = || host(&format!("ip -6 route; {inside} ip -6 route"));
-    let set = |name: &str, value: &str| {
-        for (inside, device) in [("", "td0"), ("", "td0-3"), (&*inside, "eth0")] {
-            let file = format!("/proc/sys/net/ipv6/conf/{device}/{name}");
-            host(&format!("{inside} sh -c 'echo {value} >{file}'"));
-        }
-    };
-    wait();
-    assert_eq!(routes(), "");
-    // As `sysctl --system` may do it.
-    set("disable_ipv6", "0");
-    wait();
-    assert!(!routes().contains("default"), "{}", routes());
-    set("accept_ra", "1");
-    for device in ["dev td0 ", "dev td0-3 ", "dev eth0 "] {
-        let route = format!("default via fe80::1 {device}");
-        wait_until("the attack", || routes().contains(&route));
     }
 }
 
