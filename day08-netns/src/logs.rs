@@ -3,7 +3,7 @@
 //! It reads the log that [`crate::detach`] has opened for the container, and changes nothing.
 
 use std::fs::File;
-use std::io::{self, Seek, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -33,9 +33,11 @@ fn show(id: &str, follow: bool, state: &Path) -> Result<()> {
     // The path comes from the id. The record could name any file.
     let path = &store::log(state, &container.id);
     let mut log = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    // It may write faster than anybody reads. Without `follow`, we stop where its log ends now.
+    let length = log.metadata()?.len();
     match container.running()?.filter(|_| follow) {
         Some(process) => follow_to_the_end(&mut log, path, &process),
-        None => copy(&mut log),
+        None => copy(&mut log, length),
     }
 }
 // ANCHOR_END: print
@@ -58,7 +60,7 @@ fn follow_to_the_end(log: &mut File, path: &Path, container: &PidFd) -> Result<(
     ];
     let mut ended = false;
     loop {
-        copy(log)?;
+        copy(log, u64::MAX)?;
         if ended {
             return Ok(());
         }
@@ -80,13 +82,13 @@ fn follow_to_the_end(log: &mut File, path: &Path, container: &PidFd) -> Result<(
 }
 // ANCHOR_END: follow
 
-/// Prints the rest of `log`.
-fn copy(log: &mut File) -> Result<()> {
+/// Prints the rest of `log`, at most `length` bytes.
+fn copy(log: &mut File, length: u64) -> Result<()> {
     // A container that opens /dev/stdout again may have truncated its own log.
     if log.metadata()?.len() < log.stream_position()? {
         log.rewind()?;
     }
-    io::copy(log, &mut io::stdout())?;
+    io::copy(&mut log.take(length), &mut io::stdout())?;
     io::stdout().flush()?;
     Ok(())
 }

@@ -47,13 +47,15 @@ pub fn print(id: &str, follow: bool, tail: Lines, state: &Path) -> Result<u8> {
         .map_err(leased)
         .with_context(|| format!("cannot open {}", path.display()))
         .with_context(cannot)?;
-    tail.seek(&mut log)
+    // It may write faster than anybody reads. Without `follow`, we stop where its log ends now.
+    let end = log.metadata().with_context(cannot)?.len();
+    tail.seek(&mut log, end)
         .context("cannot find its last lines")
         .with_context(cannot)?;
     let printed = match container.running().with_context(cannot)?.filter(|_| follow) {
         Some(process) => follow_to_the_end(&mut log, path, &process, &lock),
         None if follow => copy_to_the_end(&mut log, &lock),
-        None => copy(&mut log),
+        None => copy(&mut log, end),
     };
     printed.with_context(cannot)?;
     Ok(0)
@@ -91,7 +93,7 @@ fn follow_to_the_end(
         PollFd::new(stdout.as_fd(), PollFlags::empty()),
     ];
     loop {
-        copy(log)?;
+        copy(log, u64::MAX)?;
         match poll(&mut watched, PollTimeout::NONE) {
             Err(Errno::EINTR) => continue,
             polled => polled.context("cannot wait")?,
@@ -115,11 +117,11 @@ fn follow_to_the_end(
 /// supervisor, which keeps the record locked until it has written it. (The log itself a container could lock forever.)
 fn copy_to_the_end(log: &mut File, lock: &Option<File>) -> Result<()> {
     lock.iter().for_each(wait::for_its_run);
-    copy(log)
+    copy(log, u64::MAX)
 }
 
-/// Prints the rest of `log`.
-fn copy(log: &mut File) -> Result<()> {
+/// Prints the rest of `log`, up to `end`.
+fn copy(log: &mut File, end: u64) -> Result<()> {
     // A container that opens /dev/stdout again may have truncated its own log.
     if log.metadata()?.len() < log.stream_position()? {
         log.rewind()?;
@@ -128,7 +130,8 @@ fn copy(log: &mut File) -> Result<()> {
     let mut stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     let mut buffer = vec![0; 128 * 1024];
     loop {
-        let length = next_data(log)?.min(buffer.len() as u64);
+        let data = next_data(log)?.min(end.saturating_sub(log.stream_position()?));
+        let length = data.min(buffer.len() as u64);
         match log.read(&mut buffer[..length as usize])? {
             0 => return Ok(()),
             n => stdout.write_all(&buffer[..n])?,

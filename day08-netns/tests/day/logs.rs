@@ -1,7 +1,7 @@
 //! What `logs` prints, and when.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Stdio;
 use std::thread::sleep;
 use std::time::Duration;
@@ -219,6 +219,32 @@ fn whoever_opens_the_log_again_overwrites_nothing() {
     let container = Detached::start(&["sh", "-c", "echo 1; echo 2 >>/dev/stdout; echo 3"]);
     container.wait_for_its_end();
     assert_eq!(see(&["logs", &container.id]).stdout, "1\n2\n3\n");
+}
+
+#[test]
+fn without_follow_it_ends_where_the_log_ended_when_it_was_asked() {
+    need_namespaces!();
+    let script = "head -c 1000000 /dev/zero; exec sleep 100";
+    let container = Detached::start(&["sh", "-c", script]);
+    let log = container.log();
+    wait_until("all of it", || log.metadata().unwrap().len() == 1_000_000);
+    // More than fits into the pipe, so it is still printing after the first byte.
+    let mut logs = tiny_docker(&["logs", &container.id])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut printed = logs.stdout.take().unwrap();
+    printed.read_exact(&mut [0]).unwrap();
+    File::options()
+        .append(true)
+        .open(log)
+        .unwrap()
+        .write_all(b"later")
+        .unwrap();
+    let mut rest = Vec::new();
+    printed.read_to_end(&mut rest).unwrap();
+    assert!(logs.wait().unwrap().success());
+    assert_eq!(rest.len(), 999_999);
 }
 
 #[test]

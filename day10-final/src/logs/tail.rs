@@ -30,14 +30,13 @@ impl FromStr for Lines {
 
 impl Lines {
     // ANCHOR: seek
-    /// Moves `file` to where they begin.
+    /// Moves `file`, of which we show nothing after `end`, to where they begin.
     ///
     /// It reads backwards from the end, in blocks. What comes before is never read, and may be gigabytes.
-    pub fn seek(self, file: &mut File) -> io::Result<()> {
+    pub fn seek(self, file: &mut File, end: u64) -> io::Result<()> {
         let Some(lines) = self.0 else {
             return Ok(());
         };
-        let end = file.metadata()?.len();
         let start = if lines == 0 {
             end
         } else {
@@ -110,7 +109,11 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(text.as_bytes()).unwrap();
         file.rewind().unwrap();
-        Lines::from_str(lines).unwrap().seek(&mut file).unwrap();
+        let end = file.metadata().unwrap().len();
+        Lines::from_str(lines)
+            .unwrap()
+            .seek(&mut file, end)
+            .unwrap();
         let mut rest = String::new();
         file.read_to_string(&mut rest).unwrap();
         rest
