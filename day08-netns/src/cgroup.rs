@@ -135,7 +135,6 @@ fn move_to_leaf(group: &Path) -> Result<()> {
     }
     Ok(())
 }
-// ANCHOR_END: enable_controller
 
 fn create_directory(group: &Path) -> Result<()> {
     fs::create_dir_all(group).with_context(|| format!("cannot create {}", group.display()))
@@ -148,7 +147,6 @@ fn write(file: &Path, value: &str) -> Result<()> {
     written.with_context(|| format!("cannot write {value} to {}", file.display()))
 }
 
-// ANCHOR: remove
 impl Drop for Cgroup {
     fn drop(&mut self) {
         for directory in &self.0 {
@@ -165,4 +163,4 @@ fn remove(group: &Path) {
         sleep(pause);
     }
 }
-// ANCHOR_END: remove
+// ANCHOR_END: enable_controller

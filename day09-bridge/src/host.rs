@@ -1,6 +1,4 @@
 //! Runs the host's own programs: ip(8), nft(8).
-//!
-//! [`network`](crate::network) uses it.
 
 use std::io::{ErrorKind, Write};
 use std::process::{Command, Stdio};

@@ -34,7 +34,6 @@ pub enum Net {
 }
 
 impl Net {
-    // ANCHOR: choose
     /// What the user `asked` for; by default, the most that they may have.
     pub fn choose(asked: Option<Self>) -> Result<Self> {
         let root = geteuid().is_root();
@@ -48,7 +47,6 @@ impl Net {
             None => Ok(Self::Isolated),
         }
     }
-    // ANCHOR_END: choose
 
     /// The namespace that the child needs for it, as a flag for clone(2).
     pub fn namespace(self) -> CloneFlags {
@@ -59,7 +57,6 @@ impl Net {
     }
 }
 
-// ANCHOR: enter
 /// In the child: makes the network usable.
 pub fn enter(net: Net, address: Option<Ipv4Addr>) -> Result<()> {
     if net != Net::Host {
@@ -72,4 +69,3 @@ pub fn enter(net: Net, address: Option<Ipv4Addr>) -> Result<()> {
     }
     Ok(())
 }
-// ANCHOR_END: enter

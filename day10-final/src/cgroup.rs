@@ -166,7 +166,6 @@ fn move_to_leaf(group: &Path) -> Result<()> {
     }
     Ok(())
 }
-// ANCHOR_END: enable_controller
 
 fn create_directory(group: &Path) -> Result<()> {
     fs::create_dir_all(group).with_context(|| format!("cannot create {}", group.display()))
@@ -179,7 +178,6 @@ fn write(file: &Path, value: &str) -> Result<()> {
     written.with_context(|| format!("cannot write {value} to {}", file.display()))
 }
 
-// ANCHOR: remove
 impl Drop for Cgroup {
     fn drop(&mut self) {
         for directory in &self.0 {
@@ -216,4 +214,4 @@ pub fn remove_those(is_meant: impl Fn(&Id) -> bool) {
         }
     }
 }
-// ANCHOR_END: remove
+// ANCHOR_END: enable_controller

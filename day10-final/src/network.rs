@@ -41,7 +41,6 @@ pub enum Net {
 }
 
 impl Net {
-    // ANCHOR: choose
     /// What the user `asked` for; by default, the most that they may have.
     pub fn choose(asked: Option<Self>) -> Result<Self> {
         let root = geteuid().is_root();
@@ -55,7 +54,6 @@ impl Net {
             None => Ok(Self::Isolated),
         }
     }
-    // ANCHOR_END: choose
 
     /// Docker's word for it.
     pub fn in_docker(self) -> &'static str {
@@ -75,7 +73,6 @@ impl Net {
     }
 }
 
-// ANCHOR: enter
 /// In the child: makes the network usable.
 pub fn enter(net: Net, address: Option<Ipv4Addr>, subnet: Subnet) -> Result<()> {
     if net != Net::Host {
@@ -91,4 +88,3 @@ pub fn enter(net: Net, address: Option<Ipv4Addr>, subnet: Subnet) -> Result<()> 
     }
     Ok(())
 }
-// ANCHOR_END: enter

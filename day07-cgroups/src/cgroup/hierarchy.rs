@@ -1,11 +1,9 @@
 //! Where this host has its cgroups, and which of them we may use: cgroups(7), proc_pid_mountinfo(5).
-//!
-//! Used by `cgroup` alone.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use nix::unistd::{AccessFlags, access, geteuid};
 
 use crate::failure::sudo_run;
@@ -50,11 +48,10 @@ pub fn delegated_group(controller: &str) -> Result<(Version, PathBuf)> {
         let (group, hint) = (own.display(), hint(version));
         bail!("{group} cannot be changed by this user\n{hint}");
     };
-    ensure!(
-        version == Version::V1 || has(&controllers(highest), controller),
-        "{} has no {controller} controller\n{CONTROLLER_HINT}",
-        highest.display()
-    );
+    if version == Version::V2 && !has(&controllers(highest), controller) {
+        let group = highest.display();
+        bail!("{group} has no {controller} controller\n{CONTROLLER_HINT}");
+    }
     Ok((version, highest.join(OURS)))
 }
 

@@ -1,6 +1,4 @@
 //! `--net bridge`: a veth pair connects the container with a bridge on the host. ip-link(8), veth(4).
-//!
-//! The [parent](crate::parent) calls it. It uses the rest of the room, never the reverse.
 
 use std::fs::{File, OpenOptions};
 use std::net::Ipv4Addr;

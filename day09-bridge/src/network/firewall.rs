@@ -1,6 +1,4 @@
 //! The way out, and no way in: nft(8).
-//!
-//! The [`bridge`](super::bridge) sets it up for each container.
 
 use std::fs;
 
@@ -15,7 +13,6 @@ const COMMENT: &str = "comment \"tiny-docker\"";
 
 const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 
-// ANCHOR: enable_nat
 /// Lets containers talk to the outside. From there, only answers come in.
 ///
 /// This is done again for each container: somebody may have reloaded the host's own rules and settings. Forwarding stays
@@ -56,9 +53,7 @@ fn our_table() -> String {
         "#
     )
 }
-// ANCHOR_END: enable_nat
 
-// ANCHOR: closed_chains
 /// The chains in nft's list, for example "ip filter FORWARD", that see forwarded packets and do not accept ours yet.
 ///
 /// A packet goes through all such chains, and passes if none drops it: "accept" ends only one of them.
@@ -80,4 +75,3 @@ fn closed_chains(list: &str) -> Vec<String> {
     closed.retain(|chain| is_for_ipv4(chain) && !chain.starts_with("ip tiny-docker "));
     closed
 }
-// ANCHOR_END: closed_chains
