@@ -16,16 +16,21 @@ pub mod supervisor;
 
 // ANCHOR: state
 use std::env;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use nix::unistd::geteuid;
+use nix::unistd::{getegid, geteuid};
+
+use crate::namespaces::idmap::is_rootless;
 
 /// An empty file that says: tiny-docker uses this directory, and may change and remove its own files here.
 const MARK: &str = ".tiny-docker";
+
+/// The number for users that a namespace does not know: user_namespaces(7).
+const NOBODY: u32 = 65534;
 
 /// Whoever can change these decides what the runtime reads, writes and removes.
 const PRIVATE: [&str; 4] = ["rootfs", "rootfs/default", "containers", "names"];
@@ -45,6 +50,7 @@ fn check(state: &Path) -> Result<()> {
     for name in PRIVATE {
         check_private(&state.join(name))?;
     }
+    check_above(state)?;
     let is_new = fs::read_dir(state).map_or(true, |mut entries| entries.next().is_none());
     let is_ours = fs::symlink_metadata(state.join(MARK)).is_ok_and(|mark| mark.is_file());
     let problem = "it is not empty, and tiny-docker did not create it";
@@ -72,10 +78,50 @@ pub fn check_private(directory: &Path) -> Result<()> {
     bail!("{}: {problem}", directory.display())
 }
 
+/// Fails if another user could exchange `state` as a whole, by a directory above it or a link in its path.
+///
+/// sshd(8) has the same rules for a user's keys: StrictModes.
+fn check_above(state: &Path) -> Result<()> {
+    let real = state.ancestors().find_map(|path| path.canonicalize().ok());
+    let real = real.unwrap_or_default();
+    for above in state.ancestors().skip(1).chain(real.ancestors()) {
+        // What does not exist yet, we will create.
+        let Ok(found) = fs::symlink_metadata(above) else {
+            continue;
+        };
+        let problem = if !is_trusted(found.uid()) {
+            "belongs to another user"
+        } else if others_can_exchange_files(&found) {
+            "can be changed by other users"
+        } else {
+            continue;
+        };
+        bail!("{}: {} {problem}", state.display(), above.display());
+    }
+    Ok(())
+}
+
+/// Whether `owner` is us, or root, or whoever used sudo(8) to become us.
+fn is_trusted(owner: u32) -> bool {
+    let caller = env::var("SUDO_UID").ok().filter(|_| geteuid().is_root());
+    // In a user namespace, that may be the host's root.
+    let unknown = owner == NOBODY && is_rootless();
+    owner == 0 || owner == geteuid().as_raw() || caller == Some(owner.to_string()) || unknown
+}
+
+/// With the sticky bit, as in /tmp, everybody may only remove what is their own. A group with our own number has only us
+/// as its member: many distributions create one for each user, and let it write.
+fn others_can_exchange_files(found: &Metadata) -> bool {
+    let own_group = found.gid() == geteuid().as_raw() && found.gid() == getegid().as_raw();
+    let others = if own_group { 0o002 } else { 0o022 };
+    found.is_dir() && found.mode() & 0o1000 == 0 && found.mode() & others != 0
+}
+
 /// The directory that the user has asked for, or else root's in /var/lib, or where the XDG Base Directory
 /// Specification puts an ordinary user's.
 fn choose(asked: Option<PathBuf>) -> Result<PathBuf> {
-    if let Some(directory) = asked {
+    // A script may pass an empty variable.
+    if let Some(directory) = asked.filter(|directory| !directory.as_os_str().is_empty()) {
         return std::path::absolute(directory).context("cannot use that --root");
     }
     if geteuid().is_root() {

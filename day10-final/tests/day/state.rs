@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use insta::assert_snapshot;
-use nix::unistd::geteuid;
+use nix::unistd::{getegid, geteuid};
 use tempfile::TempDir;
 
 use crate::need_namespaces;
@@ -118,6 +118,80 @@ fn a_directory_that_others_can_change_is_refused() {
     tiny-docker: cannot use STATE: it belongs to another user
     hint: use a new directory: --root DIR
     ");
+}
+
+#[test]
+fn a_directory_that_others_can_exchange_is_refused() {
+    let home = TempDir::new().unwrap();
+    let above = home.path().join("above");
+    let state = above.join("between/state");
+    // Below a directory that does not exist yet, too.
+    for exists in [false, true] {
+        fs::create_dir_all(if exists { &state } else { &above }).unwrap();
+        for mode in [0o777, 0o772, 0o703] {
+            fs::set_permissions(&above, Permissions::from_mode(mode)).unwrap();
+            let said = refused(&state);
+            let problem = format!("{} can be changed by other users", above.display());
+            let hint = "hint: use a new directory: --root DIR";
+            assert_eq!(
+                said,
+                format!("tiny-docker: cannot use STATE: {problem}\n{hint}\n")
+            );
+        }
+    }
+    // A link on the way can be exchanged, too, if the directory that it is in can.
+    fs::create_dir_all(home.path().join("safe")).unwrap();
+    symlink(home.path().join("safe"), above.join("link")).unwrap();
+    let said = refused(&above.join("link/state"));
+    assert!(
+        said.contains("can be changed by other users\nhint: "),
+        "{said}"
+    );
+    // With the sticky bit, as in /tmp, others cannot do that.
+    fs::set_permissions(&above, Permissions::from_mode(0o1777)).unwrap();
+    for state in [&state, &above.join("link/state")] {
+        let mut ps = tiny_docker(&["ps"]);
+        let seen: Seen = ps.env("TINY_DOCKER_ROOT", state).output().unwrap().into();
+        assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+    }
+}
+
+#[test]
+fn a_directory_in_another_users_is_refused() {
+    if !geteuid().is_root() {
+        return leave_to("root, to change a directory's owner");
+    }
+    let home = TempDir::new().unwrap();
+    let state = home.path().join("state");
+    chown(home.path(), Some(1234), None).unwrap();
+    let seen = |sudo: &str| -> Seen {
+        let mut ps = tiny_docker(&["ps"]);
+        ps.env("TINY_DOCKER_ROOT", &state).env("SUDO_UID", sudo);
+        ps.output().unwrap().into()
+    };
+    let said = seen("").stderr.replace(state.to_str().unwrap(), "STATE");
+    assert_snapshot!(said.replace(home.path().to_str().unwrap(), "HOME"), @"
+    tiny-docker: cannot use STATE: HOME belongs to another user
+    hint: use a new directory: --root DIR
+    ");
+    // Except for those who have become root by sudo: they can do more than that.
+    assert_eq!(seen("1234").code, Some(0));
+    assert_eq!(seen("1235").code, Some(125));
+}
+
+#[test]
+fn a_group_of_ones_own_may_write() {
+    let home = TempDir::new().unwrap();
+    fs::set_permissions(home.path(), Permissions::from_mode(0o770)).unwrap();
+    // Another group may not, even if we are in it.
+    let own = geteuid().as_raw() == getegid().as_raw();
+    let mut ps = tiny_docker(&["ps"]);
+    ps.env("TINY_DOCKER_ROOT", home.path().join("state"));
+    assert_eq!(ps.status().unwrap().success(), own);
+    if geteuid().is_root() {
+        chown(home.path(), None, Some(1234)).unwrap();
+        assert!(!ps.status().unwrap().success());
+    }
 }
 
 #[test]

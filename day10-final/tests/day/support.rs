@@ -203,7 +203,7 @@ fn prepared() -> &'static Path {
     static STATE: OnceLock<PathBuf> = OnceLock::new();
     STATE.get_or_init(|| {
         let name = format!("{}-{}", env!("CARGO_PKG_NAME"), geteuid());
-        let state = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let state = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&name);
         let changed = |file: &Path| fs::metadata(file).and_then(|metadata| metadata.modified());
         // Another build of the program may have left a different one.
         let left = changed(&state.join("rootfs/default"));
@@ -215,6 +215,12 @@ fn prepared() -> &'static Path {
         run.args(["run", "--net", "isolated", "true"])
             .env("TINY_DOCKER_ROOT", &state);
         run.output().unwrap();
+        if state.join("rootfs").exists() {
+            return state;
+        }
+        // As root, in another user's project: there it is refused.
+        let state = place().join(&name);
+        run.env("TINY_DOCKER_ROOT", &state).output().unwrap();
         state
     })
 }
