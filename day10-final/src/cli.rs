@@ -9,6 +9,7 @@ pub mod switches;
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -16,13 +17,15 @@ use crate::cgroup::limits::Limits;
 use crate::command::environment::Variables;
 use crate::command::workdir;
 use crate::logs::tail::Lines;
-use crate::network::Net;
+use crate::network::Asked;
 use crate::network::lookup::Lookup;
 use crate::network::ports::Ports;
 use crate::network::subnet::Subnet;
 use crate::rootfs::volume::Volumes;
 use crate::state::name;
-use crate::{exec, privileges, ps, stats};
+use crate::{exec, kill, privileges, ps, stats};
+
+const HOSTNAME: &str = "tiny-container";
 
 /// A container runtime small enough to read
 #[derive(Parser)]
@@ -40,7 +43,8 @@ pub struct Cli {
         global = true,
         value_name = "DIR",
         env = "TINY_DOCKER_ROOT",
-        hide_env_values = true
+        hide_env_values = true,
+        value_parser = OsStringValueParser::new().map(PathBuf::from)
     )]
     pub root: Option<PathBuf>,
     #[command(subcommand)]
@@ -50,7 +54,7 @@ pub struct Cli {
 #[derive(Subcommand)]
 pub enum Command {
     /// Run a command in a new container
-    #[command(after_help = examples::RUN, disable_help_flag = true)]
+    #[command(after_help = examples::RUN, disable_help_flag = true, arg = switches::restart())]
     Run(Box<RunOptions>),
     /// Run a command in a running container
     #[command(after_help = examples::EXEC)]
@@ -80,7 +84,8 @@ pub enum Command {
             long,
             value_name = "N",
             default_value = "all",
-            hide_default_value = true
+            hide_default_value = true,
+            allow_negative_numbers = true
         )]
         tail: Lines,
         /// The container's name or id, or a unique prefix of the id
@@ -89,15 +94,16 @@ pub enum Command {
     /// Stop a container
     #[command(after_help = examples::STOP)]
     Stop {
-        /// Seconds to wait before killing the container
+        /// Seconds to wait before killing the container (-1: as long as it takes)
         #[arg(
             short,
             long,
             alias = "timeout",
             value_name = "SECONDS",
-            default_value_t = 10
+            default_value_t = 10,
+            allow_negative_numbers = true
         )]
-        time: u32,
+        time: i64,
         /// The containers' names or ids, or unique prefixes of the ids
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
@@ -119,7 +125,14 @@ pub enum Command {
     #[command(after_help = examples::KILL)]
     Kill {
         /// Signal to send, by name or number
-        #[arg(short, long, value_name = "SIGNAL", default_value = "KILL")]
+        #[arg(
+            short,
+            long,
+            value_name = "SIGNAL",
+            default_value = "KILL",
+            value_parser = kill::Name,
+            hide_possible_values = true
+        )]
         signal: String,
         /// The containers' names or ids, or unique prefixes of the ids
         #[arg(required = true, value_name = "ID")]
@@ -153,7 +166,7 @@ pub struct RunOptions {
     #[arg(short, long)]
     pub detach: bool,
     /// Assign a name to the container [default: a random one]
-    #[arg(long, value_name = "NAME", value_parser = name::check)]
+    #[arg(long, value_name = "NAME", value_parser = given_name)]
     pub name: Option<String>,
     /// Automatically remove the container when it exits
     #[arg(long)]
@@ -173,7 +186,7 @@ pub struct RunOptions {
         long,
         value_name = "NAME",
         value_parser = hostname,
-        default_value = "tiny-container"
+        default_value = HOSTNAME
     )]
     pub hostname: String,
     /// Working directory inside the container (created if it does not exist)
@@ -183,7 +196,7 @@ pub struct RunOptions {
     pub environment: Variables,
     /// Network mode: bridge, isolated (alias none) or host [default: bridge for root, isolated for others]
     #[arg(long, alias = "network", value_enum, hide_possible_values = true)]
-    pub net: Option<Net>,
+    pub net: Option<Asked>,
     /// Subnet for --net bridge
     #[arg(
         long,
@@ -214,11 +227,20 @@ pub struct RunOptions {
     pub command: Vec<String>,
 }
 
+/// If it is empty, the name will be a random one.
+fn given_name(name: &str) -> Result<String, String> {
+    match name {
+        "" => Ok(String::new()),
+        _ => name::check(name),
+    }
+}
+
 /// Linux allows 64 bytes: sethostname(2). Later days also write them to files such as /etc/hosts.
 fn hostname(name: &str) -> Result<String, String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
     match name.len() {
-        0 => Err("it is empty".to_owned()),
+        // As in Docker, an empty value is as good as none. A script may pass an empty variable.
+        0 => Ok(HOSTNAME.to_owned()),
         65.. => Err(format!("it has {} characters; the limit is 64", name.len())),
         _ if !name.chars().all(legal) => {
             Err("only letters, digits, '-', '.' and '_' are allowed".to_owned())

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, anyhow};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, chdir, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, print};
 use crate::state::id::Id;
 
 /// The command that the user has typed. At the other end of the pipe it waits for the container to start.
@@ -42,8 +42,9 @@ pub fn run(
         }
         ForkResult::Parent { child } => {
             drop(caller);
-            if news.read_exact(&mut [0]).is_ok() {
-                return Ok(0);
+            let mut code = [0];
+            if news.read_exact(&mut code).is_ok() {
+                return Ok(code[0]);
             }
             // It has failed, and has said why.
             match waitpid(child, None).context("cannot wait for the supervisor")? {
@@ -70,16 +71,15 @@ impl Caller {
     /// Prints the id for the caller, if there is a new one. Then it lets go of the caller's directory, and of its
     /// terminal or pipes: the caller may be waiting for their end.
     ///
-    /// If the caller is gone, there is nobody to tell, and the container still runs.
+    /// If the id cannot be printed, an error says it. If the caller is gone, there is nobody to tell. In both cases, the
+    /// container still runs.
     pub fn started(mut self, id: Option<&Id>) {
-        if let Some(id) = id {
-            let _ = writeln!(io::stdout(), "{id}");
-        }
+        let code = id.map_or(0, print);
         let _ = chdir("/");
         let _ = dup2_stdin(&self.null);
         let _ = dup2_stdout(&self.null);
         let _ = dup2_stderr(&self.null);
-        let _ = self.pipe.write_all(&[0]);
+        let _ = self.pipe.write_all(&[code]);
     }
     // ANCHOR_END: started
 }

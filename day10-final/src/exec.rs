@@ -139,7 +139,8 @@ fn find(id: &str, state: &Path) -> Result<Container> {
 fn as_guest(mut container: Container, options: Options) -> Result<Container> {
     container.command = options.command;
     container.environment.extend(options.environment.resolve()?);
-    container.directory = options.workdir.or(container.directory);
+    let directory = options.workdir.filter(|given| given != Path::new(""));
+    container.directory = directory.or(container.directory);
     container.interactive = options.interactive;
     container.tty = options.tty;
     container.console = options.tty.then(pty::callers_size).flatten();

@@ -1,7 +1,8 @@
 //! Why the runtime gives up: one line for the user, and an exit code for their scripts. Everybody may use it.
 
 use std::env;
-use std::io::{self, Write};
+use std::fmt::{Display, Write as _};
+use std::io::{self, ErrorKind, Write};
 
 use anyhow::{Error, anyhow};
 use nix::errno::Errno;
@@ -68,6 +69,19 @@ pub fn sudo_run() -> String {
     format!("sudo {} run …", program.display())
 }
 
+/// Prints the result of what is already done, such as an id, and returns the exit code.
+///
+/// If somebody has read enough, as in `… | head -1`, that is not an error.
+pub fn print(result: impl Display) -> u8 {
+    match writeln!(io::stdout(), "{result}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            say(&format!("cannot print {result}: {error}"));
+            FAILED
+        }
+        _ => 0,
+    }
+}
+
 /// Tells the user what went wrong, while everything else goes on.
 pub fn warn(reason: &Error) {
     say(&format!("{reason:#}"));
@@ -85,6 +99,21 @@ pub fn escaped(text: &str) -> String {
         _ => c.escape_debug().to_string(),
     };
     text.chars().map(escape).collect()
+}
+
+/// `json` with the same in a form that JSON has: \\uXXXX, in UTF-16. Whatever is not ASCII is in a string.
+pub fn escaped_json(json: &str) -> String {
+    let mut escaped = String::new();
+    for c in json.chars() {
+        if c == '\u{7f}' || !c.is_ascii() && c.escape_debug().count() > 1 {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(escaped, "\\u{unit:04x}");
+            }
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
 }
 
 /// What the user has typed, made fit for our messages.

@@ -19,7 +19,7 @@ use nix::unistd::{ForkResult, Pid, fork, getegid, geteuid};
 
 use crate::cgroup::hierarchy::{Version, delegated_group};
 use crate::container::Status;
-use crate::failure::sudo_run;
+use crate::failure::{escaped, sudo_run};
 use crate::host::has;
 use crate::namespaces::{idmap, refused};
 use crate::privileges::{NO_USERS, seccomp};
@@ -47,7 +47,7 @@ pub fn print(state: &Path) -> Result<u8> {
         };
     }
     io::stdout()
-        .write_all(text.as_bytes())
+        .write_all(escaped(&text).as_bytes())
         .context("cannot print")?;
     Ok(0)
 }

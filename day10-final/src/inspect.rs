@@ -14,7 +14,7 @@ use serde_json::ser::{PrettyFormatter, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::container::{Container, Status};
-use crate::failure::{FAILED, shown, warn};
+use crate::failure::{FAILED, escaped_json, shown, warn};
 use crate::network::addresses;
 use crate::state::store;
 use crate::{ps, signals};
@@ -42,7 +42,10 @@ pub fn inspect(ids: &[String], state: &Path) -> Result<u8> {
         PrettyFormatter::with_indent(b"    "),
     ))?;
     text.push(b'\n');
-    io::stdout().write_all(&text).context("cannot print")?;
+    let text = escaped_json(&String::from_utf8_lossy(&text));
+    io::stdout()
+        .write_all(text.as_bytes())
+        .context("cannot print")?;
     Ok(code)
 }
 // ANCHOR_END: inspect

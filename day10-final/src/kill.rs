@@ -1,14 +1,16 @@
 //! `kill`: sends a signal to a container's PID 1. signal(7). After SIGKILL, it waits for its end as `wait` does.
 
+use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Write};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Arg, Command};
 use nix::sys::signal::Signal;
 
-use crate::failure::{FAILED, shown, warn};
+use crate::failure::{FAILED, print, shown, warn};
 use crate::state::open_regular;
 use crate::state::paths;
 use crate::state::store;
@@ -16,6 +18,28 @@ use crate::wait;
 
 /// The signals that are left to programs, numbered as in Docker and the C library: signal(7).
 const REAL_TIME: RangeInclusive<i32> = 34..=64;
+
+/// Takes any text, for [`named`] to judge. The shell completes the usual names.
+#[derive(Clone)]
+pub struct Name;
+
+impl TypedValueParser for Name {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        option: Option<&Arg>,
+        text: &OsStr,
+    ) -> clap::error::Result<String> {
+        StringValueParser::new().parse_ref(command, option, text)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let name = |signal: Signal| PossibleValue::new(signal.as_str().trim_start_matches("SIG"));
+        Some(Box::new(Signal::iterator().map(name)))
+    }
+}
 
 /// The signal that the user means: HUP, SIGHUP, 1, RTMIN+3, or RTMAX-1.
 fn named(text: &str) -> Result<i32> {
@@ -50,7 +74,7 @@ pub fn kill(ids: &[String], signal: &str, state: &Path) -> Result<u8> {
     let mut code = 0;
     for id in ids {
         match one(id, signal, state).with_context(|| format!("cannot kill {}", shown(id))) {
-            Ok(()) => drop(writeln!(io::stdout(), "{id}")),
+            Ok(()) => code = code.max(print(id)),
             Err(error) => {
                 warn(&error);
                 code = FAILED;

@@ -19,6 +19,7 @@ use std::net::Ipv4Addr;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use nix::sched::CloneFlags;
 use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,28 @@ pub enum Net {
     /// The host's network, as if there were no container
     #[default] // of the containers of earlier days
     Host,
+}
+
+/// What the user has typed after `--net`. As in Docker, `default` and an empty value are as good as none.
+#[derive(Clone, Copy)]
+pub struct Asked(pub Option<Net>);
+
+impl ValueEnum for Asked {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[
+            Self(Some(Net::Bridge)),
+            Self(Some(Net::Isolated)),
+            Self(Some(Net::Host)),
+            Self(None),
+        ]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self.0 {
+            Some(net) => net.to_possible_value(),
+            None => Some(PossibleValue::new("default").alias("").hide(true)),
+        }
+    }
 }
 
 impl Net {

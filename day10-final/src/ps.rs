@@ -14,7 +14,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::container::{Container, Status};
-use crate::failure::warn;
+use crate::failure::{escaped_json, warn};
 use crate::ps::table::{Format, table};
 use crate::signals;
 use crate::state::store;
@@ -77,7 +77,7 @@ pub fn print(options: &Options, state: &Path) -> Result<u8> {
         _ if options.quiet => containers.map(|it| format!("{}\n", it.id)).collect(),
         Format::Table => table(HEADINGS, containers.map(row).collect()),
         Format::Json => containers
-            .map(|it| format!("{}\n", json(it, row(it))))
+            .map(|it| escaped_json(&format!("{}\n", json(it, row(it)))))
             .collect(),
     };
     io::stdout()

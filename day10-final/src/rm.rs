@@ -1,13 +1,12 @@
 //! `rm`: removes a container's record, and everything that it has written. It uses the state's room and the cgroup's.
 
 use std::fs::File;
-use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
 use crate::cgroup;
-use crate::failure::{FAILED, shown, warn};
+use crate::failure::{FAILED, print, shown, warn};
 use crate::state::id::Id;
 use crate::state::open_regular;
 use crate::state::record::Record;
@@ -20,7 +19,7 @@ pub fn remove(ids: &[String], force: bool, state: &Path) -> Result<u8> {
     let mut code = 0;
     for id in ids {
         match one(id, force, state).with_context(|| format!("cannot remove {}", shown(id))) {
-            Ok(()) => drop(writeln!(io::stdout(), "{id}")),
+            Ok(()) => code = code.max(print(id)),
             Err(error) => {
                 warn(&error);
                 // With `force`, it is fine if there is nothing to remove.

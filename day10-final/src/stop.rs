@@ -2,14 +2,13 @@
 //!
 //! It uses the records and a process's pidfd. The run that waits for the container notices its end by itself.
 
-use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
 use crate::container::{Container, Status, now};
-use crate::failure::{FAILED, KILLED, shown, warn};
+use crate::failure::{FAILED, KILLED, print, shown, warn};
 use crate::state::abandoned;
 use crate::state::pidfd::PidFd;
 use crate::state::record::Record;
@@ -23,16 +22,18 @@ struct Ending {
 }
 
 // ANCHOR: stop
-/// Stops the containers that `ids` mean. All are asked first, so that all have the same `seconds`.
-pub fn stop(ids: &[String], seconds: u32, state: &Path) -> Result<u8> {
-    let deadline = Instant::now() + Duration::from_secs(seconds.into());
+/// Stops the containers that `ids` mean. All are asked first, so that all have the same `seconds`. A negative number
+/// means no limit.
+pub fn stop(ids: &[String], seconds: i64, state: &Path) -> Result<u8> {
+    let limit = seconds.try_into().map(Duration::from_secs).ok();
+    let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
     let endings: Vec<_> = ids.iter().map(|id| terminate(id, state)).collect();
     let mut code = 0;
     for (id, ending) in ids.iter().zip(endings) {
         let stopped = ending.and_then(|ending| kill(ending, deadline, state));
         match stopped.with_context(|| format!("cannot stop {}", shown(id))) {
             // Even if nobody reads it, the others still have to be stopped.
-            Ok(()) => drop(writeln!(io::stdout(), "{id}")),
+            Ok(()) => code = code.max(print(id)),
             Err(error) => {
                 warn(&error);
                 code = FAILED;
@@ -58,12 +59,12 @@ fn terminate(id: &str, state: &Path) -> Result<Ending> {
 // ANCHOR_END: terminate
 
 // ANCHOR: kill
-/// SIGKILL at the `deadline`: nothing can catch that. When PID 1 dies, the kernel kills the rest.
-fn kill(ending: Ending, deadline: Instant, state: &Path) -> Result<()> {
+/// SIGKILL at the `deadline`, if there is one: nothing can catch that. When PID 1 dies, the kernel kills the rest.
+fn kill(ending: Ending, deadline: Option<Instant>, state: &Path) -> Result<()> {
     let Some(process) = ending.process else {
         return Ok(());
     };
-    let in_time = process.ends_before(Some(deadline))?;
+    let in_time = process.ends_before(deadline)?;
     if !in_time {
         process.kill(&ending.container.id)?;
     }

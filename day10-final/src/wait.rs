@@ -1,13 +1,13 @@
 //! `wait`: waits until containers have ended. flock(2). `kill` and `logs` use it, too.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::failure::{FAILED, shown, warn};
+use crate::failure::{FAILED, print, shown, warn};
 use crate::state::lock;
 use crate::state::open_regular;
 use crate::state::paths;
@@ -19,7 +19,7 @@ pub fn wait(ids: &[String], state: &Path) -> Result<u8> {
     let mut code = 0;
     for id in ids {
         match one(id, state).with_context(|| format!("cannot wait for {}", shown(id))) {
-            Ok(exit_code) => drop(writeln!(io::stdout(), "{exit_code}")),
+            Ok(exit_code) => code = code.max(print(exit_code)),
             Err(error) => {
                 warn(&error);
                 code = FAILED;

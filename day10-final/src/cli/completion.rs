@@ -25,6 +25,7 @@ _tiny_docker_containers() {
         esac
     done
     [[ $which == none ]] && return
+    case "$word $3" in VALUES) return ;; esac
     while read -r container; do
         [[ $container == "$2"* ]] && COMPREPLY+=("$container")
     done < <(tiny-docker ps $which 2>/dev/null | NAMES)
@@ -77,7 +78,10 @@ pub fn print(shell: Shell) -> Result<u8> {
     generate(shell, &mut command.clone(), name, &mut script);
     let script = String::from_utf8(script).context("cannot print")?;
     let script = match shell {
-        Shell::Bash => script.replace(PATHS_IN_BASH[0], PATHS_IN_BASH[1]) + IN_BASH,
+        Shell::Bash => {
+            let script = script.replace(PATHS_IN_BASH[0], PATHS_IN_BASH[1]);
+            script + &IN_BASH.replace("VALUES", &with_values(&command))
+        }
         Shell::Fish => script + IN_FISH,
         Shell::Zsh => for_zsh(script, &command),
         _ => script,
@@ -87,6 +91,24 @@ pub fn print(shell: Shell) -> Result<u8> {
     Ok(0)
 }
 // ANCHOR_END: print
+
+/// Where the next word is a value, and not a container: after "kill -s", for example. As patterns for bash.
+fn with_values(command: &Command) -> String {
+    let mut patterns = Vec::new();
+    for subcommand in command.get_subcommands() {
+        let options = subcommand.get_arguments();
+        for option in options.filter(|option| option.get_action().takes_values()) {
+            let names = [
+                option.get_short().map(|short| format!("-{short}")),
+                option.get_long().map(|long| format!("--{long}")),
+            ];
+            let names = names.into_iter().flatten();
+            patterns.extend(names.map(|name| format!("'{} {name}'", subcommand.get_name())));
+        }
+    }
+    patterns.push("*' --root'".to_owned());
+    patterns.join(" | ")
+}
 
 // ANCHOR: zsh
 /// To zsh, a colon ends the name of a value, and what follows is a command, which it executes: "_arguments" in

@@ -108,7 +108,15 @@ const COMMANDS: [Lack; 19] = [
 // ANCHOR_END: commands
 
 /// Values of options, which are recognised by their beginnings.
-const VALUES: [(&str, Lack); 4] = [
+const VALUES: [(&str, Lack); 5] = [
+    (
+        "--restart",
+        (
+            &[""],
+            run::NO_DAEMON,
+            "let systemd do it: tiny-docker run without -d, and Restart=always",
+        ),
+    ),
     (
         "--security-opt",
         (
@@ -164,7 +172,10 @@ pub fn find(error: &Error) -> Option<String> {
             let begins = |(of, lack): &&(&str, Lack)| {
                 option.starts_with(of) && lack.0.iter().any(|word| value.starts_with(word))
             };
-            (value, &VALUES.iter().find(begins)?.1)
+            let lack = &VALUES.iter().find(begins)?.1;
+            // If none is supported, it is the option that is not.
+            let option = option.split(' ').next().filter(|_| lack.0 == [""]);
+            (option.unwrap_or(value), lack)
         }
         _ => return None,
     };

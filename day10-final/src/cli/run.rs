@@ -21,7 +21,7 @@ impl RunOptions {
             None => rootfs::default::find(state)?,
         };
         let id = Id::new()?;
-        let net = Net::choose(self.net)?;
+        let net = Net::choose(self.net.and_then(|asked| asked.0))?;
         let has_etc = net != Net::Isolated || self.lookup.is_asked_for();
         let etc = has_etc.then(|| paths::etc(state, &id));
         let layer = paths::layer(state, &id);
@@ -40,7 +40,7 @@ impl RunOptions {
             finished_at: None,
             remove: self.rm,
             environment: self.environment.resolve()?,
-            directory: self.workdir,
+            directory: self.workdir.filter(|directory| directory != Path::new("")),
             log,
             init: self.init,
             interactive: self.interactive,

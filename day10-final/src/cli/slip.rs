@@ -1,12 +1,15 @@
 //! How a usage error ends: on this day, with Docker's exit codes.
 
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, ErrorKind as Problem, Write};
 use std::process::exit;
 
 use clap::Error;
 use clap::error::{ContextKind, ErrorKind};
 
 use crate::cli::instead;
-use crate::failure::{FAILED, RUNTIME_FAILED};
+use crate::failure::{FAILED, RUNTIME_FAILED, escaped, say};
 
 // ANCHOR: code
 /// Docker first checks the options, and exits with 125. Missing and extra arguments it finds later, and exits with 1.
@@ -28,9 +31,22 @@ pub fn end(mut error: Error) -> ! {
     if instead::command(&error).is_some() {
         error.remove(ContextKind::Suggested);
     }
-    // If that cannot be printed, there is only the exit code.
-    let _ = error.print();
-    exit(code(&error).into())
+    let odd = |typed: OsString| escaped(&typed.to_string_lossy()) != typed.to_string_lossy();
+    let printed = match error.use_stderr() && env::args_os().any(odd) {
+        // clap would repeat it as it is.
+        true => write!(io::stderr(), "{}", escaped(&error.render().to_string())),
+        false => error.print(),
+    };
+    let mut code = code(&error);
+    // An error that cannot be printed has its exit code. For the help, that would be 0.
+    if let Err(problem) = printed.and_then(|()| io::stdout().flush())
+        && !error.use_stderr()
+        && problem.kind() != Problem::BrokenPipe
+    {
+        say(&format!("cannot print: {problem}"));
+        code = FAILED;
+    }
+    exit(code.into())
 }
 
 fn is_option(unknown: &Error) -> bool {

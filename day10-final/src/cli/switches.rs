@@ -9,6 +9,14 @@ pub fn may_have_value(error: &Error) -> bool {
     error.kind() == ErrorKind::TooManyValues || after_a_letter.as_deref() == Some("-=")
 }
 
+/// Docker's `--restart no` asks for what we do anyway.
+pub fn restart() -> Arg {
+    Arg::new("restart")
+        .long("restart")
+        .hide(true)
+        .value_parser(["no", ""])
+}
+
 // ANCHOR: with_values
 /// The same `command`, with switches that take a value. The help does not use it, because it is easier to read without.
 pub fn with_values(command: Command) -> Command {

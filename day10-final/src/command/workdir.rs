@@ -9,10 +9,10 @@ use nix::unistd::{fchdir, getcwd};
 
 use crate::rootfs::place::{self, Missing};
 
-/// An absolute path.
+/// An absolute path or, as in Docker, an empty one, which means the default.
 pub fn check(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
-    match path.is_absolute() {
+    match path.is_absolute() || text.is_empty() {
         true => Ok(path),
         false => Err("expected an absolute path".to_owned()),
     }

@@ -19,7 +19,9 @@ impl FromStr for Lines {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
-            "all" => Ok(Self(None)),
+            "" | "all" => Ok(Self(None)),
+            // As in Docker.
+            _ if text.parse::<i64>().is_ok_and(|lines| lines < 0) => Ok(Self(None)),
             _ => text
                 .parse()
                 .map(|lines| Self(Some(lines)))
@@ -135,6 +137,8 @@ mod tests {
             ("a\nb\nc\n", "18446744073709551615", "a\nb\nc\n"),
             ("a\nb\nc", "0", ""),
             ("a\nb\nc", "all", "a\nb\nc"),
+            ("a\nb\nc", "-1", "a\nb\nc"),
+            ("a\nb\nc", "", "a\nb\nc"),
         ] {
             assert_eq!(tail(text, lines), expected, "{lines} of {text:?}");
         }
@@ -162,7 +166,7 @@ mod tests {
 
     #[test]
     fn an_invalid_number_of_lines_is_refused() {
-        for text in ["", "-1", "1.5", "ten", "18446744073709551616"] {
+        for text in ["--1", "1.5", "ten", "18446744073709551616"] {
             assert!(Lines::from_str(text).is_err(), "{text}");
         }
     }

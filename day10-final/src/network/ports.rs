@@ -50,7 +50,7 @@ impl FromStr for Port {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-        let protocol = match protocol {
+        let protocol = match protocol.to_ascii_lowercase().as_str() {
             "tcp" => Protocol::Tcp,
             "udp" => Protocol::Udp,
             _ => return Err("only /tcp and /udp can be published".to_owned()),

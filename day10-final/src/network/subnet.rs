@@ -33,6 +33,10 @@ impl FromStr for Subnet {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        // A variable of the environment may be empty.
+        if text.is_empty() {
+            return Ok(Self::default());
+        }
         let parsed = text.split_once('/').and_then(|(network, bits)| {
             let network = network.parse().map(Ipv4Addr::to_bits).ok()?;
             Some((network, bits.parse::<u32>().ok()?))

@@ -17,7 +17,7 @@ impl FromStr for Format {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
-            "table" => Ok(Self::Table),
+            "" | "table" => Ok(Self::Table),
             "json" => Ok(Self::Json),
             _ => Err("expected table or json\nhint: select fields with --format json | jq .ID"),
         }

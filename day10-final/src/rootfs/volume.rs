@@ -44,11 +44,12 @@ impl FromStr for Volume {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let parts: Vec<_> = text.split(':').collect();
-        let (host, container, read_only) = match parts[..] {
-            [host, container] | [host, container, "rw"] => (host, container, false),
-            [host, container, "ro"] => (host, container, true),
-            _ => return Err("expected HOST:CONTAINER or HOST:CONTAINER:ro".to_owned()),
+        let (host, container, options) = match parts[..] {
+            [host, container] => (host, container, "rw"),
+            [host, container, options] => (host, container, options),
+            _ => return Err(EXPECTED.to_owned()),
         };
+        let read_only = is_read_only(options)?;
         if !host.contains('/') && host != "." {
             return Err(format!(
                 "named volumes are not supported; for a directory, use ./{host}"
@@ -62,6 +63,27 @@ impl FromStr for Volume {
             read_only,
         })
     }
+}
+
+const EXPECTED: &str = "expected HOST:CONTAINER or HOST:CONTAINER:ro";
+
+/// What the `options` of a volume say, which are separated by commas.
+///
+/// Docker has some for which there is nothing to do. z and Z are for SELinux, of which a container has no label, three are
+/// for macOS, and two ask for what is the default.
+fn is_read_only(options: &str) -> Result<bool, String> {
+    let mut mode = None;
+    for option in options.split(',') {
+        match option {
+            "ro" | "rw" if mode.is_none() => mode = Some(option),
+            "z" | "Z" | "cached" | "consistent" | "delegated" | "private" | "rprivate" => (),
+            "shared" | "rshared" | "slave" | "rslave" => {
+                return Err("mounts in a volume are not propagated".to_owned());
+            }
+            _ => return Err(EXPECTED.to_owned()),
+        }
+    }
+    Ok(mode == Some("ro"))
 }
 
 impl Volumes {

@@ -10,8 +10,12 @@ use std::io::{BufRead, BufReader};
 use std::os::fd::OwnedFd;
 
 use crate::need_namespaces;
-use crate::support::{Running, see, shell, state, tiny_docker};
+use crate::support::{
+    Detached, Running, Seen, as_ordinary_user, assert_nothing_is_kept, names, see, shell, state,
+    tiny_docker, wait_until,
+};
 use insta::assert_snapshot;
+use tempfile::TempDir;
 
 #[test]
 fn run_prints_what_the_command_prints() {
@@ -245,7 +249,7 @@ fn help_is_complete() {
 
     Options:
           --root <DIR>      Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
-      -t, --time <SECONDS>  Seconds to wait before killing the container [default: 10]
+      -t, --time <SECONDS>  Seconds to wait before killing the container (-1: as long as it takes) [default: 10]
       -h, --help            Print help
 
     Examples:
@@ -304,4 +308,122 @@ fn a_closed_stderr_costs_the_message_but_not_the_exit_code() {
     let mut command = tiny_docker(&["run", "no-such-command"]);
     let status = command.stderr(File::from(OwnedFd::from(writer))).status();
     assert_eq!(status.unwrap().code(), Some(127));
+}
+
+#[test]
+fn an_empty_value_is_as_good_as_none() {
+    need_namespaces!();
+    let what = "pwd; hostname; id -u; ls /sys/class/net";
+    let without = see(&["run", "sh", "-c", what]);
+    assert_eq!(without.code, Some(0), "{}", without.stderr);
+    let empty = "--workdir= --name= --hostname= --user= --network= --net= --subnet= --restart=";
+    let empty: Vec<_> = empty.split(' ').collect();
+    let with = see(&[
+        &["run", "-w", "", "-h", ""],
+        &empty[..],
+        &["sh", "-c", what],
+    ]
+    .concat());
+    assert_eq!((with.code, with.stderr.as_str()), (Some(0), ""));
+    assert_eq!(with.stdout, without.stdout);
+    assert_eq!(names().len(), 2);
+    let container = Detached::start(&["-w", "/tmp", "-u", "1", "--net", "default", "sleep", "600"]);
+    let exec = [
+        "exec",
+        "-w",
+        "",
+        "-u",
+        "",
+        &container.id,
+        "sh",
+        "-c",
+        "pwd; id -u",
+    ];
+    assert_eq!(see(&exec).stdout, "/tmp\n1\n");
+    for command in ["ps", "stats --no-stream"] {
+        let seen = shell(&format!(
+            "$TD {command} --format '' | grep -c {}",
+            container.id
+        ));
+        assert_eq!(seen.stdout, "1\n", "{command}");
+    }
+    let home = TempDir::new().unwrap();
+    let mut ps = as_ordinary_user(home.path(), &["--root", "", "ps"]);
+    ps.env("HOME", home.path()).env("TINY_DOCKER_SUBNET", "");
+    let seen: Seen = ps.env("TINY_DOCKER_ROOT", "").output().unwrap().into();
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+}
+
+/// Commands that print something, or have done something, when it turns out that nobody can be told.
+#[test]
+fn what_cannot_be_printed_is_an_error() {
+    need_namespaces!();
+    let container = Detached::start(&["--name", "web", "sh", "-c", "echo hello; sleep 600"]);
+    wait_until("its output", || !see(&["logs", "web"]).stdout.is_empty());
+    for command in [
+        "ps",
+        "logs web",
+        "logs -f web",
+        "inspect web",
+        "info",
+        "completion bash",
+        "completion zsh",
+        "--help",
+        "run --help",
+        "--version",
+        "stats --no-stream",
+        "stats",
+        "kill -s WINCH web",
+        "prune -f",
+        "prune",
+        "exec web true",
+        "stop -t 0 web",
+        "wait web",
+        "rm web",
+    ] {
+        let seen = shell(&format!("timeout 60 $TD {command} >/dev/full; echo $?"));
+        let expected = if command == "exec web true" {
+            "0\n"
+        } else {
+            "1\n"
+        };
+        assert_eq!(seen.stdout, expected, "{command}: {}", seen.stderr);
+        if expected == "1\n" {
+            let end = ": No space left on device (os error 28)\n";
+            assert!(seen.stderr.ends_with(end), "{command}: {}", seen.stderr);
+            assert_eq!(seen.stderr.lines().count(), 1, "{command}: {}", seen.stderr);
+        }
+    }
+    assert_nothing_is_kept();
+    drop(container);
+}
+
+#[test]
+fn a_container_whose_id_cannot_be_printed_goes_on() {
+    need_namespaces!();
+    let seen = shell("$TD run -d --net isolated sleep 600 >/dev/full; echo $?; $TD ps -q");
+    let mut lines = seen.stdout.lines();
+    assert_eq!(lines.next(), Some("1"));
+    let id = lines.next().unwrap().to_owned();
+    let said = seen.stderr.replace(&id, "ID");
+    let _container = Detached { id };
+    assert_snapshot!(said, @"tiny-docker: cannot print ID: No space left on device (os error 28)");
+    // A reader who has gone has read enough.
+    let seen = shell("{ sleep 0.3; $TD run -d --net isolated true; echo $? >&2; } | true; sleep 1");
+    assert_eq!(seen.stderr, "0\n");
+}
+
+#[test]
+fn what_the_user_mistypes_does_not_change_the_terminal_either() {
+    for words in [
+        &["\u{1b}[2J\u{9b}2J\u{202e}"][..],
+        &["run", "--\u{1b}[2J\u{9b}2J\u{202e}", "true"],
+        &["logs", "-n", "\u{9b}2J\u{202e}", "x"],
+    ] {
+        let mut command = tiny_docker(words);
+        let seen: Seen = command.env("CLICOLOR_FORCE", "1").output().unwrap().into();
+        let odd = |c: char| c != '\n' && c.escape_debug().count() > 1 && !"'\"\\".contains(c);
+        assert!(seen.stderr.contains(r"\u{9b}2J\u{202e}"), "{}", seen.stderr);
+        assert!(!seen.stderr.contains(odd), "{:?}", seen.stderr);
+    }
 }

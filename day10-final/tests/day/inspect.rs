@@ -1,11 +1,14 @@
 //! What `inspect` shows, under Docker's names.
 
+use std::os::unix::fs::symlink;
+
 use insta::assert_snapshot;
 use nix::unistd::geteuid;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Detached, inspect, leave_to, processes_with, see, state, tiny_docker, wait_until, without_ids,
+    Detached, inspect, leave_to, processes_with, see, shell, state, tiny_docker, wait_until,
+    without_ids,
 };
 use crate::{need_cgroups, need_namespaces};
 
@@ -398,4 +401,30 @@ fn its_help_is_complete() {
       tiny-docker inspect web
       tiny-docker inspect web | jq -r '.[0].NetworkSettings.IPAddress'
     ");
+}
+
+#[test]
+fn what_a_terminal_would_obey_is_escaped() {
+    need_namespaces!();
+    // From the middle of UTF-16, and from beyond it. It is the name of the "image", too.
+    let odd = "\u{1b}[2J\u{7f}\u{9b}2J\u{202e}\u{2066}\u{feff}\u{e0001}é日😀";
+    let rootfs = state().join(odd);
+    symlink(state().join("rootfs/default"), &rootfs).unwrap();
+    let rootfs = ["--rootfs", rootfs.to_str().unwrap()];
+    let container = Detached::start(&[&rootfs[..], &["sh", "-c", "sleep 600", odd]].concat());
+    for command in ["ps --format json", "inspect $($TD ps -q)"] {
+        let seen = shell(&format!("$TD {command}"));
+        assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+        let is_obeyed = |c: char| {
+            c != '\n' && (c.is_control() || "\u{202e}\u{2066}\u{feff}\u{e0001}".contains(c))
+        };
+        assert!(!seen.stdout.contains(is_obeyed), "{:?}", seen.stdout);
+        let escaped = r"\u001b[2J\u007f\u009b2J\u202e\u2066\ufeff\udb40\udc01é日😀";
+        assert!(seen.stdout.contains(escaped), "{}", seen.stdout);
+    }
+    let json = see(&["ps", "--format", "json"]).stdout;
+    assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["Image"], odd);
+    let inspected = inspect(&container.id);
+    assert_eq!(inspected["Args"], json!(["-c", "sleep 600", odd]));
+    assert_eq!(inspected["Config"]["Image"], odd);
 }

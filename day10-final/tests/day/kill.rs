@@ -67,6 +67,28 @@ fn the_default_is_the_one_that_nothing_survives() {
 }
 
 #[test]
+fn scripts_spell_it_in_many_ways() {
+    need_namespaces!();
+    for spelling in [
+        "-s 9",
+        "-s9",
+        "-s KILL",
+        "--signal 9",
+        "--signal=SIGKILL",
+        "-s=kill",
+    ] {
+        let container = Detached::start(&["--net", "isolated", "sleep", "1000"]);
+        let seen = shell(&format!("$TD kill {spelling} {}", container.id));
+        assert_eq!(
+            (seen.code, seen.stderr.as_str()),
+            (Some(0), ""),
+            "{spelling}"
+        );
+        assert_eq!(container.record()["exit_code"], 137, "{spelling}");
+    }
+}
+
+#[test]
 fn with_init_the_command_receives_it() {
     need_namespaces!();
     let container = Detached::start(&[

@@ -392,10 +392,19 @@ fn the_tail_of_a_log_is_its_last_lines() {
     assert_eq!(tail(&["--tail", "all"]), tail(&[]));
     assert_eq!(tail(&["--tail", "1000000"]), tail(&[]));
     assert_eq!(tail(&["-f", "-n", "2"]), "100000\nend");
-    let seen = see(&["logs", "--tail=-1", &container.id]);
+    // As in Docker.
+    for all in [
+        &["--tail", "-1"][..],
+        &["-n", "-1"],
+        &["--tail=-10"],
+        &["-n", ""],
+    ] {
+        assert_eq!(tail(all), tail(&[]), "{all:?}");
+    }
+    let seen = see(&["logs", "--tail=1k", &container.id]);
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(125), ""));
     assert_snapshot!(seen.stderr, @"
-    error: invalid value '-1' for '--tail <N>': expected a number of lines, or all
+    error: invalid value '1k' for '--tail <N>': expected a number of lines, or all
 
     For more information, try '--help'.
     ");

@@ -187,10 +187,10 @@ fn a_group_of_ones_own_may_write() {
     let own = geteuid().as_raw() == getegid().as_raw();
     let mut ps = tiny_docker(&["ps"]);
     ps.env("TINY_DOCKER_ROOT", home.path().join("state"));
-    assert_eq!(ps.status().unwrap().success(), own);
+    assert_eq!(ps.output().unwrap().status.success(), own);
     if geteuid().is_root() {
         chown(home.path(), None, Some(1234)).unwrap();
-        assert!(!ps.status().unwrap().success());
+        assert!(!ps.output().unwrap().status.success());
     }
 }
 

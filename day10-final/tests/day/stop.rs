@@ -43,6 +43,26 @@ fn stop_lets_the_program_finish() {
 }
 
 #[test]
+fn stop_may_wait_as_long_as_it_takes() {
+    need_namespaces!();
+    for option in [
+        "-t -1",
+        "--time=-1",
+        "--timeout -1",
+        "--timeout 9223372036854775807",
+    ] {
+        let slow = "trap 'sleep 1; exit 5' TERM; echo ready; while :; do sleep 0.05; done";
+        let container = Detached::start(&["sh", "-c", slow]);
+        wait_until("it ready", || {
+            see(&["logs", &container.id]).stdout == "ready\n"
+        });
+        let seen = shell(&format!("$TD stop {option} {}", container.id));
+        assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""), "{option}");
+        assert_eq!(container.record()["exit_code"], 5, "{option}");
+    }
+}
+
+#[test]
 fn stop_kills_what_does_not_end_and_everything_in_it() {
     need_namespaces!();
     let time = format!("1000.{}7", std::process::id());

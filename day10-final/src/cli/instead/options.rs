@@ -91,6 +91,16 @@ const STOP: [Lack; 1] = [(
     "tiny-docker kill -s SIGNAL ID",
 )];
 
+/// The first letters of all signals: the shell's kill has an option for each.
+const KILL: [Lack; 1] = [(
+    &[
+        "-1", "-2", "-3", "-4", "-5", "-6", "-7", "-8", "-9", "-A", "-B", "-C", "-F", "-H", "-I",
+        "-K", "-l", "-P", "-Q", "-R", "-S", "-T", "-U", "-W", "-X",
+    ],
+    "the signal has an option of its own, as in Docker",
+    "tiny-docker kill -s SIGNAL ID",
+)];
+
 const RM: [Lack; 1] = [(
     &["--link", "-l"],
     "containers are not linked",
@@ -133,6 +143,7 @@ pub fn of(command: Option<&str>) -> &'static [Lack] {
         Some("inspect") => &INSPECT,
         Some("logs") => &LOGS,
         Some("stop") => &STOP,
+        Some("kill") => &KILL,
         Some("rm") => &RM,
         Some("stats") => &STATS,
         Some("prune") => &PRUNE,

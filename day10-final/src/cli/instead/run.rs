@@ -2,9 +2,9 @@
 
 use crate::cli::instead::lack::{EXPORT, IMAGES, Lack};
 
-const NO_DAEMON: &str = "there is no daemon to do it";
+pub const NO_DAEMON: &str = "there is no daemon to do it";
 
-pub const OPTIONS: [Lack; 33] = [
+pub const OPTIONS: [Lack; 32] = [
     (
         &["--attach", "-a", "--sig-proxy", "--detach-keys"],
         "without -d, output and signals are always passed on",
@@ -147,11 +147,6 @@ pub const OPTIONS: [Lack; 33] = [
         &["--privileged"],
         "no single option disables all protections",
         "--cap-add ALL --security-opt seccomp=unconfined --security-opt no-new-privileges=false",
-    ),
-    (
-        &["--restart"],
-        NO_DAEMON,
-        "let systemd do it: tiny-docker run without -d, and Restart=always",
     ),
     (
         &["--shm-size"],

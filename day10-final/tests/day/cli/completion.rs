@@ -44,6 +44,8 @@ fn bash_completes_commands_and_options() {
     complete(&["tiny-docker", "run", "--mem"], "--memory");
     complete(&["tiny-docker", "--ver"], "--version");
     complete(&["tiny-docker", "run", "--net", "bri"], "bridge");
+    complete(&["tiny-docker", "kill", "-s", "US"], "USR1 USR2");
+    complete(&["tiny-docker", "kill", "--signal", "WI"], "WINCH");
 }
 
 #[test]
@@ -54,6 +56,18 @@ fn bash_completes_containers() {
         return;
     };
     assert_eq!(exec, container.id);
+    // Not where something else is meant.
+    for words in [
+        &["kill", "-s"][..],
+        &["stop", "-t"],
+        &["logs", "--tail"],
+        &["exec", "-u"],
+    ] {
+        let words = [&["tiny-docker"], words, &[&container.id[..4]]].concat();
+        assert_eq!(offered(&words).unwrap(), "", "{words:?}");
+    }
+    let exec = offered(&["tiny-docker", "exec", "-t", &container.id[..4]]);
+    assert_eq!(exec.unwrap(), container.id);
     // Not where a new container is the result.
     let run = offered(&["tiny-docker", "run", &container.id[..4]]);
     assert_eq!(run.unwrap(), "");
@@ -173,6 +187,8 @@ fn each_shell_completes_containers_by_name() {
             ("stop work", "<stop><worker>"),
             ("stop finish", "<stop><finish>"),
             ("kill -s HUP work", "<kill><-s><HUP><worker>"),
+            ("kill -s WI", "<kill><-s><WINCH>"),
+            ("kill --signal TER", "<kill><--signal><TERM>"),
             ("stats finish", "<stats><finish>"),
             ("rm -f work", "<rm><-f><worker>"),
             ("rm worker finish", "<rm><worker><finished>"),

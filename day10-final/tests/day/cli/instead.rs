@@ -317,6 +317,8 @@ fn a_value_that_docker_has_is_answered() {
         "run --security-opt seccomp=profile.json true",
         "run --security-opt systempaths=unconfined true",
         "run --net container:web true",
+        "run --restart always true",
+        "run --restart=on-failure:3 true",
     ];
     assert_snapshot!(said(&values), @"
     $ tiny-docker run --security-opt apparmor=unconfined true
@@ -336,7 +338,47 @@ fn a_value_that_docker_has_is_answered() {
     $ tiny-docker run --net container:web true
     tiny-docker: container:web is not supported: containers do not share a network
     hint: --net bridge
+    $ tiny-docker run --restart always true
+    tiny-docker: --restart is not supported: there is no daemon to do it
+    hint: let systemd do it: tiny-docker run without -d, and Restart=always
+    $ tiny-docker run --restart=on-failure:3 true
+    tiny-docker: --restart is not supported: there is no daemon to do it
+    hint: let systemd do it: tiny-docker run without -d, and Restart=always
     ");
+}
+
+#[test]
+fn a_signal_as_for_the_shells_kill_is_answered() {
+    assert_snapshot!(said(&["kill -9 x", "kill -KILL x", "kill x -TERM", "kill -l"]), @"
+    $ tiny-docker kill -9 x
+    tiny-docker: -9 is not supported: the signal has an option of its own, as in Docker
+    hint: tiny-docker kill -s SIGNAL ID
+    $ tiny-docker kill -KILL x
+    tiny-docker: -K is not supported: the signal has an option of its own, as in Docker
+    hint: tiny-docker kill -s SIGNAL ID
+    $ tiny-docker kill x -TERM
+    tiny-docker: -T is not supported: the signal has an option of its own, as in Docker
+    hint: tiny-docker kill -s SIGNAL ID
+    $ tiny-docker kill -l
+    tiny-docker: -l is not supported: the signal has an option of its own, as in Docker
+    hint: tiny-docker kill -s SIGNAL ID
+    ");
+}
+
+#[test]
+fn an_option_may_ask_for_what_is_done_anyway() {
+    need_namespaces!();
+    let options = "--restart no --restart=no --net host -p 8080:80/TCP -p 8053:53/Udp";
+    let seen = see(&[
+        &["run"],
+        &options.split(' ').collect::<Vec<_>>()[..],
+        &["echo", "ran"],
+    ]
+    .concat());
+    assert_eq!((seen.code, seen.stdout.as_str()), (Some(0), "ran\n"));
+    let ignored =
+        "tiny-docker: -p has no effect with --net host: the container uses the host's ports\n";
+    assert_eq!(seen.stderr, ignored);
 }
 
 #[test]

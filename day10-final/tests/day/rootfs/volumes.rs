@@ -158,11 +158,39 @@ fn a_link_in_the_way_of_a_volume_does_not_lead_outside() {
 }
 
 #[test]
+fn dockers_other_options_for_volumes_ask_for_nothing() {
+    need_namespaces!();
+    let host = TempDir::new().unwrap();
+    for (options, may_write) in [
+        ("rw", true),
+        ("z", true),
+        ("Z", true),
+        ("rw,z", true),
+        ("cached", true),
+        ("rprivate", true),
+        ("Z,ro", false),
+        ("ro,z,delegated", false),
+    ] {
+        let volume = format!("{}:/data:{options}", host.path().display());
+        let seen = run(&["-v", &volume, "touch", "/data/file"]);
+        assert_eq!(
+            seen.code == Some(0),
+            may_write,
+            "{options}: {}",
+            seen.stderr
+        );
+    }
+}
+
+#[test]
 fn a_bad_volume_is_a_usage_error() {
     let errors = [
         "/a",
         "/a:/b:rx",
         "/a:/b:ro:x",
+        "/a:/b:ro,rw",
+        "/a:/b:z,",
+        "/a:/b:rshared",
         "/a:b",
         "name:/b",
         "/a:/",
@@ -180,6 +208,9 @@ fn a_bad_volume_is_a_usage_error() {
     error: invalid value '/a' for '--volume <HOST:CONTAINER[:ro]>': expected HOST:CONTAINER or HOST:CONTAINER:ro
     error: invalid value '/a:/b:rx' for '--volume <HOST:CONTAINER[:ro]>': expected HOST:CONTAINER or HOST:CONTAINER:ro
     error: invalid value '/a:/b:ro:x' for '--volume <HOST:CONTAINER[:ro]>': expected HOST:CONTAINER or HOST:CONTAINER:ro
+    error: invalid value '/a:/b:ro,rw' for '--volume <HOST:CONTAINER[:ro]>': expected HOST:CONTAINER or HOST:CONTAINER:ro
+    error: invalid value '/a:/b:z,' for '--volume <HOST:CONTAINER[:ro]>': expected HOST:CONTAINER or HOST:CONTAINER:ro
+    error: invalid value '/a:/b:rshared' for '--volume <HOST:CONTAINER[:ro]>': mounts in a volume are not propagated
     error: invalid value '/a:b' for '--volume <HOST:CONTAINER[:ro]>': the path in the container must be absolute, and not /
     error: invalid value 'name:/b' for '--volume <HOST:CONTAINER[:ro]>': named volumes are not supported; for a directory, use ./name
     error: invalid value '/a:/' for '--volume <HOST:CONTAINER[:ro]>': the path in the container must be absolute, and not /
