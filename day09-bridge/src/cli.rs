@@ -4,6 +4,7 @@ pub mod run;
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 use crate::cgroup::limits::Limits;
@@ -19,7 +20,8 @@ pub struct Cli {
         global = true,
         value_name = "DIR",
         env = "TINY_DOCKER_ROOT",
-        hide_env_values = true
+        hide_env_values = true,
+        value_parser = OsStringValueParser::new().map(PathBuf::from)
     )]
     pub root: Option<PathBuf>,
     #[command(subcommand)]

@@ -67,7 +67,8 @@ pub fn check_private(directory: &Path) -> Result<()> {
 /// The directory that the user has asked for, or else root's in /var/lib, or where the XDG Base Directory
 /// Specification puts an ordinary user's.
 fn choose(asked: Option<PathBuf>) -> Result<PathBuf> {
-    if let Some(directory) = asked {
+    // A script may pass an empty variable.
+    if let Some(directory) = asked.filter(|directory| !directory.as_os_str().is_empty()) {
         return std::path::absolute(directory).context("cannot use that --root");
     }
     if geteuid().is_root() {
