@@ -35,11 +35,24 @@ window.playground_text = (block, hidden) => {
     return text.startsWith('$ ') ? commands(text) : everything(block, hidden);
 };
 
-// A short option, such as --rm, is not torn apart at its hyphens.
+// An option, such as --rm, is not torn apart at its hyphens. Only a long path is, after a slash, dot or underscore.
 document.querySelectorAll('main :not(pre) > code').forEach(code => {
-    if (code.textContent.length < (code.closest('td') ? 13 : 25)) {
-        code.style.whiteSpace = 'nowrap';
-    }
+    const room = code.closest('td') ? 13 : 25;
+    const whole = text => {
+        const span = document.createElement('span');
+        span.style.whiteSpace = 'nowrap';
+        span.append(text);
+        return span;
+    };
+    const parts = text => text.split(/((?<=\w[/._])(?=\w))/).map(part => part || document.createElement('wbr'));
+    const text = code.textContent;
+    const words = text.length < room ? [text] : text.split(/( )/);
+    code.replaceChildren(...words.flatMap(word => word !== ' ' && word.length < room ? whole(word) : parts(word)));
+});
+
+// A diff shows where each file begins.
+document.querySelectorAll('code.language-diff').forEach(code => {
+    code.innerHTML = code.innerHTML.replace(/^diff --git .*$/gm, '<b>$&</b>');
 });
 
 // Printing opens what is folded, and folds it again.
