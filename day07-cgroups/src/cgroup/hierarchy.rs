@@ -27,7 +27,6 @@ pub enum Version {
     V2,
 }
 
-// ANCHOR: delegated_group
 /// Our group for `controller`. It may not exist yet.
 ///
 /// Fails if the kernel has no such controller, or if this user has no group that they may change.
@@ -74,7 +73,6 @@ fn hierarchy(mount: &str, controller: &str, groups: &str) -> Option<(Version, Pa
     let below = Path::new(group).strip_prefix(root).unwrap_or(Path::new(""));
     has(&controllers, controller).then(|| (version, top.to_owned(), top.join(below)))
 }
-// ANCHOR_END: delegated_group
 
 /// What helps somebody who may not change the groups of this `version`.
 fn hint(version: Version) -> String {

@@ -19,7 +19,6 @@ const LOCK: &str = "/run/tiny-docker.lock";
 
 const INSTEAD: &str = "hint: use --net isolated, which needs no bridge";
 
-// ANCHOR: attach
 /// Connects the container whose PID 1 is `container`, and returns its address. Creates the bridge if there is none.
 ///
 /// The veth's end on the host is named after the number of the address. The kernel allows each name only once, and
@@ -40,9 +39,7 @@ pub fn attach(container: Pid) -> Result<Ipv4Addr> {
     }
     Ok(address(number))
 }
-// ANCHOR_END: attach
 
-// ANCHOR: bridge
 /// The commands that create the bridge, or repair it: somebody may have removed its address, or switched it off.
 ///
 /// It stays when the last container ends, since the next one needs it again.
@@ -71,7 +68,6 @@ fn check_addresses() -> Result<()> {
     }
     Ok(())
 }
-// ANCHOR_END: bridge
 
 /// Whoever may open the file may lock it, and nobody else should hold up the network.
 fn lock() -> Result<File> {
