@@ -54,7 +54,7 @@ pub struct Cli {
 #[derive(Subcommand)]
 pub enum Command {
     /// Run a command in a new container
-    #[command(after_help = examples::RUN, disable_help_flag = true, arg = switches::restart())]
+    #[command(after_help = examples::RUN, disable_help_flag = true, args = switches::anyway())]
     Run(Box<RunOptions>),
     /// Run a command in a running container
     #[command(after_help = examples::EXEC)]

@@ -108,7 +108,15 @@ const COMMANDS: [Lack; 19] = [
 // ANCHOR_END: commands
 
 /// Values of options, which are recognised by their beginnings.
-const VALUES: [(&str, Lack); 5] = [
+const VALUES: [(&str, Lack); 6] = [
+    (
+        "--entrypoint",
+        (
+            &[""],
+            "there are no images, and therefore no entry points",
+            "tiny-docker run … COMMAND ARG…",
+        ),
+    ),
     (
         "--restart",
         (

@@ -1,5 +1,6 @@
 //! Switches with a value, as in Docker: --rm=false, -it=true.
 
+use clap::builder::PossibleValuesParser;
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, ArgAction, Command, Error};
 
@@ -9,12 +10,13 @@ pub fn may_have_value(error: &Error) -> bool {
     error.kind() == ErrorKind::TooManyValues || after_a_letter.as_deref() == Some("-=")
 }
 
-/// Docker's `--restart no` asks for what we do anyway.
-pub fn restart() -> Arg {
-    Arg::new("restart")
-        .long("restart")
-        .hide(true)
-        .value_parser(["no", ""])
+/// Docker's options with values that ask for what we do anyway. For the others, there is [`crate::cli::instead`].
+pub fn anyway() -> [Arg; 2] {
+    let option = |name, values: &[&'static str]| {
+        let option = Arg::new(name).long(name).hide(true);
+        option.value_parser(PossibleValuesParser::new(values))
+    };
+    [option("restart", &["no", ""]), option("entrypoint", &[""])]
 }
 
 // ANCHOR: with_values

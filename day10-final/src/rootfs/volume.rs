@@ -45,6 +45,7 @@ impl FromStr for Volume {
     fn from_str(text: &str) -> Result<Self, String> {
         let parts: Vec<_> = text.split(':').collect();
         let (host, container, options) = match parts[..] {
+            [path] if path.starts_with('/') => return Err(ANONYMOUS.to_owned()),
             [host, container] => (host, container, "rw"),
             [host, container, options] => (host, container, options),
             _ => return Err(EXPECTED.to_owned()),
@@ -66,6 +67,7 @@ impl FromStr for Volume {
 }
 
 const EXPECTED: &str = "expected HOST:CONTAINER or HOST:CONTAINER:ro";
+const ANONYMOUS: &str = "anonymous volumes are not supported; use HOST:CONTAINER, or --tmpfs PATH";
 
 /// What the `options` of a volume say, which are separated by commas.
 ///

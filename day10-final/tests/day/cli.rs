@@ -316,7 +316,7 @@ fn an_empty_value_is_as_good_as_none() {
     let what = "pwd; hostname; id -u; ls /sys/class/net";
     let without = see(&["run", "sh", "-c", what]);
     assert_eq!(without.code, Some(0), "{}", without.stderr);
-    let empty = "--workdir= --name= --hostname= --user= --network= --net= --subnet= --restart=";
+    let empty = "--workdir= --name= --hostname= --user= --network= --net= --subnet= --restart= --entrypoint=";
     let empty: Vec<_> = empty.split(' ').collect();
     let with = see(&[
         &["run", "-w", "", "-h", ""],

@@ -150,7 +150,7 @@ fn every_wrong_id_gets_its_message() {
     for (arguments, code) in [
         (&["stop"][..], 1),
         (&["stop", "-t", "soon", "abc"], 125),
-        (&["stop", "-t", "-1", "abc"], 125),
+        (&["stop", "-t", "--", "abc"], 125),
     ] {
         let seen = see(arguments);
         assert_eq!(seen.code, Some(code));
@@ -160,7 +160,7 @@ fn every_wrong_id_gets_its_message() {
     assert_snapshot!(messages, @"
     error: the following required arguments were not provided:
     error: invalid value 'soon' for '--time <SECONDS>': invalid digit found in string
-    error: unexpected argument '-1' found
+    error: a value is required for '--time <SECONDS>' but none was supplied
     ");
 }
 

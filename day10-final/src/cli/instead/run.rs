@@ -4,7 +4,7 @@ use crate::cli::instead::lack::{EXPORT, IMAGES, Lack};
 
 pub const NO_DAEMON: &str = "there is no daemon to do it";
 
-pub const OPTIONS: [Lack; 32] = [
+pub const OPTIONS: [Lack; 31] = [
     (
         &["--attach", "-a", "--sig-proxy", "--detach-keys"],
         "without -d, output and signals are always passed on",
@@ -89,11 +89,6 @@ pub const OPTIONS: [Lack; 32] = [
         &["--domainname"],
         "the domain is part of the hostname",
         "--hostname NAME.DOMAIN",
-    ),
-    (
-        &["--entrypoint"],
-        "there are no images, and therefore no entry points",
-        "tiny-docker run … COMMAND ARG…",
     ),
     (
         &["--expose", "--publish-all", "-P"],

@@ -102,7 +102,7 @@ fn what_is_no_directory_is_refused() {
     tiny-docker: cannot create the working directory /etc/passwd/x: ENOTDIR: Not a directory
     tiny-docker: cannot create the working directory /proc/no-such: ENOENT: No such file or directory
     ");
-    for directory in ["", "relative", "./x", "../x"] {
+    for directory in ["relative", "./x", "../x"] {
         let seen = run(&["-w", directory, "echo", "started"]);
         assert_eq!(seen.code, Some(125), "{directory}");
         assert_eq!(seen.stdout, "", "{directory}");

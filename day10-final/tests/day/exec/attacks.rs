@@ -388,8 +388,8 @@ fn in_a_users_container_root_is_no_more_than_the_user() {
     assert_eq!(seen.code, Some(0), "{}", seen.stderr);
     let root = home.path().join("state");
     let id = seen.stdout.trim();
-    // Root does not use another user's state directory.
-    host(&format!("chown -R 0 {}", root.display()));
+    // Root does not use another user's state directory, nor one that another user could exchange.
+    host(&format!("chown -R 0 {}", home.path().display()));
     let root = ["--root", root.to_str().unwrap()];
     let script = "cat /proc/self/uid_map; test /proc/self/ns/user -ef /proc/1/ns/user && echo same";
     let seen = see(&[&root[..], &["exec", id, "sh", "-c", script]].concat());

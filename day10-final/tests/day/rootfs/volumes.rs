@@ -205,7 +205,7 @@ fn a_bad_volume_is_a_usage_error() {
         seen.stderr.lines().next().unwrap().to_owned() + "\n"
     };
     assert_snapshot!(errors.map(error).concat(), @"
-    error: invalid value '/a' for '--volume <HOST:CONTAINER[:ro]>': expected HOST:CONTAINER or HOST:CONTAINER:ro
+    error: invalid value '/a' for '--volume <HOST:CONTAINER[:ro]>': anonymous volumes are not supported; use HOST:CONTAINER, or --tmpfs PATH
     error: invalid value '/a:/b:rx' for '--volume <HOST:CONTAINER[:ro]>': expected HOST:CONTAINER or HOST:CONTAINER:ro
     error: invalid value '/a:/b:ro:x' for '--volume <HOST:CONTAINER[:ro]>': expected HOST:CONTAINER or HOST:CONTAINER:ro
     error: invalid value '/a:/b:ro,rw' for '--volume <HOST:CONTAINER[:ro]>': expected HOST:CONTAINER or HOST:CONTAINER:ro
