@@ -37,7 +37,7 @@ window.playground_text = (block, hidden) => {
 
 // An option, such as --rm, is not torn apart at its hyphens. Only a long path is, after a slash, dot or underscore.
 document.querySelectorAll('main :not(pre) > code').forEach(code => {
-    const room = code.closest('td') ? 13 : 25;
+    const room = code.closest('td') ? 14 : 25;
     const whole = text => {
         const span = document.createElement('span');
         span.style.whiteSpace = 'nowrap';
