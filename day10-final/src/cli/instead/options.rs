@@ -97,7 +97,7 @@ const KILL: [Lack; 1] = [(
         "-1", "-2", "-3", "-4", "-5", "-6", "-7", "-8", "-9", "-A", "-B", "-C", "-F", "-H", "-I",
         "-K", "-l", "-P", "-Q", "-R", "-S", "-T", "-U", "-W", "-X",
     ],
-    "the signal is an option with a value, as in Docker",
+    "signals are given with -s, as in Docker",
     "tiny-docker kill -s SIGNAL ID",
 )];
 

@@ -351,16 +351,16 @@ fn a_value_that_docker_has_is_answered() {
 fn a_signal_as_for_the_shells_kill_is_answered() {
     assert_snapshot!(said(&["kill -9 x", "kill -KILL x", "kill x -TERM", "kill -l"]), @"
     $ tiny-docker kill -9 x
-    tiny-docker: -9 is not supported: the signal is an option with a value, as in Docker
+    tiny-docker: -9 is not supported: signals are given with -s, as in Docker
     hint: tiny-docker kill -s SIGNAL ID
     $ tiny-docker kill -KILL x
-    tiny-docker: -K is not supported: the signal is an option with a value, as in Docker
+    tiny-docker: -K is not supported: signals are given with -s, as in Docker
     hint: tiny-docker kill -s SIGNAL ID
     $ tiny-docker kill x -TERM
-    tiny-docker: -T is not supported: the signal is an option with a value, as in Docker
+    tiny-docker: -T is not supported: signals are given with -s, as in Docker
     hint: tiny-docker kill -s SIGNAL ID
     $ tiny-docker kill -l
-    tiny-docker: -l is not supported: the signal is an option with a value, as in Docker
+    tiny-docker: -l is not supported: signals are given with -s, as in Docker
     hint: tiny-docker kill -s SIGNAL ID
     ");
 }
