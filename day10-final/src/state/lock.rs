@@ -1,7 +1,6 @@
 //! Locks that the kernel releases when their holder ends: flock(2). For whatever shares a file with other commands.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -11,6 +10,8 @@ use anyhow::{Context, Result, ensure};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+use crate::failure::say;
 
 /// Locks `file`, opened as `path`, with one of [`File`]'s two functions. After a second, tells the user who holds it.
 ///
@@ -32,11 +33,8 @@ pub fn wait(
         let (path, waited) = (path.display(), since.elapsed().as_secs());
         if waited >= 1 && !told {
             (first, told) = (holder(file), true);
-            let _ = writeln!(
-                io::stderr(),
-                "tiny-docker: waiting for {path}: {} holds the lock",
-                shown(&first)
-            );
+            let holder = shown(&first);
+            say(&format!("waiting for {path}: {holder} holds the lock"));
         } else if waited >= seconds {
             let now = holder(file);
             let is_moving = now.is_none() || now != first;

@@ -8,11 +8,12 @@ pub mod session;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::fd::OwnedFd;
+use std::process::Command;
 
 use crate::need_namespaces;
 use crate::support::{
-    Detached, Running, Seen, as_ordinary_user, assert_nothing_is_kept, names, see, shell, state,
-    tiny_docker, wait_until,
+    Detached, Running, Seen, TINY_DOCKER, as_ordinary_user, assert_nothing_is_kept, names, see,
+    shell, state, tiny_docker, wait_until,
 };
 use insta::assert_snapshot;
 use tempfile::TempDir;
@@ -426,4 +427,23 @@ fn what_the_user_mistypes_does_not_change_the_terminal_either() {
         assert!(seen.stderr.contains(r"\u{9b}2J\u{202e}"), "{}", seen.stderr);
         assert!(!seen.stderr.contains(odd), "{:?}", seen.stderr);
     }
+}
+
+#[test]
+fn a_path_does_not_change_the_terminal_either() {
+    need_namespaces!();
+    let odd = state().join("\u{1b}[2J\u{9b}2J\u{202e}");
+    let script = "$TD run --net isolated true; $TD run --rootfs $TINY_DOCKER_ROOT/x true
+        flock $TINY_DOCKER_ROOT/containers sleep 2 & sleep 0.5; $TD run --net isolated true; $TD info
+        echo >$(ls -d $TINY_DOCKER_ROOT/containers/* | head -1)/config.json; $TD ps";
+    let mut sh = Command::new("sh");
+    sh.args(["-c", script]).env("TD", TINY_DOCKER);
+    let output = sh.env("TINY_DOCKER_ROOT", &odd).output().unwrap();
+    let [stdout, stderr] = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap());
+    for part in ["building", "cannot make", "waiting for", "cannot read"] {
+        assert!(stderr.contains(part), "{part}: {stderr}");
+    }
+    let odd = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+    assert!(!stderr.contains(odd), "{stderr:?}");
+    assert!(!stdout.contains(odd), "{stdout:?}");
 }
