@@ -33,18 +33,14 @@ impl Terminal {
         tcsetattr(io::stdin(), SetArg::TCSADRAIN, &settings).context("cannot set the terminal")?;
         tcsetpgrp(io::stdin(), leader).context("cannot hand over the terminal")
     }
+}
 
-    fn take_back(&mut self) {
+impl Drop for Terminal {
+    fn drop(&mut self) {
         // We are in the background. From there, only a process that blocks SIGTTOU may do this.
         let _ = SigSet::from(Signal::SIGTTOU).thread_block();
         // It fails if the terminal has been closed: then there is nothing to give back.
         let _ = tcsetpgrp(io::stdin(), getpgrp());
         let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &self.settings);
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        self.take_back();
     }
 }

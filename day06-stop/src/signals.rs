@@ -96,9 +96,7 @@ pub fn before(socket: &UnixStream) -> Result<Option<i32>> {
 
 // ANCHOR: forward
 /// Waits for the next signal, and forwards it to `child` unless it is about the child.
-///
-/// A key press is for `at_keyboard`, if they are not in the terminal's foreground.
-pub fn forward(signals: &SignalFd, child: Pid, at_keyboard: Option<Pid>) -> Result<()> {
+pub fn forward(signals: &SignalFd, child: Pid) -> Result<()> {
     let Some(info) = signals.read_signal().context("cannot read a signal")? else {
         return Ok(());
     };
@@ -109,8 +107,6 @@ pub fn forward(signals: &SignalFd, child: Pid, at_keyboard: Option<Pid>) -> Resu
     // There is no other way to ask whether a terminal has been closed.
     if signal == libc::SIGHUP && (from_kernel || tcgetattr(io::stdin()) == Err(Errno::EIO)) {
         hang_up(child)?;
-    } else if let Some(group) = at_keyboard.filter(|_| from_terminal) {
-        send(signal, group)?;
     } else if signal != libc::SIGCHLD && !from_terminal {
         send(signal, child)?;
     }

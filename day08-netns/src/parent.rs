@@ -39,7 +39,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let cgroup = Cgroup::create(&container.limits, &container.id)?;
     container.cgroup.clone_from(&cgroup.0);
     let signals = signals::block()?;
-    let mut terminal = Terminal::ours()?;
+    let mut terminal = Terminal::ours();
     let (mut socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;
     let child = namespaces::spawn_child(childs_end, terminal.is_some(), container.net)?;
     container.process = Some(Process::of(child)?);
@@ -54,7 +54,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     if let Some(signal) = signals::before(&socket)? {
         // There is no command yet to forward it to.
         kill(child, Signal::SIGKILL).context("cannot kill the child")?;
-        wait(child, &signals, None)?;
+        wait(child, &signals)?;
         return Ok(128 + signal as u8);
     }
     // Silence means success: the child's end closes by itself when its exec succeeds.
@@ -68,7 +68,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
         }
     }
 
-    let code = wait(child, &signals, terminal.as_mut())?;
+    let code = wait(child, &signals)?;
     container.out_of_memory = code == KILLED && cgroup.ran_out_of_memory();
     drop(cgroup);
     if failure.is_empty() {
@@ -102,17 +102,12 @@ fn note_its_end(mut container: Container, record: &Record, code: u8) {
 }
 
 /// Waits for the end of `child`, and returns the exit code to pass on.
-fn wait(child: Pid, signals: &SignalFd, mut terminal: Option<&mut Terminal>) -> Result<u8> {
-    // While the terminal is lent to it, the command is in a different group from ours.
-    let at_keyboard = terminal.as_ref().map(|_| Pid::from_raw(-child.as_raw()));
+fn wait(child: Pid, signals: &SignalFd) -> Result<u8> {
     loop {
         if let Some((_, status)) = signals::ended(child).context("cannot wait for the command")? {
             return Ok(signals::exit_code(status));
         }
-        if let Some(terminal) = &mut terminal {
-            terminal.look_after(child)?;
-        }
-        signals::forward(signals, child, at_keyboard)?;
+        signals::forward(signals, child)?;
     }
 }
 // ANCHOR_END: run

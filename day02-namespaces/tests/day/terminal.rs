@@ -143,7 +143,7 @@ fn in_the_background_it_leaves_the_terminal_alone() {
 }
 
 #[test]
-fn ctrl_z_is_of_no_use_before_day_6() {
+fn ctrl_z_is_of_no_use_before_day_10() {
     need_namespaces!();
     let mut user = terminal("$TD run sh -c 'echo started; sleep 1; echo over'");
     user.exp_string("started\r\n").unwrap();

@@ -51,7 +51,7 @@ fn be_init(command: Pid, all: &SigSet) -> Result<Infallible> {
                 exit(signals::exit_code(status).into());
             }
         }
-        signals::forward(&signals, command, None)?;
+        signals::forward(&signals, command)?;
     }
 }
 // ANCHOR_END: be_init
