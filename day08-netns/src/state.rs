@@ -1,7 +1,6 @@
 //! Where tiny-docker keeps its files, and which directories it trusts. For whatever reads or writes them.
 
 pub mod id;
-pub mod lock;
 pub mod pidfd;
 pub mod process;
 pub mod store;

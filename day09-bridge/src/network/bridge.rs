@@ -12,7 +12,6 @@ use crate::failure::warn;
 use crate::host::run_with_stdin;
 use crate::network::addresses::{BRIDGE, GATEWAY, NETWORK, address, free_number, mac, name};
 use crate::network::firewall::enable_nat;
-use crate::state::lock;
 
 /// Whoever changes the host's network holds this lock.
 const LOCK: &str = "/run/tiny-docker.lock";
@@ -73,8 +72,6 @@ fn check_addresses() -> Result<()> {
 fn lock() -> Result<File> {
     let mut options = OpenOptions::new();
     let lock = options.create(true).append(true).mode(0o600).open(LOCK);
-    let lock = lock.with_context(|| format!("cannot lock {LOCK}"))?;
-    // Each holds it for a few hundredths of a second, but there may be many.
-    lock::wait(&lock, LOCK.as_ref(), 300)?;
-    Ok(lock)
+    let locked = lock.and_then(|lock| lock.lock().map(|()| lock));
+    locked.with_context(|| format!("cannot lock {LOCK}"))
 }

@@ -67,6 +67,7 @@ fn sleep(pause: Duration) -> Result<()> {
     Ok(())
 }
 
+// ANCHOR: holder
 /// The process that has locked `file`: in "1: FLOCK ADVISORY WRITE 123 fe:00:456 0 EOF", that is 123. proc_locks(5).
 pub fn holder(file: &File) -> Option<String> {
     let inode = file.metadata().ok()?.ino();
@@ -78,6 +79,7 @@ pub fn holder(file: &File) -> Option<String> {
         locks.find(is_it).map(|lock| lock[4].to_owned())
     })
 }
+// ANCHOR_END: holder
 
 fn shown(holder: &Option<String>) -> String {
     match holder {

@@ -323,25 +323,6 @@ fn two_hundred_and_fifty_three_have_different_addresses() {
 }
 
 #[test]
-fn a_run_says_whom_it_waits_for_when_the_network_is_locked() {
-    need_bridge!();
-    let lock = File::open(LOCK).unwrap();
-    lock.lock().unwrap();
-    let mut run = tiny_docker(&["run", "true"]);
-    let mut run = Running::start(run.stderr(Stdio::piped()));
-    let mut stderr = BufReader::new(run.0.stderr.take().unwrap());
-    let mut line = String::new();
-    stderr.read_line(&mut line).unwrap();
-    let this = std::process::id();
-    assert_eq!(
-        line,
-        format!("tiny-docker: waiting for {LOCK}: process {this} holds the lock\n")
-    );
-    lock.unlock().unwrap();
-    assert_eq!(run.0.wait().unwrap().code(), Some(0));
-}
-
-#[test]
 fn an_address_comes_back_however_its_container_ends() {
     need_bridge!();
     let start = || Detached::start(&["sleep", "1000"]);
