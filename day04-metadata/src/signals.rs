@@ -1,5 +1,4 @@
-//! Whoever signals the runtime means the command, and SIGCHLD means that it has ended: signal(7), signalfd(2). For both
-//! sides of `run`.
+//! Whoever signals the runtime means the command, and SIGCHLD means that it has ended: signal(7), signalfd(2).
 
 use std::io;
 use std::os::fd::AsFd;
@@ -17,30 +16,16 @@ use nix::unistd::Pid;
 use crate::failure::say;
 
 /// We do not forward the kernel's answers to the runtime's own mistakes, nor what stops an entire job.
-const LEFT_ALONE: [Signal; 12] = [
-    Signal::SIGABRT,
-    Signal::SIGBUS,
-    Signal::SIGFPE,
-    Signal::SIGILL,
-    Signal::SIGPIPE,
-    Signal::SIGSEGV,
-    Signal::SIGSYS,
-    Signal::SIGTRAP,
-    Signal::SIGTSTP,
-    Signal::SIGTTIN,
-    Signal::SIGTTOU,
-    Signal::SIGURG,
-];
+const LEFT_ALONE: [Signal; 12] = {
+    use Signal::*;
+    [
+        SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGPIPE, SIGSEGV, SIGSYS, SIGTRAP, SIGTSTP, SIGTTIN,
+        SIGTTOU, SIGURG,
+    ]
+};
 
-/// A terminal sends these to every process in its foreground or background: for a key, a new size, a read, a write.
-const FROM_TERMINAL: [i32; 6] = [
-    libc::SIGINT,
-    libc::SIGQUIT,
-    libc::SIGTSTP,
-    libc::SIGTTIN,
-    libc::SIGTTOU,
-    libc::SIGWINCH,
-];
+/// A terminal sends these to every process in its foreground: for a key, or a new size.
+const FROM_TERMINAL: [i32; 3] = [libc::SIGINT, libc::SIGQUIT, libc::SIGWINCH];
 
 /// Our caller may ignore SIGCHLD, and we inherit that. Then the kernel would not keep the exit code for us.
 pub fn expect_children() {
@@ -128,8 +113,6 @@ pub fn ended(child: Pid) -> nix::Result<Option<ExitStatus>> {
 
 /// The command's own exit code, or 128 + N if signal N killed it: as sh(1) and Docker count.
 pub fn exit_code(status: ExitStatus) -> u8 {
-    let code = status
-        .code()
-        .unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
-    code as u8
+    let by_signal = || 128 + status.signal().unwrap_or_default();
+    status.code().unwrap_or_else(by_signal) as u8
 }

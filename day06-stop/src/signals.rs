@@ -1,5 +1,4 @@
-//! Whoever signals the runtime means the command, and SIGCHLD means that it has ended: signal(7), signalfd(2). For both
-//! sides of `run`.
+//! Whoever signals the runtime means the command, and SIGCHLD means that it has ended: signal(7), signalfd(2).
 
 use std::fs;
 use std::io;
@@ -13,36 +12,21 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::termios::tcgetattr;
 use nix::unistd::Pid;
 
 use crate::failure::say;
 
 /// We do not forward the kernel's answers to the runtime's own mistakes, nor what stops an entire job.
-const LEFT_ALONE: [Signal; 12] = [
-    Signal::SIGABRT,
-    Signal::SIGBUS,
-    Signal::SIGFPE,
-    Signal::SIGILL,
-    Signal::SIGPIPE,
-    Signal::SIGSEGV,
-    Signal::SIGSYS,
-    Signal::SIGTRAP,
-    Signal::SIGTSTP,
-    Signal::SIGTTIN,
-    Signal::SIGTTOU,
-    Signal::SIGURG,
-];
+const LEFT_ALONE: [Signal; 12] = {
+    use Signal::*;
+    [
+        SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGPIPE, SIGSEGV, SIGSYS, SIGTRAP, SIGTSTP, SIGTTIN,
+        SIGTTOU, SIGURG,
+    ]
+};
 
-/// A terminal sends these to every process in its foreground or background: for a key, a new size, a read, a write.
-const FROM_TERMINAL: [i32; 6] = [
-    libc::SIGINT,
-    libc::SIGQUIT,
-    libc::SIGTSTP,
-    libc::SIGTTIN,
-    libc::SIGTTOU,
-    libc::SIGWINCH,
-];
+/// A terminal sends these to every process in its foreground: for a key, or a new size.
+const FROM_TERMINAL: [i32; 3] = [libc::SIGINT, libc::SIGQUIT, libc::SIGWINCH];
 
 /// Our caller may ignore SIGCHLD, and we inherit that. Then the kernel would not keep the exit code for us.
 pub fn expect_children() {
@@ -103,9 +87,7 @@ pub fn forward(signals: &SignalFd, child: Pid) -> Result<()> {
     let signal = info.ssi_signo as i32;
     // Ctrl-C comes from the kernel, to every process in the terminal's foreground: the command has had it.
     let from_terminal = info.ssi_code == libc::SI_KERNEL && FROM_TERMINAL.contains(&signal);
-    let from_kernel = info.ssi_code == libc::SI_KERNEL;
-    // There is no other way to ask whether a terminal has been closed.
-    if signal == libc::SIGHUP && (from_kernel || tcgetattr(io::stdin()) == Err(Errno::EIO)) {
+    if signal == libc::SIGHUP {
         hang_up(child)?;
     } else if signal != libc::SIGCHLD && !from_terminal {
         send(signal, child)?;
@@ -115,22 +97,17 @@ pub fn forward(signals: &SignalFd, child: Pid) -> Result<()> {
 // ANCHOR_END: forward
 
 // ANCHOR: hang_up
-/// The terminal has been closed. SIGHUP ends a process that does not handle it. A PID 1 would ignore it, so we kill that.
-pub fn hang_up(child: Pid) -> Result<()> {
+/// SIGHUP ends a process that does not handle it. A PID 1 would not even get it, so we kill that.
+fn hang_up(child: Pid) -> Result<()> {
     send(libc::SIGHUP, child)?;
-    if !has_asked(child, Signal::SIGHUP, &["SigBlk", "SigCgt", "SigIgn"]) {
+    // Does it block, handle or ignore signal 1? proc_pid_status(5).
+    let status = fs::read_to_string(format!("/proc/{child}/status")).unwrap_or_default();
+    let has_hup = |mask| u64::from_str_radix(mask, 16).is_ok_and(|mask| mask & 1 == 1);
+    let mut lines = status.lines().filter_map(|line| line.split_once(":\t"));
+    if !lines.any(|(name, mask)| matches!(name, "SigBlk" | "SigCgt" | "SigIgn") && has_hup(mask)) {
         send(libc::SIGKILL, child)?;
     }
     Ok(())
-}
-
-/// Whether `child` blocks, handles or ignores `signal`, by these masks. A PID 1 gets no others: proc_pid_status(5).
-pub fn has_asked(child: Pid, signal: Signal, masks: &[&str]) -> bool {
-    let status = fs::read_to_string(format!("/proc/{child}/status")).unwrap_or_default();
-    let is_in =
-        |mask| u64::from_str_radix(mask, 16).is_ok_and(|mask| mask >> (signal as i32 - 1) & 1 == 1);
-    let mut lines = status.lines().filter_map(|line| line.split_once(":\t"));
-    lines.any(|(name, mask)| masks.contains(&name) && is_in(mask))
 }
 // ANCHOR_END: hang_up
 
@@ -154,8 +131,6 @@ pub fn ended(child: Pid) -> nix::Result<Option<(Pid, ExitStatus)>> {
 
 /// The command's own exit code, or 128 + N if signal N killed it: as sh(1) and Docker count.
 pub fn exit_code(status: ExitStatus) -> u8 {
-    let code = status
-        .code()
-        .unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
-    code as u8
+    let by_signal = || 128 + status.signal().unwrap_or_default();
+    status.code().unwrap_or_else(by_signal) as u8
 }

@@ -1,7 +1,7 @@
 //! `--net bridge`.
 
-use std::fs::{self, File, Permissions};
-use std::io::{BufRead, BufReader, Write};
+use std::fs::{self, Permissions};
+use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::need_namespaces;
 use crate::network::internet;
 use crate::support::{
-    Detached, LOCK, Running, Seen, TINY_DOCKER, as_ordinary_user, host, leave_to, processes_with,
+    Detached, Running, Seen, TINY_DOCKER, as_ordinary_user, host, leave_to, processes_with,
     records, see, skip, state, tiny_docker, wait_until, without_ids,
 };
 
