@@ -37,22 +37,21 @@ pub fn run(options: RunOptions) -> Result<u8, Failure> {
     // Silence means success: the child's end closes by itself when its exec succeeds.
     let mut failure = Vec::new();
     let _ = socket.read_to_end(&mut failure);
-
-    let code = wait(child, &signals)?;
-    if failure.is_empty() {
-        return Ok(code);
+    if !failure.is_empty() {
+        let code = wait(child, &signals)?;
+        let reason = anyhow!("{}", String::from_utf8_lossy(&failure));
+        return Err(Failure { code, reason });
     }
-    let reason = anyhow!("{}", String::from_utf8_lossy(&failure));
-    Err(Failure { code, reason })
+    let code = wait(child, &signals)?;
+    Ok(code)
 }
 
 /// Tells the child what to become.
 fn send(mut socket: &UnixStream, container: &Container) -> Result<()> {
     let description = serde_json::to_vec(container).context("cannot serialize the container")?;
     // If the child is dead already, what it has said, or how it ended, tells more than this error.
-    let _ = socket
-        .write_all(&description)
-        .and_then(|()| socket.shutdown(Shutdown::Write));
+    let sent = socket.write_all(&description);
+    let _ = sent.and_then(|()| socket.shutdown(Shutdown::Write));
     Ok(())
 }
 

@@ -16,6 +16,10 @@ pub struct Failure {
     pub reason: Error,
 }
 
+/// For those who type the name of an image first, as in Docker.
+const NO_IMAGE: &str = "\nhint: run takes a command, not an image: tiny-docker run ls /bin lists the commands, \
+    and --rootfs DIR provides others";
+
 impl Failure {
     // ANCHOR: to_start
     /// The user's `program` could not be started: execve(2) said `errno`.
@@ -26,7 +30,7 @@ impl Failure {
             _ => RUNTIME_FAILED,
         };
         let reason = if errno == Errno::ENOENT && !program.contains('/') {
-            anyhow!("cannot run {program}: not found in PATH")
+            anyhow!("cannot run {program}: not found in PATH{NO_IMAGE}")
         } else {
             anyhow!("cannot run {program}: {errno}")
         };

@@ -13,18 +13,13 @@ use nix::unistd::Pid;
 
 use crate::cli::RunOptions;
 use crate::container::Container;
-use crate::failure::{Failure, NOT_FOUND};
+use crate::failure::Failure;
 use crate::terminal::Terminal;
 use crate::{namespaces, signals};
-
-/// For those who type the name of an image first, as in Docker.
-const NO_IMAGE: &str = "\nhint: run takes a command, not an image: tiny-docker run ls /bin lists the commands, \
-    and --rootfs DIR provides others";
 
 // ANCHOR: run
 /// Runs the command to its end, and returns the exit code to pass on.
 pub fn run(options: RunOptions, state: &Path) -> Result<u8, Failure> {
-    let may_be_image = options.rootfs.is_none() && !options.command[0].starts_with(['/', '.']);
     // The caller's mask would decide who may read what the container creates. This one is Docker's, too.
     umask(Mode::from_bits_truncate(0o022));
     let container = options.container(state)?;
@@ -46,25 +41,21 @@ pub fn run(options: RunOptions, state: &Path) -> Result<u8, Failure> {
     // Silence means success: the child's end closes by itself when its exec succeeds.
     let mut failure = Vec::new();
     let _ = socket.read_to_end(&mut failure);
-
+    if !failure.is_empty() {
+        let code = wait(child, &signals)?;
+        let reason = anyhow!("{}", String::from_utf8_lossy(&failure));
+        return Err(Failure { code, reason });
+    }
     let code = wait(child, &signals)?;
-    if failure.is_empty() {
-        return Ok(code);
-    }
-    if may_be_image && code == NOT_FOUND {
-        failure.extend(NO_IMAGE.as_bytes());
-    }
-    let reason = anyhow!("{}", String::from_utf8_lossy(&failure));
-    Err(Failure { code, reason })
+    Ok(code)
 }
 
 /// Tells the child what to become.
 fn send(mut socket: &UnixStream, container: &Container) -> Result<()> {
     let description = serde_json::to_vec(container).context("cannot serialize the container")?;
     // If the child is dead already, what it has said, or how it ended, tells more than this error.
-    let _ = socket
-        .write_all(&description)
-        .and_then(|()| socket.shutdown(Shutdown::Write));
+    let sent = socket.write_all(&description);
+    let _ = sent.and_then(|()| socket.shutdown(Shutdown::Write));
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use crate::cgroup::Cgroup;
 use crate::cli::RunOptions;
 use crate::container::{Container, Status};
 use crate::detach::Caller;
-use crate::failure::{Failure, KILLED, NOT_FOUND, warn};
+use crate::failure::{Failure, KILLED, warn};
 use crate::network::Net;
 use crate::network::bridge;
 use crate::network::etc;
@@ -24,16 +24,11 @@ use crate::state::store::Record;
 use crate::terminal::Terminal;
 use crate::{namespaces, signals};
 
-/// For those who type the name of an image first, as in Docker.
-const NO_IMAGE: &str = "\nhint: run takes a command, not an image: tiny-docker run ls /bin lists the commands, \
-    and --rootfs DIR provides others";
-
 // ANCHOR: run
 /// Runs the command to its end, and returns the exit code to pass on.
 ///
 /// A `caller` is told when it has started.
 pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<u8, Failure> {
-    let may_be_image = options.rootfs.is_none() && !options.command[0].starts_with(['/', '.']);
     // The caller's mask would decide who may read what the container creates. This one is Docker's, too.
     umask(Mode::from_bits_truncate(0o022));
     let mut container = options.container(state)?;
@@ -44,13 +39,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let mut terminal = Terminal::ours();
     let (mut socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;
     let child = namespaces::spawn_child(childs_end, terminal.is_some(), container.net)?;
-    container.process = Some(Process::of(child)?);
-    container.status = Status::Running;
-    if container.net == Net::Bridge {
-        container.address = Some(bridge::attach(child).context("cannot use --net bridge")?);
-    }
-    record.save(&container)?;
-    etc::write(&container)?;
+    prepare(&mut container, &record, child)?;
     if let Some(terminal) = &mut terminal {
         terminal.lend(child)?;
     }
@@ -65,35 +54,38 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     // Silence means success: the child's end closes by itself when its exec succeeds.
     let mut failure = Vec::new();
     let _ = socket.read_to_end(&mut failure);
-
-    if failure.is_empty() {
-        record.keep();
-        if let Some(caller) = caller {
-            caller.started(&container.id);
-        }
+    if !failure.is_empty() {
+        let code = wait(child, &signals)?;
+        let reason = anyhow!("{}", String::from_utf8_lossy(&failure));
+        return Err(Failure { code, reason });
     }
-
+    record.keep();
+    if let Some(caller) = caller {
+        caller.started(&container.id);
+    }
     let code = wait(child, &signals)?;
     container.out_of_memory = code == KILLED && cgroup.ran_out_of_memory();
-    drop(cgroup);
-    if failure.is_empty() {
-        note_its_end(container, &record, code);
-        return Ok(code);
+    note_its_end(container, &record, code);
+    Ok(code)
+}
+
+/// Does what only the host can. The child has to wait for that.
+fn prepare(container: &mut Container, record: &Record, child: Pid) -> Result<()> {
+    container.process = Some(Process::of(child)?);
+    container.status = Status::Running;
+    if container.net == Net::Bridge {
+        container.address = Some(bridge::attach(child).context("cannot use --net bridge")?);
     }
-    if may_be_image && code == NOT_FOUND {
-        failure.extend(NO_IMAGE.as_bytes());
-    }
-    let reason = anyhow!("{}", String::from_utf8_lossy(&failure));
-    Err(Failure { code, reason })
+    etc::write(container)?;
+    record.save(container)
 }
 
 /// Tells the child what to become.
 fn send(mut socket: &UnixStream, container: &Container) -> Result<()> {
     let description = serde_json::to_vec(container).context("cannot serialize the container")?;
     // If the child is dead already, what it has said, or how it ended, tells more than this error.
-    let _ = socket
-        .write_all(&description)
-        .and_then(|()| socket.shutdown(Shutdown::Write));
+    let sent = socket.write_all(&description);
+    let _ = sent.and_then(|()| socket.shutdown(Shutdown::Write));
     Ok(())
 }
 

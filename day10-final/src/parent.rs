@@ -133,9 +133,8 @@ fn wait(
 fn send(mut socket: &UnixStream, container: &Container) -> Result<()> {
     let description = serde_json::to_vec(container).context("cannot serialize the container")?;
     // If the child is dead already, what it has said, or how it ended, tells more than this error.
-    let _ = socket
-        .write_all(&description)
-        .and_then(|()| socket.shutdown(Shutdown::Write));
+    let sent = socket.write_all(&description);
+    let _ = sent.and_then(|()| socket.shutdown(Shutdown::Write));
     Ok(())
 }
 

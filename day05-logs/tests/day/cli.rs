@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::os::fd::OwnedFd;
 
 use crate::need_namespaces;
-use crate::support::{Running, see, shell, state, tiny_docker};
+use crate::support::{Running, see, shell, tiny_docker};
 use insta::assert_snapshot;
 
 #[test]
@@ -56,20 +56,11 @@ fn a_command_that_is_not_found_exits_127() {
 fn an_image_instead_of_a_command_gets_a_hint() {
     need_namespaces!();
     let hint = "\nhint: run takes a command, not an image: ";
-    for image in [
-        "ubuntu",
-        "debian:12",
-        "ghcr.io/owner/image:tag",
-        "a@sha256:b",
-    ] {
+    for image in ["ubuntu", "debian:12", "a@sha256:b"] {
         let seen = see(&["run", image, "bash"]);
         assert_eq!(seen.code, Some(127), "{image}");
         assert!(seen.stderr.contains(hint), "{}", seen.stderr);
     }
-    // Users who have chosen a root filesystem know that it is not an image.
-    let default = state().join("rootfs/default");
-    let seen = see(&["run", "--rootfs", default.to_str().unwrap(), "ubuntu"]);
-    assert!(!seen.stderr.contains("hint"), "{}", seen.stderr);
 }
 
 #[test]
