@@ -60,9 +60,8 @@ fn places(program: &str) -> Vec<String> {
     if program.contains('/') || program.is_empty() {
         return vec![program.to_owned()];
     }
-    PATH.split(':')
-        .map(|directory| format!("{directory}/{program}"))
-        .collect()
+    let places = PATH.split(':').map(|place| format!("{place}/{program}"));
+    places.collect()
 }
 
 /// Undoes what exec would pass on: signals that the parent blocks, or that Rust ignores (SIGPIPE).

@@ -87,9 +87,7 @@ fn hostname(name: &str) -> Result<String, String> {
     match name.len() {
         0 => Err("it is empty".to_owned()),
         65.. => Err(format!("it has {} characters; the limit is 64", name.len())),
-        _ if !name.chars().all(legal) => {
-            Err("only letters, digits, '-', '.' and '_' are allowed".to_owned())
-        }
-        _ => Ok(name.to_owned()),
+        _ if name.chars().all(legal) => Ok(name.to_owned()),
+        _ => Err("only letters, digits, '-', '.' and '_' are allowed".to_owned()),
     }
 }

@@ -26,11 +26,11 @@ const SOCKET: RawFd = 3;
 pub fn spawn_child(socket: UnixStream, own_group: bool, net: Net) -> Result<Pid> {
     let mut flags = CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS;
     flags |= net.namespace();
-    let mut maps = None;
+    let mut maps = Vec::new();
     if !geteuid().is_root() {
         // Only root may create the others. In their own user namespace, everybody is root.
         flags |= CloneFlags::CLONE_NEWUSER;
-        maps = Some([format!("0 {} 1", geteuid()), format!("0 {} 1", getegid())]);
+        maps = vec![format!("0 {} 1", geteuid()), format!("0 {} 1", getegid())];
     }
     // As vfork(2) does: until the child execs, it borrows the memory of this process, which sleeps meanwhile.
     // That saves a copy, and when clone returns, everything before exec has been done.
@@ -38,7 +38,7 @@ pub fn spawn_child(socket: UnixStream, own_group: bool, net: Net) -> Result<Pid>
 
     let mut failure = None;
     let start = || {
-        failure = start_again(&socket, maps.as_ref(), own_group).err();
+        failure = start_again(&socket, &maps, own_group).err();
         isize::from(RUNTIME_FAILED)
     };
     // Far more than is used between clone and exec. What is not used costs nothing.
@@ -54,17 +54,13 @@ pub fn spawn_child(socket: UnixStream, own_group: bool, net: Net) -> Result<Pid>
 
 // ANCHOR: start_again
 /// Between clone and exec: system calls, and nothing that would outlive them in the parent's memory.
-fn start_again(
-    socket: &UnixStream,
-    maps: Option<&[String; 2]>,
-    own_group: bool,
-) -> Result<Infallible> {
+fn start_again(socket: &UnixStream, maps: &[String], own_group: bool) -> Result<Infallible> {
     // If the runtime is killed, so is PID 1, and with it the rest of the container.
     set_pdeathsig(Signal::SIGKILL).context("cannot set the parent-death signal")?;
     if own_group {
         setpgid(Pid::from_raw(0), Pid::from_raw(0)).context("cannot create a process group")?;
     }
-    if let Some([uid_map, gid_map]) = maps {
+    if let [uid_map, gid_map] = maps {
         write_id_maps(uid_map, gid_map)?;
     }
     keep_as(SOCKET, socket).context("cannot keep the socket")?;
@@ -93,10 +89,6 @@ fn write_id_maps(uid_map: &str, gid_map: &str) -> Result<()> {
 
 /// Keeps `socket` open across the next exec, as descriptor `fd`.
 fn keep_as(fd: RawFd, socket: &UnixStream) -> nix::Result<RawFd> {
-    if socket.as_raw_fd() == fd {
-        // SAFETY: fcntl(2) clears a flag of an open descriptor.
-        return Errno::result(unsafe { libc::fcntl(fd, libc::F_SETFD, 0) });
-    }
     // SAFETY: dup2(2); whatever `fd` was, this process no longer needs it.
     Errno::result(unsafe { libc::dup2(socket.as_raw_fd(), fd) })
 }
@@ -123,14 +115,11 @@ pub fn make_mounts_private() -> Result<()> {
 
 /// The kernel does not let us have a namespace: `errno`, and what to do about it.
 fn refused(errno: Errno) -> anyhow::Error {
-    let is = |file: &str, off| fs::read_to_string(file).is_ok_and(|value| value.trim() == off);
-    let hint = if is(
-        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
-        "1",
-    ) {
+    let setting = |name| fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default();
+    let hint = if setting("apparmor_restrict_unprivileged_userns") == "1\n" {
         // Ubuntu, since 23.10.
         "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
-    } else if is("/proc/sys/kernel/unprivileged_userns_clone", "0") {
+    } else if setting("unprivileged_userns_clone") == "0\n" {
         // Debian, until 10.
         "sudo sysctl -w kernel.unprivileged_userns_clone=1"
     } else if errno == Errno::ENOSPC {

@@ -242,9 +242,7 @@ fn hostname(name: &str) -> Result<String, String> {
         // As in Docker, an empty value is as good as none. A script may pass an empty variable.
         0 => Ok(HOSTNAME.to_owned()),
         65.. => Err(format!("it has {} characters; the limit is 64", name.len())),
-        _ if !name.chars().all(legal) => {
-            Err("only letters, digits, '-', '.' and '_' are allowed".to_owned())
-        }
-        _ => Ok(name.to_owned()),
+        _ if name.chars().all(legal) => Ok(name.to_owned()),
+        _ => Err("only letters, digits, '-', '.' and '_' are allowed".to_owned()),
     }
 }

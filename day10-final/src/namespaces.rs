@@ -195,14 +195,11 @@ pub fn untie_from_runtime() -> Result<()> {
 
 /// The kernel does not let us have a namespace: `errno`, and what to do about it.
 pub fn refused(errno: Errno) -> anyhow::Error {
-    let is = |file: &str, off| fs::read_to_string(file).is_ok_and(|value| value.trim() == off);
-    let hint = if is(
-        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
-        "1",
-    ) {
+    let setting = |name| fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default();
+    let hint = if setting("apparmor_restrict_unprivileged_userns") == "1\n" {
         // Ubuntu, since 23.10.
         "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
-    } else if is("/proc/sys/kernel/unprivileged_userns_clone", "0") {
+    } else if setting("unprivileged_userns_clone") == "0\n" {
         // Debian, until 10.
         "sudo sysctl -w kernel.unprivileged_userns_clone=1"
     } else if errno == Errno::ENOSPC {
