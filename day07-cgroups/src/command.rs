@@ -20,8 +20,7 @@ use crate::signals::unblock;
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// execve(2) returns ENOENT in this case, too.
-const NO_INTERPRETER: &str =
-    "the file exists, but the interpreter or loader that it names does not";
+const NO_LOADER: &str = "the file exists, but the interpreter or loader that it names does not";
 
 // ANCHOR: exec
 /// Replaces this process with the container's command. Returns only to say why it could not.
@@ -42,11 +41,9 @@ pub fn exec(container: &Container) -> Result<Infallible, Failure> {
     for path in c_strings(&places(program))? {
         let Err(errno) = execve(&path, &arguments, &environment);
         if errno == Errno::ENOENT && Path::new(OsStr::from_bytes(path.to_bytes())).exists() {
-            let reason = anyhow!("cannot run {program}: {NO_INTERPRETER}");
-            failure = Failure {
-                code: NOT_FOUND,
-                reason,
-            };
+            let reason = anyhow!("cannot run {program}: {NO_LOADER}");
+            let code = NOT_FOUND;
+            failure = Failure { code, reason };
         } else if !matches!(errno, Errno::ENOENT | Errno::ENOTDIR) {
             failure = Failure::to_start(program, errno);
         }

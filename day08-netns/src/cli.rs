@@ -15,14 +15,9 @@ use crate::network::Net;
 #[command(name = "tiny-docker", bin_name = "tiny-docker", version)]
 pub struct Cli {
     /// Directory for tiny-docker's state
-    #[arg(
-        long,
-        global = true,
-        value_name = "DIR",
-        env = "TINY_DOCKER_ROOT",
-        hide_env_values = true,
-        value_parser = OsStringValueParser::new().map(PathBuf::from)
-    )]
+    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(env = "TINY_DOCKER_ROOT", hide_env_values = true)]
+    #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub root: Option<PathBuf>,
     #[command(subcommand)]
     pub command: Command,

@@ -98,22 +98,3 @@ pub fn create_private(state: &Path, name: &str) -> Result<PathBuf> {
     Ok(directory)
 }
 // ANCHOR_END: state
-
-#[cfg(test)]
-mod tests {
-    use std::fs::Permissions;
-    use std::os::unix::fs::PermissionsExt;
-
-    use tempfile::TempDir;
-
-    use super::*;
-
-    #[test]
-    fn what_somebody_else_has_just_created_is_not_used() {
-        let state = TempDir::new().unwrap();
-        fs::set_permissions(&state, Permissions::from_mode(0o777)).unwrap();
-        let refused = create_private(state.path(), "rootfs").unwrap_err();
-        assert!(format!("{refused:#}").ends_with(": other users can write to it"));
-        assert_eq!(fs::read_dir(&state).unwrap().count(), 0);
-    }
-}

@@ -1,6 +1,5 @@
 //! A root filesystem made of the host's own programs: the first container needs no download. For `container`.
 
-use std::collections::HashMap;
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -20,17 +19,10 @@ const PROGRAMS: &str = "
     stat stty sync tail tar tee test timeout top touch tr true truncate tty umount uname uniq unshare uptime wc
     whoami xargs yes";
 
-/// What some of them load by name, unseen by ldd: user names in older glibcs, and the terminal's properties.
-const UNSEEN: &str = "
-    /lib/x86_64-linux-gnu/libnss_files.so.2 /lib/aarch64-linux-gnu/libnss_files.so.2
-    /lib/terminfo/x/xterm /usr/share/terminfo/x/xterm";
+/// What some of them load by name, unseen by ldd: the terminal's properties.
+const UNSEEN: &str = "/lib/terminfo/x/xterm /usr/share/terminfo/x/xterm";
 
 const DIRECTORIES: &str = "bin dev etc proc root sys tmp usr var";
-const LINKS: [(&str, &str); 3] = [
-    ("sbin", "bin"),
-    ("usr/bin", "../bin"),
-    ("usr/sbin", "../bin"),
-];
 const FILES: [(&str, &str); 4] = [
     ("etc/group", "root:x:0:\nnogroup:x:65534:\n"),
     ("etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost\n"),
@@ -74,28 +66,20 @@ fn build(root: &Path) -> Result<()> {
         fs::create_dir_all(root.join(directory))?;
     }
     fs::set_permissions(root.join("tmp"), Permissions::from_mode(0o1777))?;
-    for (link, target) in LINKS {
-        symlink(target, root.join(link))?;
-    }
+    symlink("bin", root.join("sbin"))?;
+    symlink("../bin", root.join("usr/bin"))?;
+    symlink("../bin", root.join("usr/sbin"))?;
     for (file, text) in FILES {
         fs::write(root.join(file), text)?;
     }
 
-    let mut copies = HashMap::new();
-    let mut programs = Vec::new();
-    for name in PROGRAMS.split_whitespace() {
-        if let Some(program) = find_program(name) {
-            copy(&program, &root.join("bin").join(name), &mut copies)?;
-            programs.push(program);
-        }
-    }
-    for library in libraries(&programs)? {
-        copy(&library, &inside(root, &library), &mut copies)?;
-    }
-    for file in UNSEEN.split_whitespace().map(Path::new) {
-        if file.exists() {
-            copy(file, &inside(root, file), &mut copies)?;
-        }
+    let programs = PROGRAMS.split_whitespace().filter_map(find_program);
+    let mut files: Vec<_> = programs.collect();
+    files.extend(libraries(&files)?);
+    let unseen = UNSEEN.split_whitespace().map(PathBuf::from);
+    files.extend(unseen.filter(|file| file.exists()));
+    for file in files {
+        copy(&file, root)?;
     }
     let has_shell = root.join("bin/sh").exists();
     ensure!(
@@ -134,26 +118,24 @@ fn libraries(programs: &[PathBuf]) -> Result<Vec<PathBuf>> {
 }
 // ANCHOR_END: libraries
 
-/// The path below `root` of what is `file` in the container.
-fn inside(root: &Path, file: &Path) -> PathBuf {
-    root.join(file.strip_prefix("/").unwrap_or(file))
+/// The path of `file` below `root`, in a directory that exists.
+fn below(root: &Path, file: &Path) -> Result<PathBuf> {
+    let path = root.join(file.strip_prefix("/")?);
+    fs::create_dir_all(path.parent().unwrap_or(root))?;
+    Ok(path)
 }
 
-/// Copies `from`, or links to an earlier copy: many programs in one file (busybox) stay one file.
-fn copy(from: &Path, to: &Path, copies: &mut HashMap<PathBuf, PathBuf>) -> Result<()> {
-    if to.exists() {
-        return Ok(());
+/// Copies `file` to the same path below `root`. Many programs in one file (busybox) stay one file.
+fn copy(file: &Path, root: &Path) -> Result<()> {
+    let original = file.canonicalize()?;
+    let (copy, link) = (below(root, &original)?, below(root, file)?);
+    if !copy.exists() {
+        fs::copy(&original, &copy).with_context(|| format!("cannot copy {}", file.display()))?;
+        // Readable and executable, and no more: su and mount would bring the setuid bit along.
+        fs::set_permissions(&copy, Permissions::from_mode(0o755))?;
     }
-    if let Some(directory) = to.parent() {
-        fs::create_dir_all(directory)?;
+    if !link.exists() {
+        fs::hard_link(copy, link)?;
     }
-    let file = from.canonicalize()?;
-    if let Some(copy) = copies.get(&file) {
-        return Ok(fs::hard_link(copy, to)?);
-    }
-    fs::copy(&file, to).with_context(|| format!("cannot copy {}", from.display()))?;
-    // Readable and executable, and no more: su and mount would bring the setuid bit along.
-    fs::set_permissions(to, Permissions::from_mode(0o755))?;
-    copies.insert(file, to.to_owned());
     Ok(())
 }
