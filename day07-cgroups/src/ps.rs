@@ -1,7 +1,6 @@
 //! `ps`: lists containers. It reads the records and changes none of them. Called by `main`.
 
 use std::cmp::Reverse;
-use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -30,10 +29,10 @@ pub fn print(all: bool, state: &Path) -> Result<u8> {
         // The first is in seconds, the start of a process in hundredths.
         Reverse((container.created_at.clone(), container.process.clone()))
     });
-    let table = table(containers.iter().map(row));
-    io::stdout()
-        .write_all(table.as_bytes())
-        .context("cannot print")?;
+    let mut rows = vec![HEADINGS.map(str::to_owned)];
+    rows.extend(containers.iter().map(row));
+    let printed = io::stdout().write_all(table(&rows).as_bytes());
+    printed.context("cannot print")?;
     Ok(0)
 }
 // ANCHOR_END: print
@@ -52,26 +51,18 @@ fn row(container: &Container) -> [String; 4] {
         container.id.to_string(),
         process.map_or("-".to_owned(), |process| process.pid.to_string()),
         status,
-        printable(&container.command.join(" ")),
+        // A line break in an argument would break the table.
+        escaped(&container.command.join(" ")).replace('\n', "\\n"),
     ]
 }
 
-/// A line break in an argument would break the table.
-fn printable(text: &str) -> String {
-    escaped(text).replace('\n', "\\n")
-}
-
 /// Columns as wide as they need to be, and three spaces between them.
-fn table(rows: impl Iterator<Item = [String; 4]>) -> String {
-    let rows: Vec<_> = [HEADINGS.map(str::to_owned)]
-        .into_iter()
-        .chain(rows)
-        .collect();
+fn table(rows: &[[String; 4]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
     let [id, pid, status] = [width(0), width(1), width(2)];
     let mut table = String::new();
-    for [a, b, c, command] in &rows {
-        let _ = writeln!(table, "{a:id$}   {b:pid$}   {c:status$}   {command}");
+    for [a, b, c, command] in rows {
+        table += &format!("{a:id$}   {b:pid$}   {c:status$}   {command}\n");
     }
     table
 }

@@ -1,10 +1,7 @@
-//! The records of the containers: containers/ID/config.json in the state directory.
-//!
-//! It stores a [`Container`] and knows no command. The parent writes records, and the commands read them.
+//! The records of the containers: containers/ID/config.json. The parent writes them, and the commands read them.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process;
 
@@ -26,21 +23,14 @@ impl Record {
     // ANCHOR: create
     /// The record of a new container. It goes away again when dropped, unless it is [kept](Self::keep).
     pub fn create(state: &Path, container: &Container) -> Result<Self> {
-        create_private(state, "containers")?;
-        let directory = directory(state, &container.id);
-        // It gets its own name when it is complete: others may be reading.
-        let hidden = hidden(&directory);
-        let created = DirBuilder::new().mode(0o700).create(&hidden);
-        created.with_context(|| format!("cannot create {}", hidden.display()))?;
-        let lock = lock(&hidden).inspect_err(|_| drop(fs::remove_dir_all(&hidden)))?;
-        let mut record = Self {
-            directory: hidden,
+        let directory = create_private(state, &format!("containers/{}", container.id))?;
+        let lock = lock(&directory).inspect_err(|_| drop(fs::remove_dir_all(&directory)))?;
+        let record = Self {
+            directory,
             kept: false,
             _lock: lock,
         };
         record.save(container)?;
-        fs::rename(&record.directory, &directory).context("cannot rename the record")?;
-        record.directory = directory;
         Ok(record)
     }
     // ANCHOR_END: create
@@ -85,10 +75,9 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         if !self.kept {
-            // Out of sight first, so that nobody finds half of it.
-            let hidden = hidden(&self.directory);
-            let _ = fs::rename(&self.directory, &hidden);
-            let _ = fs::remove_dir_all(&hidden);
+            // This first: a directory without it is not a record.
+            let _ = fs::remove_file(self.directory.join("config.json"));
+            let _ = fs::remove_dir_all(&self.directory);
         }
     }
 }
@@ -107,12 +96,6 @@ fn lock(directory: &Path) -> Result<File> {
 }
 // ANCHOR_END: lock
 
-/// The name of a record that is being created or removed.
-fn hidden(directory: &Path) -> PathBuf {
-    let name = directory.file_name().unwrap_or_default().to_string_lossy();
-    directory.with_file_name(format!(".{}", name.trim_start_matches('.')))
-}
-
 // ANCHOR: all
 /// All containers in the state directory or, for a record that cannot be read, the reason.
 pub fn all(state: &Path) -> Result<Vec<Result<Container>>> {
@@ -121,7 +104,7 @@ pub fn all(state: &Path) -> Result<Vec<Result<Container>>> {
         let directory = directory(state, &id);
         let container = load(&directory);
         // It may have been removed since it was listed.
-        if container.is_ok() || directory.exists() {
+        if container.is_ok() || is_record(&directory) {
             found.push(container);
         }
     }
@@ -135,12 +118,14 @@ fn ids(state: &Path) -> Result<Vec<Id>> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.with_context(|| format!("cannot list {}", containers.display()))?,
     };
-    let mut ids = Vec::new();
-    for entry in entries {
-        let name = entry.context("cannot list the containers")?.file_name();
-        ids.extend(name.to_str().and_then(Id::parse));
-    }
-    Ok(ids)
+    let names = entries.flatten().map(|entry| entry.file_name());
+    let ids = names.filter_map(|name| Id::parse(name.to_str()?));
+    Ok(ids.filter(|id| is_record(&directory(state, id))).collect())
+}
+
+/// Without a config.json, a record is being created or removed.
+fn is_record(directory: &Path) -> bool {
+    !matches!(directory.join("config.json").try_exists(), Ok(false))
 }
 
 /// The file that a container in the background writes to.

@@ -143,7 +143,7 @@ fn a_run_that_is_killed_while_it_starts_is_never_shown_as_running() {
 #[test]
 fn a_damaged_record_costs_only_itself() {
     need_namespaces!();
-    for _ in 0..6 {
+    for _ in 0..5 {
         see(&["run", "true"]);
     }
     let damaged = records();
@@ -153,12 +153,10 @@ fn a_damaged_record_costs_only_itself() {
     fs::write(config(1), &half[..30]).unwrap();
     fs::write(config(2), "{\"ociVersion\": \"1.0.2\"}").unwrap();
     fs::write(config(3), [0xff; 100]).unwrap();
-    fs::remove_file(config(4)).unwrap();
     fs::create_dir(state().join("containers/not-a-container")).unwrap();
     assert_snapshot!(ps_all(), @"
     tiny-docker: cannot read STATE/containers/ID/config.json: EOF while parsing a string at line 3 column 4
     tiny-docker: cannot read STATE/containers/ID/config.json: EOF while parsing a value at line 1 column 0
-    tiny-docker: cannot read STATE/containers/ID/config.json: No such file or directory (os error 2)
     tiny-docker: cannot read STATE/containers/ID/config.json: expected value at line 1 column 1
     tiny-docker: cannot read STATE/containers/ID/config.json: missing field `id` at line 1 column 23
     CONTAINER ID   PID   STATUS   COMMAND
