@@ -92,9 +92,8 @@ fn build(root: &Path) -> Result<()> {
 /// Where the host has `name`. Only a binary will do: a script would need its interpreter, and more.
 fn find_program(name: &str) -> Option<PathBuf> {
     let is_elf = |path: &PathBuf| fs::read(path).is_ok_and(|file| file.starts_with(b"\x7fELF"));
-    let mut places = PATH
-        .split(':')
-        .map(|directory| Path::new(directory).join(name));
+    // From the end: the distribution's own programs come first.
+    let mut places = PATH.rsplit(':').map(|place| Path::new(place).join(name));
     places.find(is_elf)
 }
 
