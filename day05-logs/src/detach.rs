@@ -1,13 +1,13 @@
 //! `run -d`: the container goes on when the command that started it has returned. fork(2), setsid(2).
-//!
-//! It uses neither the parent, which gives it the work to do, nor the records.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, PipeWriter, Read, Write};
+use std::os::fd::RawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
+use nix::errno::Errno;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, chdir, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
@@ -16,15 +16,13 @@ use crate::failure::Failure;
 use crate::state::id::Id;
 
 /// The command that the user has typed. At the other end of the pipe it waits for the container to start.
-pub struct Caller {
-    pipe: PipeWriter,
-    null: File,
-}
+pub struct Caller(PipeWriter);
 
 // ANCHOR: run
 /// Leaves the work to a new process, the supervisor, and waits until that has started the container.
 pub fn run(supervise: impl FnOnce(Caller) -> Result<u8, Failure>) -> Result<u8, Failure> {
-    close_the_callers();
+    // The supervisor would keep the caller's locks and pipes for as long as the container runs.
+    close_from(3)?;
     let (mut news, caller) = io::pipe().context("cannot create a pipe")?;
     // SAFETY: this process has one thread, so the new one can go on as if it were this one.
     match unsafe { fork() }.context("cannot fork")? {
@@ -32,8 +30,7 @@ pub fn run(supervise: impl FnOnce(Caller) -> Result<u8, Failure>) -> Result<u8, 
             drop(news);
             // No terminal can hang up on it, or send it a Ctrl-C.
             setsid().context("cannot create a session")?;
-            let (pipe, null) = (caller, null()?);
-            supervise(Caller { pipe, null })
+            supervise(Caller(caller))
         }
         ForkResult::Parent { child } => {
             drop(caller);
@@ -54,25 +51,27 @@ pub fn run(supervise: impl FnOnce(Caller) -> Result<u8, Failure>) -> Result<u8, 
 }
 // ANCHOR_END: run
 
-/// Closes everything else that the caller has open, such as a lock or a pipe. Before Linux 5.9 it stays open.
-fn close_the_callers() {
-    // SAFETY: close_range(2). This process has opened nothing yet.
-    let _ = unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };
+/// Closes every descriptor starting with `first`: close_range(2), since Linux 5.9.
+pub fn close_from(first: RawFd) -> Result<()> {
+    // SAFETY: nobody uses them any more.
+    let closed = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
+    Errno::result(closed).context("cannot close the caller's descriptors")?;
+    Ok(())
 }
 
 impl Caller {
     // ANCHOR: started
-    /// Prints the id for the caller, and lets go of its directory, and of its terminal or pipes: it may be
-    /// waiting for their end.
-    ///
-    /// If the caller is gone, there is nobody to tell, and the container still runs.
+    /// Prints the id for the caller, and lets go of its directory, and of its terminal or pipes: it may be waiting for
+    /// their end. If the caller is gone, there is nobody to tell, and the container still runs.
     pub fn started(mut self, id: &Id) {
         let _ = writeln!(io::stdout(), "{id}");
         let _ = chdir("/");
-        let _ = dup2_stdin(&self.null);
-        let _ = dup2_stdout(&self.null);
-        let _ = dup2_stderr(&self.null);
-        let _ = self.pipe.write_all(&[0]);
+        if let Ok(null) = null() {
+            let _ = dup2_stdin(&null);
+            let _ = dup2_stdout(&null);
+            let _ = dup2_stderr(&null);
+        }
+        let _ = self.0.write_all(&[0]);
     }
     // ANCHOR_END: started
 }
@@ -96,7 +95,6 @@ pub fn redirect_to_log(log: &Path) -> Result<()> {
 // ANCHOR_END: redirect_to_log
 
 fn null() -> Result<File> {
-    let mut options = OpenOptions::new();
-    let null = options.read(true).write(true).open("/dev/null");
+    let null = File::options().read(true).write(true).open("/dev/null");
     null.context("cannot open /dev/null")
 }

@@ -1,14 +1,11 @@
 //! `logs`: prints what a detached container has written. inotify(7), poll(2).
-//!
-//! It reads the log that [`crate::detach`] has opened for the container, and changes nothing.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
@@ -45,12 +42,11 @@ fn show(id: &str, follow: bool, state: &Path) -> Result<()> {
 // ANCHOR: follow
 /// Sleeps until the log grows, the container ends, or nobody reads any more.
 fn follow_to_the_end(log: &mut File, path: &Path, container: &PidFd) -> Result<()> {
-    let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)
-        .context("cannot watch it: inotify_init1")?;
+    let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK);
+    let inotify = inotify.context("cannot watch it: inotify_init1")?;
     // Before the first look. Otherwise, what is written between the two would have to wait for the next line.
-    inotify
-        .add_watch(path, AddWatchFlags::IN_MODIFY)
-        .context("cannot watch it: inotify_add_watch")?;
+    let watch = inotify.add_watch(path, AddWatchFlags::IN_MODIFY);
+    watch.context("cannot watch it: inotify_add_watch")?;
     let stdout = io::stdout();
     let mut watched = [
         PollFd::new(inotify.as_fd(), PollFlags::POLLIN),
@@ -64,10 +60,7 @@ fn follow_to_the_end(log: &mut File, path: &Path, container: &PidFd) -> Result<(
         if ended {
             return Ok(());
         }
-        match poll(&mut watched, PollTimeout::NONE) {
-            Err(Errno::EINTR) => continue,
-            polled => polled.context("cannot wait")?,
-        };
+        poll(&mut watched, PollTimeout::NONE).context("cannot wait")?;
         let [modified, end, unread] = [0, 1, 2].map(|n: usize| watched[n].any().unwrap_or(true));
         if unread {
             return Ok(());
@@ -84,10 +77,6 @@ fn follow_to_the_end(log: &mut File, path: &Path, container: &PidFd) -> Result<(
 
 /// Prints the rest of `log`, at most `length` bytes.
 fn copy(log: &mut File, length: u64) -> Result<()> {
-    // A container that opens /dev/stdout again may have truncated its own log.
-    if log.metadata()?.len() < log.stream_position()? {
-        log.rewind()?;
-    }
     io::copy(&mut log.take(length), &mut io::stdout())?;
     io::stdout().flush()?;
     Ok(())

@@ -29,7 +29,6 @@ pub struct Container {
     /// Of its command, once it has ended: see [`crate::parent::run`].
     pub exit_code: Option<u8>,
     /// Where its output goes if it is in the background. In the foreground, it goes to the caller.
-    #[serde(default)]
     pub log: Option<PathBuf>,
     /// Whether its PID 1 is [`crate::command::init`], and the command is the first child of that.
     #[serde(default)]

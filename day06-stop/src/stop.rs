@@ -1,6 +1,4 @@
-//! `stop`: asks a container to end, and kills it if it does not. kill(2), pidfd_send_signal(2).
-//!
-//! It uses the records and a process's pidfd. The run that waits for the container notices its end by itself.
+//! `stop`: asks a container to end, and kills it if it does not. The run that waits for it notices its end by itself.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -9,28 +7,21 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 
-use crate::container::{Container, Status};
+use crate::container::Status;
 use crate::failure::{FAILED, KILLED, warn};
 use crate::state::id::Id;
 use crate::state::pidfd::PidFd;
 use crate::state::store;
 use crate::state::store::Record;
 
-/// A container that has been asked to end.
-struct Ending {
-    container: Container,
-    /// None if it had ended already.
-    process: Option<PidFd>,
-}
-
 // ANCHOR: stop
 /// Stops the containers that `ids` mean. All are asked first, so that all have the same `seconds`.
 pub fn stop(ids: &[String], seconds: u32, state: &Path) -> Result<u8> {
     let deadline = Instant::now() + Duration::from_secs(seconds.into());
-    let endings: Vec<_> = ids.iter().map(|id| terminate(id, state)).collect();
+    let asked: Vec<_> = ids.iter().map(|id| terminate(id, state)).collect();
     let mut code = 0;
-    for (id, ending) in ids.iter().zip(endings) {
-        let stopped = ending.and_then(|ending| kill(ending, deadline, state));
+    for (id, asked) in ids.iter().zip(asked) {
+        let stopped = asked.and_then(|(id, process)| kill(&id, process, deadline, state));
         match stopped.with_context(|| format!("cannot stop {id}")) {
             // Even if nobody reads it, the others still have to be stopped.
             Ok(()) => drop(writeln!(io::stdout(), "{id}")),
@@ -45,21 +36,21 @@ pub fn stop(ids: &[String], seconds: u32, state: &Path) -> Result<u8> {
 // ANCHOR_END: stop
 
 // ANCHOR: terminate
-/// SIGTERM: the program may finish what it is doing.
-fn terminate(id: &str, state: &Path) -> Result<Ending> {
+/// SIGTERM: the program may finish what it is doing. Without a process, it had ended already.
+fn terminate(id: &str, state: &Path) -> Result<(Id, Option<PidFd>)> {
     let container = store::find(state, id)?;
     let process = container.running()?;
     if let Some(process) = &process {
         process.signal(Signal::SIGTERM)?;
     }
-    Ok(Ending { container, process })
+    Ok((container.id, process))
 }
 // ANCHOR_END: terminate
 
 // ANCHOR: kill
 /// SIGKILL at the `deadline`: nothing can catch that. When PID 1 dies, the kernel kills the rest.
-fn kill(ending: Ending, deadline: Instant, state: &Path) -> Result<()> {
-    let Some(process) = ending.process else {
+fn kill(id: &Id, process: Option<PidFd>, deadline: Instant, state: &Path) -> Result<()> {
+    let Some(process) = process else {
         return Ok(());
     };
     let in_time = process.ends_before(Some(deadline))?;
@@ -68,7 +59,7 @@ fn kill(ending: Ending, deadline: Instant, state: &Path) -> Result<()> {
         process.ends_before(None)?;
     }
     // It has stopped, even if that cannot be recorded (for example on a full disk).
-    if let Err(error) = record_it(&ending.container.id, in_time, state) {
+    if let Err(error) = record_it(id, in_time, state) {
         warn(&error);
     }
     Ok(())

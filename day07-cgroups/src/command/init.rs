@@ -1,19 +1,17 @@
-//! `run --init`: a PID 1 that does what the kernel expects of one. pid_namespaces(7).
-//!
-//! The child starts it before the command. It reaps as the parent does: both use [`crate::signals`].
+//! `run --init`: a PID 1 that does what the kernel expects of one, and then starts the command. pid_namespaces(7).
 
 use std::convert::Infallible;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::process::exit;
 
 use anyhow::{Context, Result};
-use nix::errno::Errno;
 use nix::sys::prctl::set_name;
 use nix::sys::signal::SigSet;
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::{ForkResult, Pid, fork};
 
+use crate::detach::close_from;
 use crate::failure::Failure;
 use crate::signals;
 
@@ -55,11 +53,3 @@ fn be_init(command: Pid, all: &SigSet) -> Result<Infallible> {
     }
 }
 // ANCHOR_END: be_init
-
-/// Closes every descriptor starting with `first`: close_range(2), since Linux 5.9.
-fn close_from(first: RawFd) -> Result<()> {
-    // SAFETY: nobody uses them any more.
-    let closed = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
-    Errno::result(closed).context("cannot close the caller's descriptors")?;
-    Ok(())
-}

@@ -139,13 +139,11 @@ pub fn find(state: &Path, prefix: &str) -> Result<Container> {
     ensure!(!prefix.is_empty(), "the id is empty");
     let mut ids = ids(state)?;
     ids.retain(|id| id.to_string().starts_with(prefix));
+    let number = ids.len();
     match &ids[..] {
         [] => bail!("no such container\nhint: tiny-docker ps -a lists all containers"),
         [id] => load(&directory(state, id)),
-        [one, another, ..] => bail!(
-            "{} ids begin with it, for example {one} and {another}",
-            ids.len()
-        ),
+        [one, another, ..] => bail!("{number} ids begin with it, for example {one} and {another}"),
     }
 }
 // ANCHOR_END: find

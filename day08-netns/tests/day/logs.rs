@@ -199,20 +199,6 @@ fn a_reader_that_has_had_enough_ends_logs_quietly() {
 }
 
 #[test]
-fn a_container_that_truncates_its_log_is_still_followed() {
-    need_namespaces!();
-    let script = "trap 'echo cut >/dev/stdout; exit' USR1; echo a long first line; \
-        while :; do sleep 0.05; done";
-    let container = Detached::start(&["sh", "-c", script]);
-    let (_logs, mut output) = follow(&container);
-    let mut said = String::new();
-    output.read_line(&mut said).unwrap();
-    kill(Pid::from_raw(container.pid()), Signal::SIGUSR1).unwrap();
-    output.read_to_string(&mut said).unwrap();
-    assert_eq!(said, "a long first line\ncut\n");
-}
-
-#[test]
 fn whoever_opens_the_log_again_overwrites_nothing() {
     need_namespaces!();
     // As nginx does: its logs are links to /dev/stdout.
