@@ -18,7 +18,6 @@ use failure::Failure;
 )))]
 compile_error!("tiny-docker needs Linux: build it there, on x86_64 or aarch64");
 
-// ANCHOR: main
 fn main() -> ExitCode {
     signals::expect_children();
     let outcome = dispatch(Cli::parse());
@@ -35,4 +34,3 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Stop { id } => Err(anyhow!("cannot stop {id}: stop arrives on day 6").into()),
     }
 }
-// ANCHOR_END: main

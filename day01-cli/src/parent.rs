@@ -10,7 +10,6 @@ use crate::cli::RunOptions;
 use crate::failure::Failure;
 use crate::signals;
 
-// ANCHOR: run
 /// Runs the command to its end, and returns the exit code to pass on.
 pub fn run(options: RunOptions) -> Result<u8, Failure> {
     let (program, arguments) = (&options.command[0], &options.command[1..]);
@@ -31,4 +30,3 @@ pub fn run(options: RunOptions) -> Result<u8, Failure> {
         signals::forward(&signals, pid)?;
     }
 }
-// ANCHOR_END: run

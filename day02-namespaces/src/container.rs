@@ -2,11 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-// ANCHOR: container
 #[derive(Serialize, Deserialize)]
 pub struct Container {
     pub hostname: String,
     /// The program and its arguments.
     pub command: Vec<String>,
 }
-// ANCHOR_END: container

@@ -15,7 +15,6 @@ use crate::failure::Failure;
 use crate::terminal::Terminal;
 use crate::{namespaces, signals};
 
-// ANCHOR: run
 /// Runs the command to its end, and returns the exit code to pass on.
 pub fn run(options: RunOptions) -> Result<u8, Failure> {
     let container = options.container();
@@ -64,4 +63,3 @@ fn wait(child: Pid, signals: &SignalFd) -> Result<u8> {
         signals::forward(signals, child)?;
     }
 }
-// ANCHOR_END: run

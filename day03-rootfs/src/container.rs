@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-// ANCHOR: container
 #[derive(Serialize, Deserialize)]
 pub struct Container {
     pub hostname: String,
@@ -13,4 +12,3 @@ pub struct Container {
     /// The program and its arguments.
     pub command: Vec<String>,
 }
-// ANCHOR_END: container

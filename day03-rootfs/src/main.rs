@@ -26,7 +26,6 @@ use failure::Failure;
 )))]
 compile_error!("tiny-docker needs Linux: build it there, on x86_64 or aarch64");
 
-// ANCHOR: main
 fn main() -> ExitCode {
     signals::expect_children();
     // The container's side of `run` gets its orders through a socket, not from the command line.
@@ -49,4 +48,3 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Stop { id } => Err(anyhow!("cannot stop {id}: stop arrives on day 6").into()),
     }
 }
-// ANCHOR_END: main

@@ -17,7 +17,6 @@ use crate::failure::Failure;
 use crate::terminal::Terminal;
 use crate::{namespaces, signals};
 
-// ANCHOR: run
 /// Runs the command to its end, and returns the exit code to pass on.
 pub fn run(options: RunOptions, state: &Path) -> Result<u8, Failure> {
     // The caller's mask would decide who may read what the container creates. This one is Docker's, too.
@@ -68,4 +67,3 @@ fn wait(child: Pid, signals: &SignalFd) -> Result<u8> {
         signals::forward(signals, child)?;
     }
 }
-// ANCHOR_END: run

@@ -1,6 +1,5 @@
 //! Where tiny-docker keeps its files, and which directories it trusts. For whatever reads or writes them.
 
-// ANCHOR: state
 use std::env;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::ErrorKind;
@@ -92,4 +91,3 @@ pub fn create_private(state: &Path, name: &str) -> Result<PathBuf> {
     create().with_context(|| format!("cannot create {}", directory.display()))?;
     Ok(directory)
 }
-// ANCHOR_END: state

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use crate::state::id::Id;
 use crate::state::process::Process;
 
-// ANCHOR: container
 #[derive(Serialize, Deserialize)]
 pub struct Container {
     pub id: Id,
@@ -26,9 +25,7 @@ pub struct Container {
     /// Of its command, once it has ended: see [`crate::parent::run`].
     pub exit_code: Option<u8>,
 }
-// ANCHOR_END: container
 
-// ANCHOR: status
 #[derive(Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -38,7 +35,6 @@ pub enum Status {
     /// By itself.
     Exited,
 }
-// ANCHOR_END: status
 
 impl Display for Status {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
@@ -51,7 +47,6 @@ impl Display for Status {
 }
 
 impl Container {
-    // ANCHOR: notice_its_end
     /// The record of a container whose `run` was killed still says that it runs.
     pub fn notice_its_end(&mut self) {
         let alive = || self.process.as_ref().is_some_and(Process::is_alive);
@@ -59,5 +54,4 @@ impl Container {
             self.status = Status::Exited;
         }
     }
-    // ANCHOR_END: notice_its_end
 }

@@ -19,7 +19,6 @@ use crate::state::store::Record;
 use crate::terminal::Terminal;
 use crate::{namespaces, signals};
 
-// ANCHOR: run
 /// Runs the command to its end, and returns the exit code to pass on.
 pub fn run(options: RunOptions, state: &Path) -> Result<u8, Failure> {
     // The caller's mask would decide who may read what the container creates. This one is Docker's, too.
@@ -90,4 +89,3 @@ fn wait(child: Pid, signals: &SignalFd) -> Result<u8> {
         signals::forward(signals, child)?;
     }
 }
-// ANCHOR_END: run

@@ -4,7 +4,6 @@ pub mod id;
 pub mod process;
 pub mod store;
 
-// ANCHOR: state
 use std::env;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::ErrorKind;
@@ -96,4 +95,3 @@ pub fn create_private(state: &Path, name: &str) -> Result<PathBuf> {
     create().with_context(|| format!("cannot create {}", directory.display()))?;
     Ok(directory)
 }
-// ANCHOR_END: state

@@ -11,7 +11,6 @@ use crate::container::Container;
 use crate::failure::Failure;
 use crate::{command, detach, namespaces, rootfs};
 
-// ANCHOR: child
 /// Returns only if something has failed. The parent reads the reason from the socket, and tells the user.
 pub fn main() -> Result<u8, Failure> {
     let mut socket = namespaces::childs_socket()?;
@@ -34,4 +33,3 @@ fn become_container(socket: &UnixStream) -> Result<Infallible, Failure> {
     rootfs::enter(&container.rootfs)?;
     command::exec(&container)
 }
-// ANCHOR_END: child

@@ -10,7 +10,6 @@ use crate::state::id::Id;
 use crate::state::pidfd::PidFd;
 use crate::state::process::Process;
 
-// ANCHOR: container
 #[derive(Serialize, Deserialize)]
 pub struct Container {
     pub id: Id,
@@ -30,9 +29,7 @@ pub struct Container {
     /// Where its output goes if it is in the background. In the foreground, it goes to the caller.
     pub log: Option<PathBuf>,
 }
-// ANCHOR_END: container
 
-// ANCHOR: status
 #[derive(Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -42,7 +39,6 @@ pub enum Status {
     /// By itself.
     Exited,
 }
-// ANCHOR_END: status
 
 impl Display for Status {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
@@ -55,7 +51,6 @@ impl Display for Status {
 }
 
 impl Container {
-    // ANCHOR: notice_its_end
     /// The record of a container whose `run` was killed still says that it runs.
     pub fn notice_its_end(&mut self) {
         let alive = || self.process.as_ref().is_some_and(Process::is_alive);
@@ -63,7 +58,6 @@ impl Container {
             self.status = Status::Exited;
         }
     }
-    // ANCHOR_END: notice_its_end
 
     /// Its PID 1, or None if that has ended.
     pub fn running(&self) -> Result<Option<PidFd>> {

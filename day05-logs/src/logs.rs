@@ -13,7 +13,6 @@ use crate::signals;
 use crate::state::pidfd::PidFd;
 use crate::state::store;
 
-// ANCHOR: print
 /// Prints the log of the container that `id` means and, with `follow`, what comes until the container ends.
 pub fn print(id: &str, follow: bool, state: &Path) -> Result<u8> {
     signals::end_with_the_reader()?;
@@ -37,9 +36,7 @@ fn show(id: &str, follow: bool, state: &Path) -> Result<()> {
         None => copy(&mut log, length),
     }
 }
-// ANCHOR_END: print
 
-// ANCHOR: follow
 /// Sleeps until the log grows, the container ends, or nobody reads any more.
 fn follow_to_the_end(log: &mut File, path: &Path, container: &PidFd) -> Result<()> {
     let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK);
@@ -73,7 +70,6 @@ fn follow_to_the_end(log: &mut File, path: &Path, container: &PidFd) -> Result<(
         ended = end;
     }
 }
-// ANCHOR_END: follow
 
 /// Prints the rest of `log`, at most `length` bytes.
 fn copy(log: &mut File, length: u64) -> Result<()> {

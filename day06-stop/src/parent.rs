@@ -20,7 +20,6 @@ use crate::state::store::Record;
 use crate::terminal::Terminal;
 use crate::{namespaces, signals};
 
-// ANCHOR: run
 /// Runs the command to its end, and returns the exit code to pass on.
 ///
 /// A `caller` is told when it has started.
@@ -96,4 +95,3 @@ fn wait(child: Pid, signals: &SignalFd) -> Result<u8> {
         signals::forward(signals, child)?;
     }
 }
-// ANCHOR_END: run

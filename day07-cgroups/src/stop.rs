@@ -14,7 +14,6 @@ use crate::state::pidfd::PidFd;
 use crate::state::store;
 use crate::state::store::Record;
 
-// ANCHOR: stop
 /// Stops the containers that `ids` mean. All are asked first, so that all have the same `seconds`.
 pub fn stop(ids: &[String], seconds: u32, state: &Path) -> Result<u8> {
     let deadline = Instant::now() + Duration::from_secs(seconds.into());
@@ -33,9 +32,7 @@ pub fn stop(ids: &[String], seconds: u32, state: &Path) -> Result<u8> {
     }
     Ok(code)
 }
-// ANCHOR_END: stop
 
-// ANCHOR: terminate
 /// SIGTERM: the program may finish what it is doing. Without a process, it had ended already.
 fn terminate(id: &str, state: &Path) -> Result<(Id, Option<PidFd>)> {
     let container = store::find(state, id)?;
@@ -45,9 +42,7 @@ fn terminate(id: &str, state: &Path) -> Result<(Id, Option<PidFd>)> {
     }
     Ok((container.id, process))
 }
-// ANCHOR_END: terminate
 
-// ANCHOR: kill
 /// SIGKILL at the `deadline`: nothing can catch that. When PID 1 dies, the kernel kills the rest.
 fn kill(id: &Id, process: Option<PidFd>, deadline: Instant, state: &Path) -> Result<()> {
     let Some(process) = process else {
@@ -76,4 +71,3 @@ fn record_it(id: &Id, in_time: bool, state: &Path) -> Result<()> {
     }
     record.save(&container)
 }
-// ANCHOR_END: kill

@@ -13,7 +13,6 @@ use crate::state::store;
 
 const HEADINGS: [&str; 4] = ["CONTAINER ID", "PID", "STATUS", "COMMAND"];
 
-// ANCHOR: print
 /// Prints the running containers, or `all`, the newest first.
 pub fn print(all: bool, state: &Path) -> Result<u8> {
     signals::end_with_the_reader()?;
@@ -35,7 +34,6 @@ pub fn print(all: bool, state: &Path) -> Result<u8> {
     printed.context("cannot print")?;
     Ok(0)
 }
-// ANCHOR_END: print
 
 fn row(container: &Container) -> [String; 4] {
     let running = container.status == Status::Running;

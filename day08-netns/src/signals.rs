@@ -34,7 +34,6 @@ pub fn expect_children() {
     let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
 }
 
-// ANCHOR: block
 /// From now on, signals do not end the runtime. They queue up in the descriptor that is returned, together with
 /// SIGCHLD, which reports the child's end.
 pub fn block() -> Result<SignalFd> {
@@ -43,7 +42,6 @@ pub fn block() -> Result<SignalFd> {
     blocked.thread_block().context("cannot block signals")?;
     SignalFd::with_flags(&blocked, SfdFlags::SFD_CLOEXEC).context("cannot create a signalfd")
 }
-// ANCHOR_END: block
 
 /// In the child, before it becomes the command: a signal that is blocked stays blocked after exec.
 pub fn unblock() -> io::Result<()> {
@@ -78,7 +76,6 @@ pub fn before(socket: &UnixStream) -> Result<Option<i32>> {
 }
 // ANCHOR_END: before
 
-// ANCHOR: forward
 /// Waits for the next signal, and forwards it to `child` unless it is about the child.
 pub fn forward(signals: &SignalFd, child: Pid) -> Result<()> {
     let Some(info) = signals.read_signal().context("cannot read a signal")? else {
@@ -94,7 +91,6 @@ pub fn forward(signals: &SignalFd, child: Pid) -> Result<()> {
     }
     Ok(())
 }
-// ANCHOR_END: forward
 
 // ANCHOR: hang_up
 /// SIGHUP ends a process that does not handle it. A PID 1 would not even get it, so we kill that.

@@ -5,7 +5,6 @@ pub mod pidfd;
 pub mod process;
 pub mod store;
 
-// ANCHOR: state
 use std::env;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::ErrorKind;
@@ -97,4 +96,3 @@ pub fn create_private(state: &Path, name: &str) -> Result<PathBuf> {
     create().with_context(|| format!("cannot create {}", directory.display()))?;
     Ok(directory)
 }
-// ANCHOR_END: state

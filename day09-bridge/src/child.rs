@@ -12,7 +12,6 @@ use crate::container::Container;
 use crate::failure::Failure;
 use crate::{cgroup, command, detach, namespaces, network, rootfs};
 
-// ANCHOR: child
 /// Returns only if something has failed. The parent reads the reason from the socket, and tells the user.
 pub fn main() -> Result<u8, Failure> {
     let mut socket = namespaces::childs_socket()?;
@@ -40,4 +39,3 @@ fn become_container(socket: &UnixStream) -> Result<Infallible, Failure> {
     }
     command::exec(&container)
 }
-// ANCHOR_END: child

@@ -32,7 +32,6 @@ use failure::Failure;
 )))]
 compile_error!("tiny-docker needs Linux: build it there, on x86_64 or aarch64");
 
-// ANCHOR: main
 fn main() -> ExitCode {
     signals::expect_children();
     // The container's side of `run` gets its orders through a socket, not from the command line.
@@ -60,4 +59,3 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
     // `run` has exit codes of its own. Docker's other commands share one.
     outcome.map_err(Failure::ordinary)
 }
-// ANCHOR_END: main

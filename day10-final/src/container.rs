@@ -20,7 +20,6 @@ use crate::state::id::Id;
 use crate::state::pidfd::PidFd;
 use crate::state::process::Process;
 
-// ANCHOR: container
 #[derive(Serialize, Deserialize)]
 pub struct Container {
     pub id: Id,
@@ -104,9 +103,7 @@ pub struct Container {
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
 }
-// ANCHOR_END: container
 
-// ANCHOR: status
 #[derive(Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -118,7 +115,6 @@ pub enum Status {
     /// By [`crate::stop`].
     Stopped,
 }
-// ANCHOR_END: status
 
 impl Display for Status {
     /// Docker does not have a separate word for a container that was stopped.
@@ -132,7 +128,6 @@ impl Display for Status {
 }
 
 impl Container {
-    // ANCHOR: notice_its_end
     /// The record of a container whose `run` was killed still says that it runs.
     pub fn notice_its_end(&mut self) {
         let alive = || self.process.as_ref().is_some_and(Process::is_alive);
@@ -140,7 +135,6 @@ impl Container {
             self.status = Status::Exited;
         }
     }
-    // ANCHOR_END: notice_its_end
 
     /// Its PID 1, or None if that has ended.
     pub fn running(&self) -> Result<Option<PidFd>> {

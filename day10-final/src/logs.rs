@@ -23,7 +23,6 @@ use crate::state::pidfd::PidFd;
 use crate::state::store;
 use crate::{signals, wait};
 
-// ANCHOR: print
 /// Prints the `tail` of the log of the container that `id` means and, with `follow`, what comes until the container
 /// ends.
 pub fn print(id: &str, follow: bool, tail: Lines, state: &Path) -> Result<u8> {
@@ -60,7 +59,6 @@ pub fn print(id: &str, follow: bool, tail: Lines, state: &Path) -> Result<u8> {
     printed.with_context(cannot)?;
     Ok(0)
 }
-// ANCHOR_END: print
 
 /// A container may keep others from opening its log for 45 seconds. Then the kernel intervenes: F_SETLEASE, fcntl(2).
 fn leased(error: Error) -> Error {
@@ -71,7 +69,6 @@ fn leased(error: Error) -> Error {
     }
 }
 
-// ANCHOR: follow
 /// Sleeps until the log grows, the container ends, or nobody reads any more.
 fn follow_to_the_end(
     log: &mut File,
@@ -111,7 +108,6 @@ fn follow_to_the_end(
         }
     }
 }
-// ANCHOR_END: follow
 
 /// All of the container's processes are gone, so one more look shows its last line. With -t, that line passes through the
 /// supervisor, which keeps the record locked until it has written it. (The log itself a container could lock forever.)

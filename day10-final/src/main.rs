@@ -42,7 +42,6 @@ use failure::Failure;
 )))]
 compile_error!("tiny-docker needs Linux: build it there, on x86_64 or aarch64");
 
-// ANCHOR: main
 fn main() -> ExitCode {
     signals::expect_children();
     // The container's side of `run` and `exec` gets its orders through a socket, and not from a command line.
@@ -106,4 +105,3 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
     // `run` and `exec` have exit codes of their own. Docker's other commands share one.
     outcome.map_err(Failure::ordinary)
 }
-// ANCHOR_END: main

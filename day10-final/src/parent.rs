@@ -36,7 +36,6 @@ use crate::{namespaces, signals};
 const NO_IMAGE: &str = "\nhint: run takes a command, not an image: tiny-docker run ls /bin lists the commands, \
     and --rootfs DIR provides others";
 
-// ANCHOR: run
 /// Runs the command to its end, and returns the exit code to pass on.
 ///
 /// A `caller` is told when it has started.
@@ -192,4 +191,3 @@ fn prepare(
     };
     veth.map(connect).transpose()
 }
-// ANCHOR_END: run

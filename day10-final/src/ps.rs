@@ -60,7 +60,6 @@ pub struct Options {
     format: Format,
 }
 
-// ANCHOR: print
 /// Prints the running containers, or those that the `options` ask for, the newest first.
 pub fn print(options: &Options, state: &Path) -> Result<u8> {
     signals::end_with_the_reader()?;
@@ -85,7 +84,6 @@ pub fn print(options: &Options, state: &Path) -> Result<u8> {
         .context("cannot print")?;
     Ok(0)
 }
-// ANCHOR_END: print
 
 /// The running containers, or `all`, the newest first. It warns of records that cannot be read.
 pub fn listed(all: bool, state: &Path) -> Result<Vec<Container>> {

@@ -38,7 +38,6 @@ pub fn expect_children() {
     let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
 }
 
-// ANCHOR: block
 /// From now on, signals do not end the runtime. They queue up in the descriptor that is returned, together with
 /// SIGCHLD, which reports the child's end.
 pub fn block() -> Result<SignalFd> {
@@ -47,7 +46,6 @@ pub fn block() -> Result<SignalFd> {
     blocked.thread_block().context("cannot block signals")?;
     SignalFd::with_flags(&blocked, SfdFlags::SFD_CLOEXEC).context("cannot create a signalfd")
 }
-// ANCHOR_END: block
 
 /// In the child, before it becomes the command: a signal that is blocked stays blocked after exec.
 pub fn unblock() -> io::Result<()> {
@@ -82,7 +80,6 @@ pub fn before(socket: &UnixStream) -> Result<Option<i32>> {
 }
 // ANCHOR_END: before
 
-// ANCHOR: forward
 /// Waits for the next signal, and forwards it to `child` unless it is about the child.
 pub fn forward(signals: &SignalFd, child: Pid, at_keyboard: Option<Pid>) -> Result<()> {
     let (signal, from_kernel) = next(signals)?;
@@ -125,7 +122,6 @@ pub fn heed(signal: i32, from_kernel: bool, child: Pid, at_keyboard: Option<Pid>
         _ => send(signal, child),
     }
 }
-// ANCHOR_END: forward
 
 /// Stops this process, and with it `whom`, as Ctrl-Z does. Returns when they are continued.
 pub fn stop(whom: Pid) -> Result<()> {

@@ -14,7 +14,6 @@ pub mod record;
 pub mod store;
 pub mod supervisor;
 
-// ANCHOR: state
 use std::env;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::ErrorKind;
@@ -151,7 +150,6 @@ pub fn create_private(state: &Path, name: &str) -> Result<PathBuf> {
     create().with_context(|| format!("cannot create {}", directory.display()))?;
     Ok(directory)
 }
-// ANCHOR_END: state
 
 /// Opens a file in the state directory. Anything else in its place, such as a link or a FIFO, is an error.
 pub fn open_regular(path: &Path, options: &mut OpenOptions) -> Result<File> {

@@ -21,7 +21,6 @@ struct Ending {
     process: Option<PidFd>,
 }
 
-// ANCHOR: stop
 /// Stops the containers that `ids` mean. All are asked first, so that all have the same `seconds`. A negative number
 /// means no limit.
 pub fn stop(ids: &[String], seconds: i64, state: &Path) -> Result<u8> {
@@ -44,9 +43,7 @@ pub fn stop(ids: &[String], seconds: i64, state: &Path) -> Result<u8> {
     abandoned::remove(state);
     Ok(code)
 }
-// ANCHOR_END: stop
 
-// ANCHOR: terminate
 /// SIGTERM: the program may finish what it is doing.
 fn terminate(id: &str, state: &Path) -> Result<Ending> {
     let container = store::find(state, id)?;
@@ -56,9 +53,7 @@ fn terminate(id: &str, state: &Path) -> Result<Ending> {
     }
     Ok(Ending { container, process })
 }
-// ANCHOR_END: terminate
 
-// ANCHOR: kill
 /// SIGKILL at the `deadline`, if there is one: nothing can catch that. When PID 1 dies, the kernel kills the rest.
 fn kill(ending: Ending, deadline: Option<Instant>, state: &Path) -> Result<()> {
     let Some(process) = ending.process else {
@@ -91,4 +86,3 @@ fn record_it(container: &Container, in_time: bool, state: &Path) -> Result<()> {
     }
     record.save(&container)
 }
-// ANCHOR_END: kill

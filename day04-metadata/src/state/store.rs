@@ -27,9 +27,7 @@ impl Record {
         record.save(container)?;
         Ok(record)
     }
-    // ANCHOR_END: create
 
-    // ANCHOR: save
     /// Writes `container` to the record: all of it or, if that fails, nothing.
     pub fn save(&self, container: &Container) -> Result<()> {
         let text =
@@ -42,7 +40,7 @@ impl Record {
         }
         saved.with_context(|| format!("cannot save {}", config.display()))
     }
-    // ANCHOR_END: save
+    // ANCHOR_END: create
 
     /// The command has started: from now on there is something to remember.
     pub fn keep(&mut self) {
@@ -78,7 +76,6 @@ pub fn all(state: &Path) -> Result<Vec<Result<Container>>> {
     }
     Ok(found)
 }
-// ANCHOR_END: all
 
 fn ids(state: &Path) -> Result<Vec<Id>> {
     let containers = state.join("containers");
@@ -96,7 +93,6 @@ fn is_record(directory: &Path) -> bool {
     !matches!(directory.join("config.json").try_exists(), Ok(false))
 }
 
-// ANCHOR: load
 /// What the record in `directory` says about its container, corrected by what the kernel says.
 fn load(directory: &Path) -> Result<Container> {
     let config = directory.join("config.json");
@@ -106,4 +102,4 @@ fn load(directory: &Path) -> Result<Container> {
     container.notice_its_end();
     Ok(container)
 }
-// ANCHOR_END: load
+// ANCHOR_END: all

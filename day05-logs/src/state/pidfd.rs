@@ -11,7 +11,6 @@ use crate::state::process::Process;
 pub struct PidFd(OwnedFd);
 
 impl PidFd {
-    // ANCHOR: pidfd_of
     /// `process`, or None if that has ended.
     pub fn of(process: &Process) -> Result<Option<Self>> {
         let fd = match pidfd_open(process.pid) {
@@ -21,7 +20,6 @@ impl PidFd {
         // Before this, the pid may have passed to another process. Now the descriptor keeps the one that it has.
         Ok(process.is_alive().then_some(Self(fd)))
     }
-    // ANCHOR_END: pidfd_of
 }
 
 impl AsFd for PidFd {

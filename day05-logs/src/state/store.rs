@@ -27,9 +27,7 @@ impl Record {
         record.save(container)?;
         Ok(record)
     }
-    // ANCHOR_END: create
 
-    // ANCHOR: save
     /// Writes `container` to the record: all of it or, if that fails, nothing.
     pub fn save(&self, container: &Container) -> Result<()> {
         let text =
@@ -42,7 +40,7 @@ impl Record {
         }
         saved.with_context(|| format!("cannot save {}", config.display()))
     }
-    // ANCHOR_END: save
+    // ANCHOR_END: create
 
     /// The command has started: from now on there is something to remember.
     pub fn keep(&mut self) {
@@ -78,7 +76,6 @@ pub fn all(state: &Path) -> Result<Vec<Result<Container>>> {
     }
     Ok(found)
 }
-// ANCHOR_END: all
 
 fn ids(state: &Path) -> Result<Vec<Id>> {
     let containers = state.join("containers");
@@ -116,7 +113,6 @@ pub fn find(state: &Path, prefix: &str) -> Result<Container> {
 }
 // ANCHOR_END: find
 
-// ANCHOR: load
 /// What the record in `directory` says about its container, corrected by what the kernel says.
 fn load(directory: &Path) -> Result<Container> {
     let config = directory.join("config.json");
@@ -126,4 +122,4 @@ fn load(directory: &Path) -> Result<Container> {
     container.notice_its_end();
     Ok(container)
 }
-// ANCHOR_END: load
+// ANCHOR_END: all

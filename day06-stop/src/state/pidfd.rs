@@ -15,7 +15,6 @@ use crate::state::process::Process;
 pub struct PidFd(OwnedFd);
 
 impl PidFd {
-    // ANCHOR: pidfd_of
     /// `process`, or None if that has ended.
     pub fn of(process: &Process) -> Result<Option<Self>> {
         let fd = match pidfd_open(process.pid) {
@@ -25,9 +24,7 @@ impl PidFd {
         // Before this, the pid may have passed to another process. Now the descriptor keeps the one that it has.
         Ok(process.is_alive().then_some(Self(fd)))
     }
-    // ANCHOR_END: pidfd_of
 
-    // ANCHOR: signal
     /// Sends it `signal`. If it has ended in the meantime, that is not an error.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         match pidfd_send_signal(self.0.as_raw_fd(), signal) {
@@ -35,9 +32,7 @@ impl PidFd {
             sent => sent.with_context(|| format!("cannot send {signal}")),
         }
     }
-    // ANCHOR_END: signal
 
-    // ANCHOR: ends_before
     /// Waits for its end, and tells whether it has come before the `deadline`, if there is one.
     pub fn ends_before(&self, deadline: Option<Instant>) -> Result<bool> {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -47,7 +42,6 @@ impl PidFd {
         let ended = poll(&mut [PollFd::new(self.as_fd(), PollFlags::POLLIN)], timeout);
         Ok(ended.context("cannot wait for it to exit")? > 0)
     }
-    // ANCHOR_END: ends_before
 }
 
 impl AsFd for PidFd {

@@ -15,7 +15,6 @@ use crate::detach::close_from;
 use crate::failure::Failure;
 use crate::signals;
 
-// ANCHOR: start
 /// Returns in a new process, which becomes the command. PID 1 stays, and ends as that one does.
 pub fn start(socket: &UnixStream) -> Result<()> {
     // Init never execs, so what the caller's shell has left open would stay open. The command still needs the socket.
@@ -35,9 +34,7 @@ pub fn start(socket: &UnixStream) -> Result<()> {
         }
     }
 }
-// ANCHOR_END: start
 
-// ANCHOR: be_init
 /// Forwards signals to `command`, and reaps every process that has lost its parent, until `command` ends.
 fn be_init(command: Pid, all: &SigSet) -> Result<Infallible> {
     let signals = SignalFd::new(all).context("cannot create a signalfd")?;
@@ -52,4 +49,3 @@ fn be_init(command: Pid, all: &SigSet) -> Result<Infallible> {
         signals::forward(&signals, command)?;
     }
 }
-// ANCHOR_END: be_init

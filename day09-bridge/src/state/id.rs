@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 pub struct Id(String);
 
 impl Id {
-    // ANCHOR: new_id
     /// A new one, from the kernel's random source: the last part of a random UUID has 12 digits, random(4).
     pub fn new() -> Result<Self> {
         let uuid =
@@ -18,7 +17,6 @@ impl Id {
         let id = uuid.trim().rsplit('-').next().and_then(Self::parse);
         id.context("cannot generate an id: the kernel's UUID is malformed")
     }
-    // ANCHOR_END: new_id
 
     /// `text`, if it is an id. Nothing else may become part of a path.
     pub fn parse(text: &str) -> Option<Self> {

@@ -6,7 +6,6 @@ use anyhow::{Context, Result};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
-// ANCHOR: process
 /// A pid alone is worth nothing: the kernel gives it to another process later. With its start time it is unique.
 #[derive(Clone, Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Process {
@@ -16,7 +15,6 @@ pub struct Process {
     /// The boot that it started after.
     boot_id: String,
 }
-// ANCHOR_END: process
 
 impl Process {
     /// The process that has `pid` now, dead or alive. There is one until somebody has waited for it.
@@ -29,7 +27,6 @@ impl Process {
         })
     }
 
-    // ANCHOR: is_alive
     /// Whether it is still there, and its pid has not passed to another process.
     pub fn is_alive(&self) -> bool {
         let Some((state, threads, start_time)) = state_and_start(self.pid) else {
@@ -39,10 +36,8 @@ impl Process {
         let dead = matches!(state, 'Z' | 'X') && threads < 2;
         !dead && start_time == self.start_time && boot_id().is_ok_and(|id| id == self.boot_id)
     }
-    // ANCHOR_END: is_alive
 }
 
-// ANCHOR: state_and_start
 /// Fields 3, 20 and 22 of /proc/PID/stat. Field 2 is the program's name, which may contain blanks and ')'.
 fn state_and_start(pid: i32) -> Option<(char, u64, u64)> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
@@ -53,7 +48,6 @@ fn state_and_start(pid: i32) -> Option<(char, u64, u64)> {
     let threads = fields.nth(16)?.parse().ok()?;
     Some((state, threads, fields.nth(1)?.parse().ok()?))
 }
-// ANCHOR_END: state_and_start
 
 /// The kernel generates a new one at each boot.
 fn boot_id() -> Result<String> {

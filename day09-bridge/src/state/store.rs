@@ -33,9 +33,7 @@ impl Record {
         record.save(container)?;
         Ok(record)
     }
-    // ANCHOR_END: create
 
-    // ANCHOR: save
     /// Writes `container` to the record: all of it or, if that fails, nothing.
     pub fn save(&self, container: &Container) -> Result<()> {
         let text =
@@ -48,7 +46,7 @@ impl Record {
         }
         saved.with_context(|| format!("cannot save {}", config.display()))
     }
-    // ANCHOR_END: save
+    // ANCHOR_END: create
 
     // ANCHOR: open
     /// The record of the container `id`, as soon as no other process has locked it.
@@ -110,7 +108,6 @@ pub fn all(state: &Path) -> Result<Vec<Result<Container>>> {
     }
     Ok(found)
 }
-// ANCHOR_END: all
 
 fn ids(state: &Path) -> Result<Vec<Id>> {
     let containers = state.join("containers");
@@ -153,7 +150,6 @@ pub fn find(state: &Path, prefix: &str) -> Result<Container> {
 }
 // ANCHOR_END: find
 
-// ANCHOR: load
 /// What the record in `directory` says about its container, corrected by what the kernel says.
 fn load(directory: &Path) -> Result<Container> {
     let config = directory.join("config.json");
@@ -163,4 +159,4 @@ fn load(directory: &Path) -> Result<Container> {
     container.notice_its_end();
     Ok(container)
 }
-// ANCHOR_END: load
+// ANCHOR_END: all

@@ -18,7 +18,6 @@ use nix::unistd::{ForkResult, Pid, close, fork};
 use crate::failure::Failure;
 use crate::signals;
 
-// ANCHOR: start
 /// Returns in a new process, which becomes the command. PID 1 stays, and ends as that one does.
 pub fn start() -> Result<()> {
     // Blocked, a signal waits to be read. One that is neither handled nor blocked does not even reach PID 1.
@@ -41,9 +40,7 @@ pub fn start() -> Result<()> {
         }
     }
 }
-// ANCHOR_END: start
 
-// ANCHOR: be_init
 /// Forwards signals to `command`, and reaps every process that has lost its parent, until `command` ends.
 fn be_init(command: Pid, all: &SigSet, held: PipeWriter) -> Result<Infallible> {
     close_others(held.as_raw_fd())?;
@@ -60,7 +57,6 @@ fn be_init(command: Pid, all: &SigSet, held: PipeWriter) -> Result<Infallible> {
         signals::forward(&signals, command, None)?;
     }
 }
-// ANCHOR_END: be_init
 
 /// Init never execs, which would do this: the socket must close, and what the caller's shell had open, too.
 fn close_others(held: RawFd) -> Result<()> {

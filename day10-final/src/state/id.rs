@@ -13,7 +13,6 @@ const DIGITS: usize = 12;
 pub struct Id(String);
 
 impl Id {
-    // ANCHOR: new_id
     /// A new one, from the kernel's random source: the last part of a random UUID has 12 digits, random(4).
     pub fn new() -> Result<Self> {
         let uuid =
@@ -21,7 +20,6 @@ impl Id {
         let id = uuid.trim().rsplit('-').next().and_then(Self::parse);
         id.context("cannot generate an id: the kernel's UUID is malformed")
     }
-    // ANCHOR_END: new_id
 
     /// The id that `text` is, or None.
     pub fn parse(text: &str) -> Option<Self> {

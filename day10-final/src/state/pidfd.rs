@@ -18,13 +18,11 @@ use crate::state::process::Process;
 pub struct PidFd(OwnedFd);
 
 impl PidFd {
-    // ANCHOR: pidfd_of
     /// `process`, or None if that has ended.
     pub fn of(process: &Process) -> Result<Option<Self>> {
         // Before this, the pid may have passed to another process. Now the descriptor keeps the one that it has.
         Ok(Self::open(process.pid)?.filter(|_| process.is_alive()))
     }
-    // ANCHOR_END: pidfd_of
 
     /// Whichever process has `pid` now, if there is one.
     pub fn open(pid: i32) -> Result<Option<Self>> {
@@ -34,7 +32,6 @@ impl PidFd {
         }
     }
 
-    // ANCHOR: signal
     /// Sends it `signal`. If it has ended in the meantime, that is not an error.
     pub fn signal(&self, signal: i32) -> Result<()> {
         match pidfd_send_signal(self.0.as_raw_fd(), signal) {
@@ -42,7 +39,6 @@ impl PidFd {
             sent => sent.with_context(|| format!("cannot send signal {signal}")),
         }
     }
-    // ANCHOR_END: signal
 
     // ANCHOR: kill
     /// Kills it, and waits until every process in the container `id` has ended. If that takes long, it tells the user.
@@ -58,7 +54,6 @@ impl PidFd {
     }
     // ANCHOR_END: kill
 
-    // ANCHOR: ends_before
     /// Waits for its end, and tells whether it has come before the `deadline`, if there is one.
     pub fn ends_before(&self, deadline: Option<Instant>) -> Result<bool> {
         loop {
@@ -73,7 +68,6 @@ impl PidFd {
             }
         }
     }
-    // ANCHOR_END: ends_before
 }
 
 impl AsFd for PidFd {
