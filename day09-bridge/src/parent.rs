@@ -63,8 +63,7 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
         caller.started(&container.id);
     }
     let code = wait(child, &signals)?;
-    container.out_of_memory = code == KILLED && cgroup.ran_out_of_memory();
-    note_its_end(container, &record, code);
+    note_its_end(container, &record, cgroup, code);
     Ok(code)
 }
 
@@ -88,7 +87,9 @@ fn send(mut socket: &UnixStream, container: &Container) -> Result<()> {
     Ok(())
 }
 
-fn note_its_end(mut container: Container, record: &Record, code: u8) {
+fn note_its_end(mut container: Container, record: &Record, cgroup: Cgroup, code: u8) {
+    container.out_of_memory = code == KILLED && cgroup.ran_out_of_memory();
+    drop(cgroup);
     container.status = Status::Exited;
     container.exit_code = Some(code);
     // The command has done its work, and its exit code is worth more than this error.
