@@ -35,16 +35,18 @@ window.playground_text = (block, hidden) => {
     return text.startsWith('$ ') ? commands(text) : everything(block, hidden);
 };
 
-// An option, such as --rm, is not torn apart at its hyphens. Only a long path is, after a slash, dot or underscore.
+// An option, such as --rm, is not torn apart at its hyphens. Only a long name is, after a slash or underscore.
 document.querySelectorAll('main :not(pre) > code').forEach(code => {
-    const room = code.closest('td') ? 14 : 25;
+    const cell = code.closest('td');
+    const room = cell ? 14 : 25;
+    const end = cell ? /((?<=\w[/._])(?=\w))/ : /((?<=\w[/_])(?=\w))/;
     const whole = text => {
         const span = document.createElement('span');
         span.style.whiteSpace = 'nowrap';
         span.append(text);
         return span;
     };
-    const parts = text => text.split(/((?<=\w[/._])(?=\w))/).map(part => part || document.createElement('wbr'));
+    const parts = text => text.split(end).map(part => part || document.createElement('wbr'));
     const text = code.textContent;
     const words = text.length < room ? [text] : text.split(/( )/);
     code.replaceChildren(...words.flatMap(word => word !== ' ' && word.length < room ? whole(word) : parts(word)));
