@@ -92,10 +92,12 @@ pub fn print(shell: Shell) -> Result<u8> {
 }
 // ANCHOR_END: print
 
-/// Where the next word is a value, and not a container: after "kill -s", for example. As patterns for bash.
+/// Where the next word is a value, and not a container: after "kill -s", for example. As patterns for bash. (After "run",
+/// there are no containers anyway.)
 fn with_values(command: &Command) -> String {
     let mut patterns = Vec::new();
-    for subcommand in command.get_subcommands() {
+    let subcommands = command.get_subcommands();
+    for subcommand in subcommands.filter(|it| it.get_name() != "run") {
         let options = subcommand.get_arguments();
         for option in options.filter(|option| option.get_action().takes_values()) {
             let names = [
@@ -136,6 +138,15 @@ fn for_zsh(mut script: String, command: &Command) -> String {
 fn without_hidden(name: &'static str) -> Command {
     let cli = Cli::command();
     let shown = cli.get_subcommands().filter(|it| !it.is_hide_set());
+    let shown = shown.map(|command| {
+        let options = command.get_arguments().filter(|it| !it.is_hide_set());
+        // clap wants a name that lasts as long as the program.
+        let name: &str = command.get_name().to_owned().leak();
+        let shown = Command::new(name).args(options);
+        shown
+            .about(command.get_about().cloned().unwrap_or_default())
+            .disable_help_flag(command.is_disable_help_flag_set())
+    });
     Command::new(name)
         .version(env!("CARGO_PKG_VERSION"))
         .args(cli.get_arguments())
