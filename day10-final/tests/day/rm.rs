@@ -3,15 +3,16 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use insta::assert_snapshot;
 use nix::unistd::geteuid;
+use tempfile::TempDir;
 
 use crate::support::{
-    Detached, Running, assert_nothing_is_kept, can_have_cgroups, groups, only_record,
-    processes_with, records, see, shell, skip, state, tiny_docker, wait_until,
+    Detached, Running, TINY_DOCKER, assert_nothing_is_kept, can_have_cgroups, copy_rootfs, groups,
+    only_record, processes_with, records, see, shell, skip, state, tiny_docker, wait_until,
 };
 use crate::{need_cgroups, need_namespaces};
 
@@ -235,4 +236,32 @@ fn another_program_that_holds_the_lock_of_a_damaged_record_is_named_and_not_kill
     assert_snapshot!(said, @"tiny-docker: cannot remove ID: cannot lock STATE/containers/ID/lock: process PID holds the lock");
     assert!(holder.0.try_wait().unwrap().is_none());
     assert_eq!(processes_with("sleep\x0012323").len(), 2);
+}
+
+#[test]
+fn our_own_program_in_a_container_is_not_taken_for_a_supervisor() {
+    need_namespaces!();
+    see(&["run", "--net", "isolated", "true"]);
+    fs::write(only_record().join("config.json"), "").unwrap();
+    let lock = only_record().join("lock");
+    let id = only_record().file_name().unwrap().to_owned();
+    // As if a container had the state directory as a volume.
+    let mut inside = Command::new("unshare");
+    if !geteuid().is_root() {
+        inside.args(["--user", "--map-root-user"]);
+    }
+    inside.args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
+    inside.args(["flock", "--no-fork"]).arg(&lock);
+    inside.args([TINY_DOCKER, "run", "--net", "isolated", "sleep", "12324"]);
+    let other = TempDir::new().unwrap();
+    copy_rootfs(other.path());
+    inside.env("TINY_DOCKER_ROOT", other.path());
+    let _inside = Running::start(inside.stdin(Stdio::null()));
+    // unshare's words, those of flock, which has become our program, and those of the command.
+    let running = || processes_with("sleep\x0012324").len() == 3;
+    wait_until("its command", running);
+    let seen = see(&["rm", "-f", id.to_str().unwrap()]);
+    assert_eq!(seen.code, Some(1), "{}", seen.stdout);
+    assert!(seen.stderr.contains(" holds the lock"), "{}", seen.stderr);
+    assert!(running());
 }
