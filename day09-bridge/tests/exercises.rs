@@ -747,6 +747,8 @@ fn ex2_afterwards_it_is_free_again() {
         // The kernel may need a moment for it.
         wait_until("10.10.0.60 free again", gets_it);
         wait_until("10.10.0.60 free once more", gets_it);
+        let veths = || devices().into_iter().filter(|it| it.starts_with("td0-"));
+        wait_until("its veth go", || veths().count() == 1);
     }
 }
 

@@ -155,8 +155,13 @@ fn a_container_killed_by_signal_n_exits_128_plus_n() {
         let pids = status.lines().find(|line| line.starts_with("NSpid:"));
         pids.unwrap().ends_with("\t1")
     };
-    let pid_1 = processes_with(&time).into_iter().find(is_pid_1).unwrap();
-    kill(Pid::from_raw(pid_1), Signal::SIGKILL).unwrap();
+    let mut pid_1 = None;
+    // In the middle of its exec, it has no command line.
+    wait_until("PID 1", || {
+        pid_1 = processes_with(&time).into_iter().find(is_pid_1);
+        pid_1.is_some()
+    });
+    kill(Pid::from_raw(pid_1.unwrap()), Signal::SIGKILL).unwrap();
     assert_eq!(running.0.wait().unwrap().code(), Some(128 + 9));
     assert_eq!(processes_with(&time), Vec::<i32>::new());
 }
