@@ -33,6 +33,7 @@ fn show(id: &str, follow: bool, state: &Path) -> Result<()> {
     let length = log.metadata()?.len();
     match container.running()?.filter(|_| follow) {
         Some(process) => follow_to_the_end(&mut log, path, &process),
+        None if follow => copy(&mut log, u64::MAX),
         None => copy(&mut log, length),
     }
 }
