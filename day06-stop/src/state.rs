@@ -1,6 +1,7 @@
 //! Where tiny-docker keeps its files, and which directories it trusts. For whatever reads or writes them.
 
 pub mod id;
+pub mod lock;
 pub mod pidfd;
 pub mod process;
 pub mod store;

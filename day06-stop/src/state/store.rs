@@ -10,6 +10,10 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::container::Container;
 use crate::state::create_private;
 use crate::state::id::Id;
+use crate::state::lock;
+
+/// A `run` needs less time at its end, since it has little to write and to remove.
+const LOCK_SECONDS: u64 = 10;
 
 /// The directory of one container. It belongs to the process that has locked it: nobody else writes there.
 pub struct Record {
@@ -89,8 +93,9 @@ fn directory(state: &Path, id: &Id) -> PathBuf {
 fn lock(directory: &Path) -> Result<File> {
     let path = directory.join("lock");
     let opened = File::options().create(true).append(true).open(&path);
-    let locked = opened.and_then(|file| file.lock().map(|()| file));
-    locked.with_context(|| format!("cannot lock {}", path.display()))
+    let file = opened.with_context(|| format!("cannot open {}", path.display()))?;
+    lock::wait(&file, &path, LOCK_SECONDS)?;
+    Ok(file)
 }
 // ANCHOR_END: lock
 

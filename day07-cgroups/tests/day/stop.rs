@@ -297,6 +297,31 @@ fn a_full_disk_does_not_keep_it_from_stopping() {
 }
 
 #[test]
+fn a_run_that_has_been_suspended_is_named_and_not_waited_for() {
+    need_namespaces!();
+    let mut run = Running::start(&mut tiny_docker(&["run", "sleep", "1000"]));
+    wait_until("it running", || see(&["ps"]).stdout.lines().count() == 2);
+    let record = only_record();
+    let id = record.file_name().unwrap().to_str().unwrap();
+    // Ctrl-Z does this.
+    kill(Pid::from_raw(run.pid()), Signal::SIGSTOP).unwrap();
+    let stopped = tiny_docker(&["stop", "-t", "0", id]).output().unwrap();
+    let said = String::from_utf8(stopped.stderr.clone()).unwrap();
+    let seen = Seen::from(stopped);
+    assert_eq!((seen.code, seen.stdout), (Some(0), format!("{id}\n")));
+    let lock = record.join("lock");
+    let lock = lock.display();
+    assert_eq!(
+        said,
+        format!(
+            "tiny-docker: waiting for {lock}: another process holds the lock\ntiny-docker: cannot lock {lock}: another process holds the lock\n"
+        )
+    );
+    kill(Pid::from_raw(run.pid()), Signal::SIGCONT).unwrap();
+    assert_eq!(run.0.wait().unwrap().code(), Some(137));
+}
+
+#[test]
 fn what_a_later_day_has_written_stays() {
     need_namespaces!();
     let container = Detached::start(&["sleep", "1000"]);

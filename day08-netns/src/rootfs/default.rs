@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use crate::command::PATH;
 use crate::failure::say;
 use crate::state::create_private;
+use crate::state::lock;
 
 /// What we copy, as far as the host has it.
 const PROGRAMS: &str = "
@@ -41,6 +42,9 @@ const FILES: [(&str, &str); 7] = [
     ),
 ];
 
+/// How long a slow machine may take to build it.
+const BUILD_SECONDS: u64 = 120;
+
 // ANCHOR: find
 /// The default root filesystem below the directory `state`. It is built the first time.
 pub fn find(state: &Path) -> Result<PathBuf> {
@@ -51,7 +55,7 @@ pub fn find(state: &Path) -> Result<PathBuf> {
     let parent = create_private(state, "rootfs")?;
     // If several first containers start at once, one builds. The others wait here, and find it built.
     let lock = File::open(&parent).with_context(|| format!("cannot open {}", parent.display()))?;
-    lock.lock().context("cannot wait for another run")?;
+    lock::wait(&lock, &parent, BUILD_SECONDS)?;
     if !rootfs.is_dir() {
         say("building a root filesystem from this machine's programs (first run)");
         let unfinished = parent.join("default.unfinished");

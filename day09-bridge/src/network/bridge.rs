@@ -12,9 +12,13 @@ use crate::failure::warn;
 use crate::host::run_with_stdin;
 use crate::network::addresses::{BRIDGE, GATEWAY, NETWORK, address, free_number, mac, name};
 use crate::network::firewall::enable_nat;
+use crate::state::lock;
 
 /// Whoever changes the host's network holds this lock.
 const LOCK: &str = "/run/tiny-docker.lock";
+
+/// How long we wait for others. Each holds the lock for a few hundredths of a second, but there may be many.
+const SECONDS: u64 = 300;
 
 const INSTEAD: &str = "hint: use --net isolated, which needs no bridge";
 
@@ -72,6 +76,7 @@ fn check_addresses() -> Result<()> {
 fn lock() -> Result<File> {
     let mut options = OpenOptions::new();
     let lock = options.create(true).append(true).mode(0o600).open(LOCK);
-    let locked = lock.and_then(|lock| lock.lock().map(|()| lock));
-    locked.with_context(|| format!("cannot lock {LOCK}"))
+    let lock = lock.with_context(|| format!("cannot lock {LOCK}"))?;
+    lock::wait(&lock, LOCK.as_ref(), SECONDS)?;
+    Ok(lock)
 }

@@ -1,7 +1,7 @@
 //! `--net bridge`.
 
-use std::fs::{self, Permissions};
-use std::io::Write;
+use std::fs::{self, File, Permissions};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::need_namespaces;
 use crate::network::internet;
 use crate::support::{
-    Detached, Running, Seen, TINY_DOCKER, as_ordinary_user, host, leave_to, processes_with,
+    Detached, LOCK, Running, Seen, TINY_DOCKER, as_ordinary_user, host, leave_to, processes_with,
     records, see, skip, state, tiny_docker, wait_until, without_ids,
 };
 
@@ -320,6 +320,24 @@ fn two_hundred_and_fifty_three_have_different_addresses() {
         Some(0)
     );
     wait_until_none_is_connected();
+}
+
+#[test]
+fn a_run_says_whom_it_waits_for_when_the_network_is_locked() {
+    need_bridge!();
+    let lock = File::open(LOCK).unwrap();
+    lock.lock().unwrap();
+    let mut run = tiny_docker(&["run", "true"]);
+    let mut run = Running::start(run.stderr(Stdio::piped()));
+    let mut stderr = BufReader::new(run.0.stderr.take().unwrap());
+    let mut line = String::new();
+    stderr.read_line(&mut line).unwrap();
+    assert_eq!(
+        line,
+        format!("tiny-docker: waiting for {LOCK}: another process holds the lock\n")
+    );
+    lock.unlock().unwrap();
+    assert_eq!(run.0.wait().unwrap().code(), Some(0));
 }
 
 #[test]
