@@ -106,7 +106,8 @@ fn in_the_background_it_reads_nothing_that_its_caller_types() {
             "{run} -v {path}:/tmp sh -c \"$ATTACK; echo >/tmp/over; sleep 1000\" {stdio} &"
         ))
         .unwrap();
-        wait_until("it at work", || volume.path().join("over").exists());
+        let has = |file| volume.path().join(file).exists();
+        wait_until("it at work", || has("over") && has("typed"));
         for number in 0..10 {
             user.send_line(&format!("echo $((1000 + {number}))"))
                 .unwrap();
