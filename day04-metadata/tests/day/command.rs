@@ -1,15 +1,14 @@
 //! What the command is started with, and what happens where it cannot be.
 
-use std::fs::{self, File, Permissions};
+use std::fs::File;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::PermissionsExt;
 
 use insta::assert_snapshot;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use tempfile::TempDir;
 
 use crate::need_namespaces;
-use crate::support::{see, shell, tiny_docker};
+use crate::support::{see, shell, tiny_docker, write_program};
 
 #[test]
 fn nothing_of_the_callers_environment_leaks_in() {
@@ -61,8 +60,7 @@ fn a_script_without_its_interpreter_exits_127() {
     need_namespaces!();
     let directory = TempDir::new().unwrap();
     let script = directory.path().join("script");
-    fs::write(&script, "#!/no/such/interpreter\n").unwrap();
-    fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+    write_program(&script, "#!/no/such/interpreter\n");
     let seen = see(&["run", "--rootfs", "/", script.to_str().unwrap()]);
     assert_eq!(seen.code, Some(127));
     let message = seen.stderr.replace(directory.path().to_str().unwrap(), "");
@@ -74,8 +72,7 @@ fn a_file_that_is_neither_program_nor_script_exits_126() {
     need_namespaces!();
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("file");
-    fs::write(&file, "words\n").unwrap();
-    fs::set_permissions(&file, Permissions::from_mode(0o755)).unwrap();
+    write_program(&file, "words\n");
     let seen = see(&["run", "--rootfs", "/", file.to_str().unwrap()]);
     assert_eq!(seen.code, Some(126));
     let message = seen.stderr.replace(directory.path().to_str().unwrap(), "");

@@ -3,7 +3,8 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::os::fd::AsRawFd;
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,9 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use crate::need_namespaces;
-use crate::support::{Running, processes_with, see, shell, state, tiny_docker, wait_until};
+use crate::support::{
+    Running, copy_program, processes_with, see, shell, state, tiny_docker, wait_until,
+};
 
 /// A number of seconds by which we find a sleep among all the machine's processes.
 fn long_time(test: u32) -> String {
@@ -66,10 +69,8 @@ impl Leased {
         let directory = TempDir::new_in(rootfs.join("tmp")).unwrap();
         shell(&format!("chmod 755 {}", directory.path().display()));
         let copy = directory.path().join(format!("leased-{program}"));
-        // Not by fs::copy: a file cannot be executed (ETXTBSY) while the fork of another test has it open.
         let found = shell(&format!("command -v {program}")).stdout;
-        let mut cp = Command::new("cp");
-        assert!(cp.arg(found.trim()).arg(&copy).status().unwrap().success());
+        copy_program(Path::new(found.trim()), &copy);
         let file = File::open(&copy).unwrap();
         let leased = Self {
             run: format!("run /{}", copy.strip_prefix(rootfs).unwrap().display()),

@@ -1,8 +1,7 @@
 //! Attacks on the machine itself. If one works, it may change the machine, so they run only in a virtual one.
 
 use std::env;
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self};
 use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use tempfile::TempDir;
 use crate::need_namespaces;
 use crate::pair::{PERL, now, pair, perl};
 use crate::privileges::users::with_users;
-use crate::support::{host, leave_to, wait_until};
+use crate::support::{host, leave_to, wait_until, write_program};
 
 const REFUSED: &str = "Operation not permitted\n";
 const UNCONFINED: &str = "--security-opt seccomp=unconfined";
@@ -115,12 +114,8 @@ impl Agent {
     fn of(hierarchy: &str) -> Self {
         let (_directory, rootfs) = with_users("", "");
         let (agent, proof) = (rootfs.join("tmp/agent"), rootfs.join("tmp/proof"));
-        fs::write(
-            &agent,
-            format!("#!/bin/sh\nhostname >{}\n", proof.display()),
-        )
-        .unwrap();
-        fs::set_permissions(&agent, Permissions::from_mode(0o755)).unwrap();
+        let text = format!("#!/bin/sh\nhostname >{}\n", proof.display());
+        write_program(&agent, &text);
         let attack = format!(
             "mkdir -p /tmp/groups
             mount -t cgroup -o none,name={hierarchy} groups /tmp/groups || exit

@@ -225,6 +225,19 @@ fn prepared() -> &'static Path {
     })
 }
 
+/// Writes a program. Not with fs::write: a file cannot be executed (ETXTBSY) while the fork of another test has it open.
+pub fn write_program(path: &Path, text: &str) {
+    let mut sh = Command::new("sh");
+    sh.args(["-c", r#"printf %s "$1" >"$0" && chmod 755 "$0""#]);
+    assert!(sh.arg(path).arg(text).status().unwrap().success());
+}
+
+/// Copies a program. Not with fs::copy, for the same reason.
+pub fn copy_program(from: &Path, to: &Path) {
+    let mut cp = Command::new("cp");
+    assert!(cp.arg(from).arg(to).status().unwrap().success());
+}
+
 /// `tiny-docker ARGUMENTS…` as a user who is not root, with nothing in the environment except PATH.
 ///
 /// `home` becomes theirs. If they cannot reach the program where it was built, they get a copy.
@@ -234,9 +247,7 @@ pub fn as_ordinary_user(home: &Path, arguments: &[&str]) -> Command {
         const NOBODY: u32 = 65534;
         let copy = home.join("tiny-docker");
         if !copy.exists() {
-            // Not by fs::copy: a file cannot be executed (ETXTBSY) while the fork of another test has it open.
-            let mut cp = Command::new("cp");
-            assert!(cp.arg(TINY_DOCKER).arg(&copy).status().unwrap().success());
+            copy_program(Path::new(TINY_DOCKER), &copy);
         }
         chown(home, Some(NOBODY), Some(NOBODY)).unwrap();
         command = Command::new(copy);

@@ -13,8 +13,8 @@ use tempfile::NamedTempFile;
 
 use crate::need_namespaces;
 use crate::support::{
-    Running, Seen, TINY_DOCKER, leave_to, only_record, records, see, shell, skip, state,
-    tiny_docker, wait_until, without_ids,
+    Running, Seen, TINY_DOCKER, copy_program, leave_to, only_record, records, see, shell, skip,
+    state, tiny_docker, wait_until, without_ids,
 };
 
 /// What `ps -a` prints, without what differs between runs.
@@ -258,7 +258,7 @@ fn a_program_with_a_name_that_looks_like_its_state_is_seen() {
     let rootfs = state().join("rootfs/default");
     let directory = tempfile::TempDir::new_in(&rootfs).unwrap();
     let odd = directory.path().join(") Z 1 2 (x");
-    fs::copy(rootfs.join("bin/sleep"), &odd).unwrap();
+    copy_program(&rootfs.join("bin/sleep"), &odd);
     let inside = Path::new("/").join(odd.strip_prefix(&rootfs).unwrap());
     let _running = Running::start(&mut tiny_docker(&["run", inside.to_str().unwrap(), "1000"]));
     wait_until("it running", || see(&["ps"]).stdout.contains(") Z 1 2 (x"));

@@ -1,8 +1,8 @@
 //! `--net bridge`.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -17,7 +17,7 @@ use crate::need_namespaces;
 use crate::network::internet;
 use crate::support::{
     Detached, LOCK, Running, Seen, TINY_DOCKER, as_ordinary_user, host, leave_to, processes_with,
-    records, see, skip, state, tiny_docker, wait_until, without_ids,
+    records, see, skip, state, tiny_docker, wait_until, without_ids, write_program,
 };
 
 /// Returns from a test, aloud, for all but root.
@@ -540,9 +540,7 @@ fn with_a_broken(program: &str, script: &str) -> TempDir {
     let path = only(&others);
     let real = host(&format!("command -v {program}"));
     let file = path.path().join(program);
-    let text = format!("#!/bin/sh\nreal={real}\n{script}\n");
-    fs::write(&file, text).unwrap();
-    fs::set_permissions(&file, Permissions::from_mode(0o755)).unwrap();
+    write_program(&file, &format!("#!/bin/sh\nreal={real}\n{script}\n"));
     path
 }
 

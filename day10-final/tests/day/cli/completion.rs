@@ -1,7 +1,6 @@
 //! The shell completes our commands.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -10,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::cli::help::examples;
 use crate::need_namespaces;
-use crate::support::{Detached, Seen, TINY_DOCKER, see, skip, state};
+use crate::support::{Detached, Seen, TINY_DOCKER, see, skip, state, write_program};
 
 /// What a real bash offers when it completes the last of `words`. None without a bash.
 fn offered(words: &[&str]) -> Option<String> {
@@ -125,8 +124,7 @@ impl Home {
     fn program(&self, name: &str, script: &str) {
         let bin = self.0.path().join("bin");
         fs::create_dir_all(&bin).unwrap();
-        fs::write(bin.join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(bin.join(name), Permissions::from_mode(0o755)).unwrap();
+        write_program(&bin.join(name), &format!("#!/bin/sh\n{script}\n"));
     }
 
     fn shell(&self, name: &str) -> Command {

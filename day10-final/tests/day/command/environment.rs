@@ -7,7 +7,9 @@ use insta::assert_snapshot;
 
 use crate::ground::Ground;
 use crate::need_namespaces;
-use crate::support::{Seen, assert_nothing_is_kept, see, shell, skip, state, tiny_docker};
+use crate::support::{
+    Seen, assert_nothing_is_kept, copy_program, see, shell, skip, state, tiny_docker,
+};
 
 /// What `env` prints, with these options, except for what each container has. The caller has CALLERS.
 fn own(options: &[&str]) -> String {
@@ -237,7 +239,7 @@ fn path_decides_where_commands_are_looked_for() {
     let ground = Ground::new();
     let opt = ground.rootfs().join("opt");
     fs::create_dir(&opt).unwrap();
-    fs::copy(ground.rootfs().join("bin/echo"), opt.join("tool")).unwrap();
+    copy_program(&ground.rootfs().join("bin/echo"), &opt.join("tool"));
     let rootfs = format!("--rootfs={}", ground.rootfs().display());
     let run = |path: &[&str], command: &[&str]| {
         see(&[&["run", "--net", "isolated", &rootfs], path, command].concat())

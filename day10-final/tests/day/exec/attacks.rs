@@ -16,7 +16,7 @@ use crate::pair::earlier;
 use crate::privileges::users::can_be_somebody_else;
 use crate::support::{
     Detached, Running, Seen, TINY_DOCKER, as_ordinary_user, host, leave_to, see, shell, skip,
-    state, tiny_docker, wait_until,
+    state, tiny_docker, wait_until, write_program,
 };
 
 /// Prints what it can get from each new process, while that may still be the runtime's.
@@ -196,8 +196,7 @@ fn the_runtimes_own_file_cannot_be_written() {
     need_namespaces!();
     let ground = Ground::new();
     let script = ground.rootfs().join("script");
-    fs::write(&script, "#!/proc/self/exe\n").unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&script, "#!/proc/self/exe\n");
     // A process that runs the runtime's program is made to attack its own file.
     let attack = r#"$| = 1; print qq(ready\n); for (;;) { for (2 .. 300) { my $exe = "/proc/$_/exe";
         next if (readlink($exe) // "") =~ m{^(/usr)?/bin/perl}; chmod(04755, $exe) and print "changed\n";

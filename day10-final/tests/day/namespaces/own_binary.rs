@@ -11,14 +11,12 @@ use nix::unistd::Pid;
 use crate::ground::Ground;
 use crate::need_namespaces;
 use crate::pair::earlier;
-use crate::support::{Seen, TINY_DOCKER, skip, state, wait_until};
+use crate::support::{Seen, TINY_DOCKER, copy_program, skip, state, wait_until};
 
 /// A copy of `program` to lose.
 fn copy(program: &Path, ground: &Ground) -> PathBuf {
     let copy = ground.place(program.file_name().unwrap().to_str().unwrap());
-    // Not by fs::copy: a file cannot be executed (ETXTBSY) while the fork of another test has it open.
-    let mut cp = Command::new("cp");
-    assert!(cp.arg(program).arg(&copy).status().unwrap().success());
+    copy_program(program, &copy);
     copy
 }
 

@@ -21,7 +21,7 @@ use crate::need_namespaces;
 use crate::network::internet;
 use crate::support::{
     Detached, LOCK, Running, Seen, TINY_DOCKER, as_ordinary_user, host, inspect, leave_to,
-    processes_with, records, see, skip, state, tiny_docker, wait_until,
+    processes_with, records, see, skip, state, tiny_docker, wait_until, write_program,
 };
 
 /// Returns from a test, aloud, for all but root.
@@ -606,9 +606,7 @@ pub fn with_a_broken(program: &str, script: &str) -> TempDir {
     let path = only(&others);
     let real = host(&format!("command -v {program}"));
     let file = path.path().join(program);
-    let text = format!("#!/bin/sh\nreal={real}\n{script}\n");
-    fs::write(&file, text).unwrap();
-    fs::set_permissions(&file, Permissions::from_mode(0o755)).unwrap();
+    write_program(&file, &format!("#!/bin/sh\nreal={real}\n{script}\n"));
     path
 }
 

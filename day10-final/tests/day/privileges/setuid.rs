@@ -9,7 +9,7 @@ use nix::unistd::geteuid;
 use crate::need_namespaces;
 use crate::pair::earlier;
 use crate::privileges::users::with_users;
-use crate::support::{TINY_DOCKER, host, leave_to, skip, state};
+use crate::support::{TINY_DOCKER, copy_program, host, leave_to, skip, state};
 
 const NOBODY: &str = "nobody:x:65534:65534::/:/bin/sh\n";
 
@@ -51,7 +51,7 @@ fn a_setuid_program_makes_nobody_root() {
     }
     let (_directory, rootfs) = with_users(NOBODY, "");
     let program = rootfs.join("bin/setuid-grep");
-    fs::copy(rootfs.join("bin/grep"), &program).unwrap();
+    copy_program(&rootfs.join("bin/grep"), &program);
     fs::set_permissions(&program, Permissions::from_mode(0o4755)).unwrap();
     let Some([before, now, allowed]) = as_nobody(&rootfs, "setuid-grep") else {
         return;
@@ -72,7 +72,7 @@ fn a_file_with_capabilities_hands_them_to_nobody() {
     }
     let (_directory, rootfs) = with_users(NOBODY, "");
     let program = rootfs.join("bin/able-grep");
-    fs::copy(rootfs.join("bin/grep"), &program).unwrap();
+    copy_program(&rootfs.join("bin/grep"), &program);
     // VFS_CAP_REVISION_2 and VFS_CAP_FLAGS_EFFECTIVE, then what is permitted, NET_BIND_SERVICE, and what is inheritable.
     let error = host(&format!(
         r#"perl -e '$v = pack("V5", 0x02000001, 1 << 10, 0, 0, 0);

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -15,7 +14,7 @@ use crate::network::bridge::{start_over, wait_until_none_is_connected};
 use crate::privileges::users::can_be_somebody_else;
 use crate::support::{
     Detached, Running, TINY_DOCKER, can_have_cgroups, groups, host, leave_to, names, records, see,
-    state, tiny_docker, wait_until,
+    state, tiny_docker, wait_until, write_program,
 };
 
 /// Field 1 of /proc/PID/stat is the state, and field 2 the parent, counted after the program's name.
@@ -105,8 +104,7 @@ fn cut_the_power() {
 fn hanging(program: &str) -> (TempDir, String) {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join(program);
-    fs::write(&file, "#!/bin/sh\nexec sleep 1000\n").unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&file, "#!/bin/sh\nexec sleep 1000\n");
     let path = format!(
         "{}:{}",
         directory.path().display(),
