@@ -1,15 +1,17 @@
 //! Where the runtime keeps its files.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
+use std::process::Stdio;
 
 use insta::assert_snapshot;
 use nix::unistd::geteuid;
 use tempfile::TempDir;
 
 use crate::need_namespaces;
-use crate::support::{Seen, as_ordinary_user, leave_to, tiny_docker};
+use crate::support::{Running, Seen, as_ordinary_user, leave_to, shell, tiny_docker};
 
 /// What `run` prints with `state` as its state directory, where it must not run anything.
 fn refused(state: &Path) -> String {
@@ -142,4 +144,24 @@ fn a_link_in_the_state_directory_is_not_followed() {
         );
     }
     assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1);
+}
+
+#[test]
+fn those_who_wait_for_the_root_filesystem_are_told() {
+    let home = TempDir::new().unwrap();
+    let state = home.path().join("state");
+    let seen = shell(&format!(
+        "mkdir -p -m 700 {0} {0}/rootfs && touch {0}/.tiny-docker",
+        state.display()
+    ));
+    assert_eq!(seen.code, Some(0), "{}", seen.stderr);
+    let builder = File::open(state.join("rootfs")).unwrap();
+    builder.lock().unwrap();
+    let mut run = tiny_docker(&["run", "true"]);
+    run.env("TINY_DOCKER_ROOT", &state).stderr(Stdio::piped());
+    let mut run = Running::start(&mut run);
+    let mut line = String::new();
+    let said = run.0.stderr.take().unwrap();
+    BufReader::new(said).read_line(&mut line).unwrap();
+    assert_snapshot!(line, @"tiny-docker: waiting for another run to build the root filesystem");
 }

@@ -46,7 +46,10 @@ pub fn find(state: &Path) -> Result<PathBuf> {
     let parent = create_private(state, "rootfs")?;
     // If several first containers start at once, one builds. The others wait here, and find it built.
     let lock = File::open(&parent).with_context(|| format!("cannot open {}", parent.display()))?;
-    lock.lock().context("cannot wait for another run")?;
+    if lock.try_lock().is_err() {
+        say("waiting for another run to build the root filesystem");
+        lock.lock().context("cannot wait for it")?;
+    }
     if !rootfs.is_dir() {
         say("building a root filesystem from this machine's programs (first run)");
         let unfinished = parent.join("default.unfinished");
