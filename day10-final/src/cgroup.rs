@@ -112,8 +112,8 @@ pub fn those_of(id: &Id, groups: &[PathBuf]) -> Vec<PathBuf> {
 
 /// The files by which a process gets into the group with these `directories`: from inside, they cannot be seen.
 ///
-/// In version 1 "tasks", which is for one thread. For that, if it is the writer itself (0), the kernel need not hold up all
-/// the forks of the machine, as it does for another process: that may take 10 ms.
+/// In version 1 "tasks", which is for one thread. For that, if it is the writer itself (0), the kernel need not hold up
+/// all the forks of the machine, as it does for another process: that may take 10 ms.
 pub fn doors(directories: &[PathBuf]) -> Result<Vec<File>> {
     let door = |directory: &PathBuf| {
         let tasks = directory.join("tasks");

@@ -71,8 +71,8 @@ impl Caller {
     /// Prints the id for the caller, if there is a new one. Then it lets go of the caller's directory, and of its
     /// terminal or pipes: the caller may be waiting for their end.
     ///
-    /// If the id cannot be printed, an error says it. If the caller is gone, there is nobody to tell. In both cases, the
-    /// container still runs.
+    /// If the id cannot be printed, an error says it. If the caller is gone, there is nobody to tell. In both cases,
+    /// the container still runs.
     pub fn started(mut self, id: Option<&Id>) {
         let code = id.map_or(0, print);
         let _ = chdir("/");
@@ -85,7 +85,8 @@ impl Caller {
 }
 
 // ANCHOR: keep_stdin_open
-/// For `run -di`: the container reads from a pipe to which nobody writes, and which does not end before this is dropped.
+/// For `run -di`: the container reads from a pipe to which nobody writes, and which does not end before this is
+/// dropped.
 fn keep_stdin_open(keep: bool) -> Result<Option<PipeWriter>> {
     if !keep {
         return Ok(None);

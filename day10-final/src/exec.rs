@@ -1,7 +1,7 @@
 //! `exec`: another command in a running container. This is the caller's side, which `main` calls.
 //!
-//! It finds the container in [`crate::state`], and forks [`waiter`], which waits for the command. That starts [`guest`],
-//! which joins the container. As for `run`, [`crate::terminal`] carries what is typed and printed.
+//! It finds the container in [`crate::state`], and forks [`waiter`], which waits for the command. That starts
+//! [`guest`], which joins the container. As for `run`, [`crate::terminal`] carries what is typed and printed.
 
 pub mod guest;
 pub mod waiter;

@@ -109,8 +109,9 @@ fn follow_to_the_end(
     }
 }
 
-/// All of the container's processes are gone, so one more look shows its last line. With -t, that line passes through the
-/// supervisor, which keeps the record locked until it has written it. (The log itself a container could lock forever.)
+/// All of the container's processes are gone, so one more look shows its last line. With -t, that line passes through
+/// the supervisor, which keeps the record locked until it has written it. (The log itself a container could lock
+/// forever.)
 fn copy_to_the_end(log: &mut File, lock: &Option<File>) -> Result<()> {
     lock.iter().for_each(wait::for_its_run);
     copy(log, u64::MAX)
@@ -135,8 +136,8 @@ fn copy(log: &mut File, end: u64) -> Result<()> {
     }
 }
 
-/// Moves to the next data, and returns how much there is. A hole reads as zeros, and takes no space: a container may give
-/// its log terabytes of them. lseek(2).
+/// Moves to the next data, and returns how much there is. A hole reads as zeros, and takes no space: a container may
+/// give its log terabytes of them. lseek(2).
 fn next_data(log: &mut File) -> Result<u64> {
     let (here, end) = (log.stream_position()?, log.metadata()?.len());
     let start = match lseek(&*log, here as i64, Whence::SeekData) {

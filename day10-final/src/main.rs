@@ -54,7 +54,8 @@ fn main() -> ExitCode {
     outcome.unwrap_or_else(|failure| failure.report()).into()
 }
 
-/// If the command line is wrong, clap says why, unless Docker would have understood it: then we say what to type instead.
+/// If the command line is wrong, clap says why, unless Docker would have understood it: then we say what to type
+/// instead.
 fn parse() -> Result<Cli, Failure> {
     let parsed = Cli::try_parse().or_else(|error| match cli::switches::may_have_value(&error) {
         true => {

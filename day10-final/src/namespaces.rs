@@ -60,9 +60,9 @@ pub fn spawn_child(socket: UnixStream, lend_terminal: bool, net: Net) -> Result<
 // ANCHOR_END: spawn_child
 
 // ANCHOR: spawn_guest
-/// The same for another command in the container whose PID 1 is `host`. So far its only namespace is one for its mounts,
-/// see [`binary::protected`]. An ordinary user may create that one only where they are root, and root itself must be no
-/// more than the container's root.
+/// The same for another command in the container whose PID 1 is `host`. So far its only namespace is one for its
+/// mounts, see [`binary::protected`]. An ordinary user may create that one only where they are root, and root itself
+/// must be no more than the container's root.
 pub fn spawn_guest(socket: UnixStream, host: &Process) -> Result<Pid> {
     let [ours, its] = ["self", &host.pid.to_string()].map(|pid| format!("/proc/{pid}/ns/user"));
     spawn(CloneFlags::empty(), || {

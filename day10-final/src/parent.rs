@@ -119,7 +119,8 @@ fn wait(
     init: bool,
     stdio: (Option<Relay>, Option<Terminal>, Pipes),
 ) -> Result<u8> {
-    // Its process group is not ours, so we pass keys on: to all of it or, with --init, to init, which tells the command.
+    // Its process group is not ours, so we pass keys on: to all of it or, with --init, to init, which tells the
+    // command.
     let at_keyboard = Pid::from_raw(if init { 1 } else { -1 } * child.as_raw());
     match stdio {
         (Some(relay), ..) => relay.run(child, signals),

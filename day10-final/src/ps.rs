@@ -1,5 +1,5 @@
-//! `ps`: lists containers. It reads the records and changes none of them. Called by `main`; `stats` and `prune` list them
-//! here, too.
+//! `ps`: lists containers. It reads the records and changes none of them. Called by `main`; `stats` and `prune` list
+//! them here, too.
 
 pub mod age;
 pub mod table;

@@ -133,7 +133,8 @@ pub fn stop(whom: Pid) -> Result<()> {
 }
 
 // ANCHOR: hang_up
-/// The terminal has been closed. SIGHUP ends a process that does not handle it. A PID 1 would ignore it, so we kill that.
+/// The terminal has been closed. SIGHUP ends a process that does not handle it. A PID 1 would ignore it, so we kill
+/// that.
 pub fn hang_up(child: Pid) -> Result<()> {
     send(libc::SIGHUP, child)?;
     if !has_asked(child, Signal::SIGHUP, &["SigBlk", "SigCgt", "SigIgn"]) {

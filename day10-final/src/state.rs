@@ -108,8 +108,8 @@ fn is_trusted(owner: u32) -> bool {
     owner == 0 || owner == geteuid().as_raw() || caller == Some(owner.to_string()) || unknown
 }
 
-/// With the sticky bit, as in /tmp, everybody may only remove what is their own. A group with our own number has only us
-/// as its member: many distributions create one for each user, and let it write.
+/// With the sticky bit, as in /tmp, everybody may only remove what is their own. A group with our own number has only
+/// us as its member: many distributions create one for each user, and let it write.
 fn others_can_exchange_files(found: &Metadata) -> bool {
     let own_group = found.gid() == geteuid().as_raw() && found.gid() == getegid().as_raw();
     let others = if own_group { 0o002 } else { 0o022 };

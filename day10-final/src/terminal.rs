@@ -99,7 +99,8 @@ impl Terminal {
             }
             Ok(WaitStatus::Stopped(..)) => {
                 let _ = killpg(child, Signal::SIGSTOP);
-                // It may have been stopped for reading in the background. If we are in the foreground by now, it can go on.
+                // It may have been stopped for reading in the background. If we are in the foreground by now, it can go
+                // on.
                 if !is_ours() {
                     self.take_back();
                     // We stop everything that our caller's shell sees as one job. After `fg` or `bg`, we go on here.

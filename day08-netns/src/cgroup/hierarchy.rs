@@ -38,7 +38,7 @@ pub fn delegated_group(controller: &str) -> Result<(Version, PathBuf)> {
     let (version, top, own) = found.with_context(|| {
         format!("this host has no such cgroup controller\n{NONE_HINT} cgroup_enable={controller}")
     })?;
-    // To move a process, a user must be able to write to its new group, and to the lowest group above the old and the new.
+    // To move a process, a user must be able to write to its new group, and to the lowest group above both groups.
     let may_change = |group: &&Path| {
         let file = group.join("cgroup.procs");
         group.starts_with(&top) && access(&file, AccessFlags::W_OK).is_ok()
@@ -54,7 +54,7 @@ pub fn delegated_group(controller: &str) -> Result<(Version, PathBuf)> {
     Ok((version, highest.join(OURS)))
 }
 
-/// What a line of mountinfo says of a tree of groups that has this `controller`: the version, the highest group that can
+/// What a line of mountinfo says about a tree with this `controller`: the version, the highest group that can
 /// be seen from here, and the group of this process. The line: "31 23 0:28 ROOT TOP OPTIONS - TYPE SOURCE CONTROLLERS".
 fn hierarchy(mount: &str, controller: &str, groups: &str) -> Option<(Version, PathBuf, PathBuf)> {
     let words: Vec<_> = mount.split(' ').collect();

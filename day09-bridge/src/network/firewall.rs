@@ -15,8 +15,8 @@ const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 
 /// Lets containers talk to the outside. From there, only answers come in.
 ///
-/// This is done again for each container: somebody may have reloaded the host's own rules and settings. Forwarding stays
-/// on, since others may rely on it by the time we end.
+/// This is done again for each container: somebody may have reloaded the host's own rules and settings. Forwarding
+/// stays on, since others may rely on it by the time we end.
 pub fn enable_nat() -> Result<()> {
     let list = run_with_stdin("nft -f -", &(our_table() + "list ruleset\n"))?;
     for chain in closed_chains(&list) {

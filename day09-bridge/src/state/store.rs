@@ -89,7 +89,7 @@ fn directory(state: &Path, id: &Id) -> PathBuf {
 }
 
 // ANCHOR: lock
-/// Waits for the lock of a record. The kernel releases a lock when the process that holds it ends, in any way: flock(2).
+/// Waits for the lock of a record. The kernel releases a lock when its holder ends, in whatever way: flock(2).
 fn lock(directory: &Path) -> Result<File> {
     let path = directory.join("lock");
     let opened = File::options().create(true).append(true).open(&path);

@@ -92,8 +92,8 @@ pub fn print(shell: Shell) -> Result<u8> {
 }
 // ANCHOR_END: print
 
-/// Where the next word is a value, and not a container: after "kill -s", for example. As patterns for bash. (After "run",
-/// there are no containers anyway.)
+/// Where the next word is a value, and not a container: after "kill -s", for example. As patterns for bash. (After
+/// "run", there are no containers anyway.)
 fn with_values(command: &Command) -> String {
     let mut patterns = Vec::new();
     let subcommands = command.get_subcommands();

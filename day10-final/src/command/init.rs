@@ -24,7 +24,8 @@ pub fn start() -> Result<()> {
     let all = SigSet::all();
     all.thread_block().context("cannot block signals")?;
     set_name(c"init").context("cannot change the process name")?;
-    // The command must not see init before it is complete. So it waits for the end of this pipe, which init closes last.
+    // The command must not see init before it is complete. So it waits for the end of this pipe, which init closes
+    // last.
     let (mut ready, inits_end) = io::pipe().context("cannot create a pipe")?;
     // SAFETY: this process has one thread.
     match unsafe { fork() }.context("cannot fork")? {

@@ -1,9 +1,9 @@
 //! The container's side of `exec`: joins a container, then starts the command. setns(2), namespaces(7).
 //!
-//! Two processes take part. The first one joins the container, and gives up everything that the container must not have.
-//! It has no pid in there, so nobody inside can find, stop or trace it. Only then does it start the second process, which
-//! becomes the command. Whoever catches that one early gains nothing that they did not have: CVE-2016-9962. (They do gain
-//! its end of the socket. So the host's side trusts nothing that it reads there.)
+//! Two processes take part. The first one joins the container, and gives up everything that the container must not
+//! have. It has no pid in there, so nobody inside can find, stop or trace it. Only then does it start the second
+//! process, which becomes the command. Whoever catches that one early gains nothing that they did not have:
+//! CVE-2016-9962. (They do gain its end of the socket. So the host's side trusts nothing that it reads there.)
 //!
 //! `main` calls it in the process that [`crate::exec::waiter`] starts. It uses the same rooms as [`crate::child`].
 
@@ -44,7 +44,8 @@ pub fn main() -> Result<u8, Failure> {
     match join(&socket) {
         Ok(command) => {
             let pid = command.as_raw().to_ne_bytes();
-            // The command's process has the socket, too. Whoever traces it may have filled it by now, so we do not wait.
+            // The command's process has the socket, too. Whoever traces it may have filled it by now, so we do not
+            // wait.
             let (fd, now) = (socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
             send(fd, &pid, now).context("cannot send its pid")?;
             Ok(0)

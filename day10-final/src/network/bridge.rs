@@ -140,8 +140,8 @@ fn instead(error: &Error) -> &'static str {
 
 // ANCHOR: drop
 impl Drop for Veth {
-    /// Disconnects the container. The kernel removes the veth along with the namespace, but that lives on while somebody
-    /// holds a descriptor of it, or one of its sockets.
+    /// Disconnects the container. The kernel removes the veth along with the namespace, but that lives on while
+    /// somebody holds a descriptor of it, or one of its sockets.
     fn drop(&mut self) {
         let (lock, name) = (lock(), name(self.number));
         // The port is free again when this command returns.

@@ -1,7 +1,7 @@
 //! From a port on the host to one in a container: nft(8), iptables(8).
 //!
-//! The [`bridge`](super::bridge) calls it. It reads the records of other containers, which name their ports: if somebody
-//! has flushed the rules, there is no other way to find out what they were.
+//! The [`bridge`](super::bridge) calls it. It reads the records of other containers, which name their ports: if
+//! somebody has flushed the rules, there is no other way to find out what they were.
 
 use std::net::Ipv4Addr;
 use std::path::Path;

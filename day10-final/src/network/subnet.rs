@@ -106,7 +106,8 @@ impl Subnet {
     }
 
     // ANCHOR: taken
-    /// The device, other than `ours`, through which this host reaches some of these addresses, and the network behind it.
+    /// The device, other than `ours`, through which this host reaches some of these addresses, and the network behind
+    /// it.
     pub fn taken(self, ours: &str) -> Result<Option<(String, Self)>> {
         let overlaps = |route: &Self| {
             let mask = self.mask & route.mask;

@@ -115,8 +115,8 @@ fn is_device(file: &FileStat, numbers: (u64, u64)) -> bool {
     kind == SFlag::S_IFCHR && (major(file.st_rdev), minor(file.st_rdev)) == numbers
 }
 
-/// Protects /dev/null for [`crate::exec::guest`], in its own mount namespace: the device can be written to, but nobody can
-/// change the node.
+/// Protects /dev/null for [`crate::exec::guest`], in its own mount namespace: the device can be written to, but nobody
+/// can change the node.
 pub fn protect_null() -> Result<()> {
     let protect = || {
         let null = open("/dev/null", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;

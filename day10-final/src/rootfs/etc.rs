@@ -1,4 +1,5 @@
-//! Mounts the container's own files in /etc, which [`network::etc`](crate::network::etc) wrote, or which are written here.
+//! Mounts the container's own files in /etc, which [`network::etc`](crate::network::etc) wrote, or which are written
+//! here.
 
 use std::fs::File;
 use std::io::Write;
@@ -38,8 +39,8 @@ pub fn open(container: &Container) -> Result<Vec<Tree>> {
     opened.context(cannot)
 }
 
-/// If the host has nothing to add, the parent wrote no files. Then they are written to memory, which is much faster than
-/// a disk.
+/// If the host has nothing to add, the parent wrote no files. Then they are written to memory, which is much faster
+/// than a disk.
 fn in_memory(hostname: &str) -> Result<OwnedFd> {
     let memory = Tree::new("tmpfs", DATA, "mode=755,size=1m")?;
     // Only something mounted can be mounted again, and the host's /dev goes away with everything else of the host.

@@ -71,8 +71,8 @@ const ANONYMOUS: &str = "anonymous volumes are not supported; use HOST:CONTAINER
 
 /// What the `options` of a volume say, which are separated by commas.
 ///
-/// Docker has some for which there is nothing to do. z and Z are for SELinux, of which a container has no label, three are
-/// for macOS, and two ask for what is the default.
+/// Docker has some for which there is nothing to do. z and Z are for SELinux, of which a container has no label, three
+/// are for macOS, and two ask for what is the default.
 fn is_read_only(options: &str) -> Result<bool, String> {
     let mut mode = None;
     for option in options.split(',') {

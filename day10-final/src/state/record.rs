@@ -93,7 +93,8 @@ impl Record {
         if saved.is_err() {
             let _ = fs::remove_file(&new);
         }
-        // It stays open. Otherwise, a container that sees it could take a lease, and keep others from reading: fcntl(2).
+        // It stays open. Otherwise, a container that sees it could take a lease, and keep others from reading:
+        // fcntl(2).
         self.saved = Some(saved.with_context(|| format!("cannot save {}", config.display()))?);
         // It gets its own name when it is complete: others may be reading.
         let directory = directory(&self.state, &self.id);

@@ -118,7 +118,8 @@ pub fn resolve(state: &Path, text: &str) -> Result<Id> {
 }
 // ANCHOR_END: find
 
-/// Keeps others from beginning a record. None if somebody is beginning one right now: then it can wait for another time.
+/// Keeps others from beginning a record. None if somebody is beginning one right now: then it can wait for another
+/// time.
 pub fn try_lock_all(state: &Path) -> Option<File> {
     let all = open_directory(&state.join("containers")).ok()?;
     all.try_lock().is_ok().then_some(all)

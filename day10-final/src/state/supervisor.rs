@@ -47,8 +47,8 @@ pub fn container_of(lock: &File) -> Result<Option<PidFd>> {
 
 /// Whether `pid` is one of ours: it executes our file, as our user, outside of all containers, and has `lock` open.
 ///
-/// A container may hold the lock, too, if it has a volume with the state directory. But it has its own pids, and we would
-/// not end it. After an update, the file is a different one. Then the user has to decide.
+/// A container may hold the lock, too, if it has a volume with the state directory. But it has its own pids, and we
+/// would not end it. After an update, the file is a different one. Then the user has to decide.
 fn is_supervisor(pid: i32, lock: &File) -> io::Result<bool> {
     let file = |found: Metadata| (found.dev(), found.ino());
     let its = |name: &str| fs::metadata(format!("/proc/{pid}/{name}")).map(file);

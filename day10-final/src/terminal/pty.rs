@@ -1,9 +1,9 @@
 //! `run -t`: the container's own terminal. pty(7), ioctl_tty(2), unix(7).
 //!
-//! It has two sides. The command gets the one that looks like a terminal, and the runtime keeps the other: what it writes
-//! there counts as typed, and what it reads has been printed. [`crate::terminal::relay`] carries both to and from the
-//! caller. [`crate::child`] and [`crate::exec::guest`] open the terminal; [`crate::parent`] and [`crate::exec`] receive
-//! it.
+//! It has two sides. The command gets the one that looks like a terminal, and the runtime keeps the other: what it
+//! writes there counts as typed, and what it reads has been printed. [`crate::terminal::relay`] carries both to and
+//! from the caller. [`crate::child`] and [`crate::exec::guest`] open the terminal; [`crate::parent`] and
+//! [`crate::exec`] receive it.
 
 use std::io::{self, IoSlice, IoSliceMut, IsTerminal};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -131,7 +131,8 @@ impl Received {
 
     /// Waits for more, and returns false when the child's end of `socket` has closed.
     ///
-    /// With `exec`, a container may get hold of that end, and send anything: we accept only so much, and only a terminal.
+    /// With `exec`, a container may get hold of that end, and send anything: we accept only so much, and only a
+    /// terminal.
     pub fn more(&mut self, socket: &UnixStream) -> bool {
         let mut buffer = [0; 1024];
         let (length, sent) = match receive_once(socket, &mut buffer) {

@@ -35,7 +35,8 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Connects `terminal`, the runtime's side, to the log of `container`, or to the caller, who types if it is interactive.
+    /// Connects `terminal`, the runtime's side, to the log of `container`, or to the caller, who types if it is
+    /// interactive.
     pub fn new(terminal: OwnedFd, container: &Container) -> Result<Self> {
         let log = container.log.as_deref();
         fcntl(&terminal, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))

@@ -3,7 +3,8 @@
 //! Whoever has a terminal open, even as stderr, can read from it for as long as they live, including what the caller
 //! types at their shell later. So the command gets a pipe in its place, and we carry what goes through it.
 //!
-//! [`crate::parent`] and [`crate::exec`] create the pipes before they start the command, and then wait in [`Pipes::run`].
+//! [`crate::parent`] and [`crate::exec`] create the pipes before they start the command, and then wait in
+//! [`Pipes::run`].
 
 use std::fs::{File, Permissions};
 use std::io::{self, IsTerminal, PipeReader, PipeWriter};
@@ -121,7 +122,8 @@ impl Pipes {
     /// Carries what goes through the pipes until `child` has ended, and returns the exit code to pass on.
     pub fn run(mut self, child: Pid, signals: &SignalFd, at_keyboard: Pid) -> Result<u8> {
         loop {
-            // Before each wait: one SIGCHLD may stand for two children, and the other one may have been one of our programs.
+            // Before each wait: one SIGCHLD may stand for two children, and the other one may have been one of our
+            // programs.
             if let Some((_, status)) =
                 signals::ended(child).context("cannot wait for the command")?
             {
@@ -146,7 +148,8 @@ impl Pipes {
         let ready: Vec<_> = all.iter().map(|fd| fd.any().unwrap_or(true)).collect();
         let mut ready = ready.into_iter();
         let signal = ready.next() == Some(true);
-        // At the end of its input, or when nobody can read its output any more, a lane is dropped, and closes its files.
+        // At the end of its input, or when nobody can read its output any more, a lane is dropped, and closes its
+        // files.
         let mut goes_on = |lane: &mut Lane| ready.next() != Some(true) || lane.step().is_ok();
         self.typed.retain_mut(&mut goes_on);
         self.printed.retain_mut(&mut goes_on);
