@@ -26,7 +26,7 @@ fn show(id: &str, follow: bool, state: &Path) -> Result<()> {
         container.log.is_some(),
         "it ran in the foreground, so its output was not recorded"
     );
-    // The path comes from the id. The record could name any file.
+    // The path comes from the id, as everywhere. What the record says about it does not matter.
     let path = &store::log(state, &container.id);
     let mut log = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     // It may write faster than anybody reads. Without `follow`, we stop where its log ends now.
