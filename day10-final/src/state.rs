@@ -21,7 +21,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use nix::unistd::{getegid, geteuid};
+use nix::unistd::{Gid, Group, User, geteuid};
 
 use crate::namespaces::idmap::is_rootless;
 
@@ -79,7 +79,7 @@ pub fn check_private(directory: &Path) -> Result<()> {
 
 /// Fails if another user could exchange `state` as a whole, by a directory above it or a link in its path.
 ///
-/// sshd(8) has the same rules for a user's keys: StrictModes.
+/// sshd(8) has similar rules for a user's keys: StrictModes.
 fn check_above(state: &Path) -> Result<()> {
     let real = state.ancestors().find_map(|path| path.canonicalize().ok());
     let real = real.unwrap_or_default();
@@ -108,12 +108,20 @@ fn is_trusted(owner: u32) -> bool {
     owner == 0 || owner == geteuid().as_raw() || caller == Some(owner.to_string()) || unknown
 }
 
-/// With the sticky bit, as in /tmp, everybody may only remove what is their own. A group with our own number has only
-/// us as its member: many distributions create one for each user, and let it write.
+/// With the sticky bit, as in /tmp, everybody may only remove what is their own.
 fn others_can_exchange_files(found: &Metadata) -> bool {
-    let own_group = found.gid() == geteuid().as_raw() && found.gid() == getegid().as_raw();
-    let others = if own_group { 0o002 } else { 0o022 };
-    found.is_dir() && found.mode() & 0o1000 == 0 && found.mode() & others != 0
+    let may_write = |who: u32| found.mode() & who != 0;
+    let others = may_write(0o002) || may_write(0o020) && !is_private_group(found.gid());
+    found.is_dir() && found.mode() & 0o1000 == 0 && others
+}
+
+/// Whether `group` is the one that many distributions create for each user: it has our name, and lists nobody else.
+fn is_private_group(group: u32) -> bool {
+    let user = User::from_uid(geteuid()).ok().flatten();
+    let group = Group::from_gid(Gid::from_raw(group)).ok().flatten();
+    user.zip(group).is_some_and(|(user, group)| {
+        group.name == user.name && group.mem.iter().all(|member| *member == user.name)
+    })
 }
 
 /// The directory that the user has asked for, or else root's in /var/lib, or where the XDG Base Directory
@@ -140,8 +148,9 @@ pub fn create_private(state: &Path, name: &str) -> Result<PathBuf> {
     let create = || -> Result<()> {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700).create(state)?;
-        // In /tmp, for example, somebody else may have created it since we looked.
+        // In /tmp, for example, somebody else may have created it, or one above it, since we looked.
         check_private(state)?;
+        check_above(state)?;
         let mut mark = OpenOptions::new();
         mark.create(true).append(true).mode(0o600);
         mark.custom_flags(libc::O_NOFOLLOW).open(state.join(MARK))?;

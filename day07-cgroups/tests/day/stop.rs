@@ -10,8 +10,8 @@ use nix::unistd::{Pid, geteuid};
 
 use crate::need_namespaces;
 use crate::support::{
-    Detached, Running, Seen, leave_to, only_record, processes_with, see, shell, state, tiny_docker,
-    wait_until,
+    Detached, Running, Seen, leave_to, only_record, processes_with, see, shell, state, suspend,
+    tiny_docker, wait_until,
 };
 
 /// Once it has printed "ready", it ends with exit code 5 on SIGTERM.
@@ -304,7 +304,7 @@ fn a_run_that_has_been_suspended_is_named_and_not_waited_for() {
     let record = only_record();
     let id = record.file_name().unwrap().to_str().unwrap();
     // Ctrl-Z does this.
-    kill(Pid::from_raw(run.pid()), Signal::SIGSTOP).unwrap();
+    suspend(run.pid());
     let stopped = tiny_docker(&["stop", "-t", "0", id]).output().unwrap();
     let said = String::from_utf8(stopped.stderr.clone()).unwrap();
     let seen = Seen::from(stopped);

@@ -224,6 +224,13 @@ impl Drop for Running {
     }
 }
 
+/// Suspends a process, and waits until that has happened: until then, it may still react to something else.
+pub fn suspend(pid: i32) {
+    kill(Pid::from_raw(pid), Signal::SIGSTOP).unwrap();
+    let stat = || fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    wait_until("it suspended", || stat().contains(") T "));
+}
+
 /// Waits until `condition` holds. The limit is generous: some machines are slow.
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();

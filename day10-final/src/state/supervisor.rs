@@ -61,8 +61,13 @@ fn is_supervisor(pid: i32, lock: &File) -> io::Result<bool> {
     if fs::metadata(format!("/proc/{pid}"))?.uid() != geteuid().as_raw() {
         return Ok(false);
     }
+    let found = lock.metadata()?;
+    // Otherwise, whoever can write here could give the lock of another record a second name in this one.
+    if found.nlink() != 1 {
+        return Ok(false);
+    }
     // In /proc/locks, a file is only a number, which a file on another disk may have, too.
-    let lock = file(lock.metadata()?);
+    let lock = file(found);
     let mut open = fs::read_dir(format!("/proc/{pid}/fd"))?.flatten();
     Ok(open.any(|fd| fs::metadata(fd.path()).is_ok_and(|found| file(found) == lock)))
 }

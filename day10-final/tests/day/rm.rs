@@ -214,6 +214,20 @@ fn a_damaged_record_cannot_have_another_container_killed() {
 }
 
 #[test]
+fn a_second_name_for_the_lock_of_another_record_gets_nobody_killed() {
+    need_namespaces!();
+    let [victim, hostile] =
+        [(); 2].map(|()| Detached::start(&["--net", "isolated", "sleep", "1000"]));
+    let lock = |container: &Detached| container.log().with_file_name("lock");
+    fs::remove_file(lock(&hostile)).unwrap();
+    fs::hard_link(lock(&victim), lock(&hostile)).unwrap();
+    damage(&hostile, "");
+    // It finds the lock held by one of our supervisors, that of the victim, and gives up after a while.
+    assert_eq!(see(&["rm", "-f", &hostile.id]).code, Some(1));
+    assert!(victim.is_running());
+}
+
+#[test]
 fn another_program_that_holds_the_lock_of_a_damaged_record_is_named_and_not_killed() {
     need_namespaces!();
     see(&["run", "--net", "isolated", "true"]);

@@ -11,8 +11,8 @@ use nix::unistd::{Pid, geteuid};
 
 use crate::need_namespaces;
 use crate::support::{
-    Detached, Running, Seen, leave_to, only_record, processes_with, see, shell, state, tiny_docker,
-    wait_until,
+    Detached, Running, Seen, leave_to, only_record, processes_with, see, shell, state, suspend,
+    tiny_docker, wait_until,
 };
 
 /// Once it has printed "ready", it ends with exit code 5 on SIGTERM.
@@ -381,7 +381,7 @@ fn a_run_that_has_been_suspended_is_named_and_not_waited_for() {
     let record = only_record();
     let id = record.file_name().unwrap().to_str().unwrap();
     // Ctrl-Z does this.
-    kill(Pid::from_raw(run.pid()), Signal::SIGSTOP).unwrap();
+    suspend(run.pid());
     let stopped = tiny_docker(&["stop", "-t", "0", id]).output().unwrap();
     let said = String::from_utf8(stopped.stderr.clone()).unwrap();
     let seen = Seen::from(stopped);
@@ -492,7 +492,7 @@ fn if_the_end_takes_long_stop_says_what_it_waits_for() {
     let mut nsenter = Running::start(nsenter.args(["sh", "-c", "echo ready; exec sleep 1000"]));
     let output = nsenter.0.stdout.as_mut().unwrap();
     output.read_exact(&mut [0; 6]).unwrap();
-    kill(Pid::from_raw(nsenter.pid()), Signal::SIGSTOP).unwrap();
+    suspend(nsenter.pid());
     let mut stop = tiny_docker(&["stop", "-t", "0", &container.id]);
     let mut stop = Running(stop.stderr(Stdio::piped()).spawn().unwrap());
     let mut line = String::new();

@@ -10,7 +10,8 @@ use nix::unistd::{Pid, geteuid};
 
 use crate::need_namespaces;
 use crate::support::{
-    Detached, Running, assert_nothing_is_kept, leave_to, see, shell, state, tiny_docker, wait_until,
+    Detached, Running, assert_nothing_is_kept, leave_to, see, shell, state, suspend, tiny_docker,
+    wait_until,
 };
 
 /// A container in the background. When a file appears where `sh` can see it, it ends with `code`.
@@ -149,7 +150,7 @@ fn it_does_not_wait_forever_for_a_suspended_run() {
     need_namespaces!();
     let container = Detached::start(&["--net", "isolated", "sleep", "1000"]);
     let supervisor = Pid::from_raw(container.supervisor());
-    kill(supervisor, Signal::SIGSTOP).unwrap();
+    suspend(supervisor.as_raw());
     let line = "for command in kill wait 'logs -f'; do (timeout -s KILL 60 $TD $command ID; echo code $?) & done; wait";
     let seen = shell(&line.replace("ID", &container.id));
     assert_eq!(seen.stdout.matches("code ").count(), 3);

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use crate::need_namespaces;
 use crate::support::{
-    Detached, Running, TINY_DOCKER, as_ordinary_user, records, see, shell, skip, state,
+    Detached, Running, TINY_DOCKER, as_ordinary_user, records, see, shell, skip, state, suspend,
     tiny_docker, wait_until, without_waits,
 };
 use crate::terminal::{terminal, try_out};
@@ -338,9 +338,14 @@ fn in_the_background_a_shell_stays_and_its_log_is_kept() {
 #[test]
 fn whoever_follows_the_log_gets_what_the_supervisor_writes_after_the_end() {
     need_namespaces!();
-    let container = Detached::start(&["-t", "sh", "-c", "sleep 0.5; echo last"]);
+    let script = "trap 'echo last; exit' TERM; echo ready; while :; do sleep 0.1; done";
+    let container = Detached::start(&["-t", "sh", "-c", script]);
+    wait_until("its trap", || {
+        !see(&["logs", &container.id]).stdout.is_empty()
+    });
     let (supervisor, pid_1) = (Pid::from_raw(container.supervisor()), container.pid());
-    kill(supervisor, Signal::SIGSTOP).unwrap();
+    suspend(supervisor.as_raw());
+    kill(Pid::from_raw(pid_1), Signal::SIGTERM).unwrap();
     wait_until("the end", || {
         let stat = fs::read_to_string(format!("/proc/{pid_1}/stat")).unwrap();
         stat.contains(") Z ")
@@ -351,7 +356,7 @@ fn whoever_follows_the_log_gets_what_the_supervisor_writes_after_the_end() {
     let mut said = String::new();
     let mut output = logs.0.stdout.take().unwrap();
     output.read_to_string(&mut said).unwrap();
-    assert_eq!(said, "last\r\n");
+    assert_eq!(said, "ready\r\nlast\r\n");
 }
 
 #[test]
