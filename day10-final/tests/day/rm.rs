@@ -16,11 +16,17 @@ use crate::support::{
 };
 use crate::{need_cgroups, need_namespaces};
 
+/// For a sleep(1) that no other test has, not even on the same machine.
+fn time(number: u32) -> String {
+    format!("1000.{}8{number}", std::process::id())
+}
+
 #[test]
 fn a_running_container_is_removed_only_by_force() {
     need_namespaces!();
-    let script = "trap 'echo asked' TERM; echo ready; sleep 12321 & wait";
-    let container = Detached::start(&["--net", "isolated", "sh", "-c", script]);
+    let time = time(1);
+    let script = format!("trap 'echo asked' TERM; echo ready; sleep {time} & wait");
+    let container = Detached::start(&["--net", "isolated", "sh", "-c", &script]);
     // It stays readable without a name.
     let mut log = File::open(container.log()).unwrap();
     let mut said = String::new();
@@ -40,7 +46,7 @@ fn a_running_container_is_removed_only_by_force() {
     assert_eq!(seen.stdout, format!("{}\n", container.id));
     log.read_to_string(&mut said).unwrap();
     assert_eq!(said, "ready\n", "it has not been asked, but killed");
-    assert!(processes_with("sleep\x0012321").is_empty());
+    assert!(processes_with(&time).is_empty());
     assert_eq!(records().len(), 0);
 }
 
@@ -161,12 +167,13 @@ fn damage(container: &Detached, text: &str) {
 #[test]
 fn a_running_container_with_a_damaged_record_is_removed_by_force() {
     need_namespaces!();
+    let time = time(2);
     for option in ["-d", "-dt", "--rm", "--init", "--memory=64m"] {
         if option == "--memory=64m" && !can_have_cgroups() {
             skip("cgroups that this user may change");
             continue;
         }
-        let container = Detached::start(&[option, "--net", "isolated", "sleep", "12322"]);
+        let container = Detached::start(&[option, "--net", "isolated", "sleep", &time]);
         let (pid, supervisor) = (container.pid(), container.supervisor());
         damage(&container, "{");
         let start = Instant::now();
@@ -179,7 +186,7 @@ fn a_running_container_with_a_damaged_record_is_removed_by_force() {
         for pid in [pid, supervisor] {
             wait_until("its end", || !Path::new(&format!("/proc/{pid}")).exists());
         }
-        assert!(processes_with("sleep\x0012322").is_empty(), "{option}");
+        assert!(processes_with(&time).is_empty(), "{option}");
         assert_nothing_is_kept();
         assert!(groups(&container.id).is_empty(), "{option}");
     }
@@ -230,6 +237,7 @@ fn a_second_name_for_the_lock_of_another_record_gets_nobody_killed() {
 #[test]
 fn another_program_that_holds_the_lock_of_a_damaged_record_is_named_and_not_killed() {
     need_namespaces!();
+    let time = time(3);
     see(&["run", "--net", "isolated", "true"]);
     fs::write(only_record().join("config.json"), "").unwrap();
     let lock = only_record().join("lock");
@@ -240,8 +248,8 @@ fn another_program_that_holds_the_lock_of_a_damaged_record_is_named_and_not_kill
     if !geteuid().is_root() {
         flock.args(["--user", "--map-root-user"]);
     }
-    let mut holder = Running::start(flock.args(["--fork", "--kill-child", "sleep", "12323"]));
-    wait_until("its child", || processes_with("sleep\x0012323").len() > 1);
+    let mut holder = Running::start(flock.args(["--fork", "--kill-child", "sleep", &time]));
+    wait_until("its child", || processes_with(&time).len() > 1);
     let seen = see(&["rm", "-f", id.to_str().unwrap()]);
     assert_eq!(seen.code, Some(1));
     let said = seen.stderr.replace(id.to_str().unwrap(), "ID");
@@ -249,12 +257,13 @@ fn another_program_that_holds_the_lock_of_a_damaged_record_is_named_and_not_kill
     let said = said.replace(&holder.pid().to_string(), "PID");
     assert_snapshot!(said, @"tiny-docker: cannot remove ID: cannot lock STATE/containers/ID/lock: process PID holds the lock");
     assert!(holder.0.try_wait().unwrap().is_none());
-    assert_eq!(processes_with("sleep\x0012323").len(), 2);
+    assert_eq!(processes_with(&time).len(), 2);
 }
 
 #[test]
 fn our_own_program_in_a_container_is_not_taken_for_a_supervisor() {
     need_namespaces!();
+    let time = time(4);
     see(&["run", "--net", "isolated", "true"]);
     fs::write(only_record().join("config.json"), "").unwrap();
     let lock = only_record().join("lock");
@@ -266,13 +275,13 @@ fn our_own_program_in_a_container_is_not_taken_for_a_supervisor() {
     }
     inside.args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
     inside.args(["flock", "--no-fork"]).arg(&lock);
-    inside.args([TINY_DOCKER, "run", "--net", "isolated", "sleep", "12324"]);
+    inside.args([TINY_DOCKER, "run", "--net", "isolated", "sleep", &time]);
     let other = TempDir::new().unwrap();
     copy_rootfs(other.path());
     inside.env("TINY_DOCKER_ROOT", other.path());
     let _inside = Running::start(inside.stdin(Stdio::null()));
     // unshare's words, those of flock, which has become our program, and those of the command.
-    let running = || processes_with("sleep\x0012324").len() == 3;
+    let running = || processes_with(&time).len() == 3;
     wait_until("its command", running);
     let seen = see(&["rm", "-f", id.to_str().unwrap()]);
     assert_eq!(seen.code, Some(1), "{}", seen.stdout);
