@@ -81,13 +81,18 @@ fn cut_the_power() {
             let _ = kill(Pid::from_raw(pid), Signal::SIGSTOP);
             stopped.insert(pid);
         }
-        // One that is running, or waiting in the kernel, may be in the middle of a fork. (vfork(2) waits for the child.)
-        let is_parent = |pid: &i32| {
-            let mut others = ours(&state).into_iter().filter_map(state_and_parent);
-            others.any(|(_, parent)| parent == *pid)
+        // One that is running, or waiting in the kernel, may be in the middle of a fork. But vfork(2) waits for a child that
+        // has not executed anything yet.
+        let words = |pid: i32| fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let waits_for_child = |pid: &i32| {
+            let mut others = ours(&state).into_iter();
+            others.any(|other| {
+                let parent = state_and_parent(other).map(|(_, parent)| parent);
+                parent == Some(*pid) && words(other) == words(*pid)
+            })
         };
         let moves = |pid: &i32| match state_and_parent(*pid) {
-            Some((state, _)) => state == "R" || state == "D" && !is_parent(pid),
+            Some((state, _)) => state == "R" || state == "D" && !waits_for_child(pid),
             None => false,
         };
         wait_until("them stop", || !stopped.iter().any(moves));
