@@ -35,9 +35,13 @@ pub fn ours(state: &Path) -> BTreeSet<i32> {
     let variable = format!("TINY_DOCKER_ROOT={}", state.display());
     let is_ours = |pid: i32| {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environment
-            .split(|byte| *byte == 0)
-            .any(|other| other == variable.as_bytes())
+        let mut variables = environment.split(|byte| *byte == 0);
+        // The environment of a process that has changed its user cannot be read, but its arguments can.
+        let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let path = state.as_os_str().as_encoded_bytes();
+        let mut arguments = arguments.split(|byte| *byte == 0);
+        variables.any(|other| other == variable.as_bytes())
+            || arguments.any(|argument| argument == path)
     };
     let entries = fs::read_dir("/proc").unwrap().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -71,12 +75,16 @@ pub fn ours(state: &Path) -> BTreeSet<i32> {
 /// Kills them in such a way that none of them sees another one end.
 fn cut_the_power() {
     let state = state();
-    let mut stopped = BTreeSet::new();
-    loop {
+    let (mut stopped, mut unseen) = (BTreeSet::new(), 0);
+    // One that is in the middle of an exec, or that we may not look into for a moment, shows up a little later.
+    while unseen < 5 {
         let more: Vec<_> = ours(&state).difference(&stopped).copied().collect();
         if more.is_empty() {
-            break;
+            unseen += 1;
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            continue;
         }
+        unseen = 0;
         for pid in more {
             let _ = kill(Pid::from_raw(pid), Signal::SIGSTOP);
             stopped.insert(pid);
@@ -348,16 +356,10 @@ fn after_a_power_loss_the_next_command_knows_and_tidies_up() {
 fn at_whatever_moment_the_power_goes() {
     need_namespaces!();
     for pause in 0..20 {
-        let mut run = Running::start(&mut tiny_docker(&[
-            "run",
-            "-d",
-            "--rm",
-            "--name",
-            "web",
-            "sh",
-            "-c",
-            "exec sleep 1000",
-        ]));
+        let line = "run -d --rm --name web sh -c";
+        let mut run = tiny_docker(&["--root", state().to_str().unwrap()]);
+        run.args(line.split(' ')).arg("exec sleep 1000");
+        let mut run = Running::start(&mut run);
         // Right after an exec, a process does not have its environment yet, by which we recognise it.
         wait_until("it begin", || !ours(&state()).is_empty());
         std::thread::sleep(std::time::Duration::from_micros(700 * pause));
