@@ -45,7 +45,8 @@ pub fn container_of(lock: &File) -> Result<Option<PidFd>> {
     Ok(None)
 }
 
-/// Whether `pid` is one of ours: it executes our file, as our user, outside of all containers, and has `lock` open.
+/// Whether `pid` is a supervisor: it executes the same file as we do, as the same user, outside all containers, and has
+/// `lock` open.
 ///
 /// A container may hold the lock, too, if it has a volume with the state directory. But it has its own pids, and we
 /// would not end it. After an update, the file is a different one. Then the user has to decide.
