@@ -98,18 +98,6 @@ fn keep_stdin_open(keep: bool) -> Result<Option<PipeWriter>> {
 // ANCHOR_END: keep_stdin_open
 
 // ANCHOR: redirect_to_log
-/// In the child: everything that is written goes to the file `log`, byte for byte. There is nothing to read, unless it
-/// is `interactive`.
-pub fn redirect_to_log(log: &Path, interactive: bool) -> Result<()> {
-    let log = open(log)?;
-    if !interactive {
-        dup2_stdin(null()?).context("cannot close stdin")?;
-    }
-    dup2_stdout(&log).context("cannot redirect stdout to the log")?;
-    dup2_stderr(&log).context("cannot redirect stderr to the log")
-}
-// ANCHOR_END: redirect_to_log
-
 /// Opens a container's `log` for writing.
 pub fn open(log: &Path) -> Result<File> {
     // O_APPEND: each write goes to the end, even if another program has the file open, too.
@@ -126,8 +114,19 @@ pub fn open(log: &Path) -> Result<File> {
     Ok(file)
 }
 
+/// In the child: everything that is written goes to the file `log`, byte for byte. There is nothing to read, unless it
+/// is `interactive`.
+pub fn redirect_to_log(log: &Path, interactive: bool) -> Result<()> {
+    let file = open(log)?;
+    if !interactive {
+        dup2_stdin(null()?).context("cannot close stdin")?;
+    }
+    dup2_stdout(&file).context("cannot redirect stdout to the log")?;
+    dup2_stderr(&file).context("cannot redirect stderr to the log")
+}
+// ANCHOR_END: redirect_to_log
+
 pub fn null() -> Result<File> {
-    let mut options = OpenOptions::new();
-    let null = options.read(true).write(true).open("/dev/null");
+    let null = File::options().read(true).write(true).open("/dev/null");
     null.context("cannot open /dev/null")
 }

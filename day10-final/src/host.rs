@@ -1,6 +1,4 @@
-//! Runs the host's own programs: ip(8), nft(8), iptables(8), and others.
-//!
-//! Several rooms use it: [`network`](crate::network), [`namespaces`](crate::namespaces), [`rootfs`](crate::rootfs).
+//! Runs the host's own programs, such as ip(8) and nft(8). Several rooms use it.
 
 use std::env;
 use std::io::{ErrorKind, Write};
@@ -16,16 +14,13 @@ use crate::signals::unblock;
 pub fn run_with_stdin(command: &str, lines: &str) -> Result<String> {
     let mut words = command.split(' ');
     let program = words.next().unwrap_or_default();
-    let mut started = self::program(program)
-        .args(words)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| match error.kind() {
-            ErrorKind::NotFound => anyhow!("{program} is not in PATH"),
-            _ => anyhow!("cannot run {program}: {error}"),
-        })?;
+    let mut command = self::program(program);
+    command.args(words).stdin(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut started = command.spawn().map_err(|error| match error.kind() {
+        ErrorKind::NotFound => anyhow!("{program} is not in PATH"),
+        _ => anyhow!("cannot run {program}: {error}"),
+    })?;
     if let Some(mut stdin) = started.stdin.take() {
         // A program that does not read to the end says why.
         let _ = stdin.write_all(lines.as_bytes());

@@ -22,6 +22,7 @@ use crate::container::Status;
 use crate::failure::{escaped, sudo_run};
 use crate::host::has;
 use crate::namespaces::{idmap, refused};
+use crate::network::firewall;
 use crate::privileges::{NO_USERS, seccomp};
 use crate::rootfs::{self, layer};
 use crate::state::pidfd::PidFd;
@@ -99,7 +100,7 @@ fn rows(state: &Path) -> Vec<Row> {
     let has_bridge = bridge.is_ok();
     rows.push(("day 9", "bridge network", bridge));
     if has_bridge {
-        rows.push(("day 9", "NAT and published ports", firewall()));
+        rows.push(("day 9", "NAT and published ports", nat()));
     }
     if has_namespaces {
         rows.push(("day 10", "writable layers", yes(mount_layer(state))));
@@ -231,11 +232,9 @@ fn bridge() -> Result<String> {
     Ok("yes".to_owned())
 }
 
-fn firewall() -> Result<String> {
-    let tools = ["nft", "iptables", "iptables-legacy"];
-    let tool = tools.into_iter().find(|tool| has(tool));
-    tool.map(|tool| format!("yes ({tool})"))
-        .context("neither nft nor iptables is in PATH\nhint: install nftables")
+fn nat() -> Result<String> {
+    let tool = firewall::tool()?;
+    Ok(format!("yes ({tool})"))
 }
 
 fn users() -> Result<String> {

@@ -14,7 +14,6 @@ use crate::failure::{FAILED, print, shown, warn};
 use crate::state::open_regular;
 use crate::state::paths;
 use crate::state::store;
-use crate::wait;
 
 /// The signals that are left to programs, numbered as in Docker and the C library: signal(7).
 const REAL_TIME: RangeInclusive<i32> = 34..=64;
@@ -97,7 +96,7 @@ fn one(id: &str, signal: i32, state: &Path) -> Result<()> {
         Some(process) => return process.signal(signal),
         None => bail!("it is not running"),
     }
-    lock.iter().for_each(wait::for_its_run);
+    lock.iter().for_each(store::ended);
     Ok(())
 }
 // ANCHOR_END: kill

@@ -1,6 +1,4 @@
 //! `logs`: prints what a detached container has written. inotify(7), poll(2).
-//!
-//! It reads the log that [`crate::detach`] has opened for the container, and changes nothing.
 
 pub mod tail;
 
@@ -17,22 +15,26 @@ use nix::unistd::{Whence, lseek};
 
 use crate::failure::shown;
 use crate::logs::tail::Lines;
+use crate::signals;
 use crate::state::open_regular;
 use crate::state::paths;
 use crate::state::pidfd::PidFd;
 use crate::state::store;
-use crate::{signals, wait};
 
 /// Prints the `tail` of the log of the container that `id` means and, with `follow`, what comes until the container
 /// ends.
 pub fn print(id: &str, follow: bool, tail: Lines, state: &Path) -> Result<u8> {
     signals::end_with_the_reader()?;
-    let cannot = || format!("cannot show the log of {}", shown(id));
-    let container = store::find(state, id).with_context(cannot)?;
+    let printed = show(id, follow, tail, state);
+    printed.with_context(|| format!("cannot show the log of {}", shown(id)))?;
+    Ok(0)
+}
+
+fn show(id: &str, follow: bool, tail: Lines, state: &Path) -> Result<()> {
+    let container = store::find(state, id)?;
     ensure!(
         container.log.is_some(),
-        "{}: it ran in the foreground, so its output was not recorded",
-        cannot()
+        "it ran in the foreground, so its output was not recorded"
     );
     // Only with -t does its output pass through its `run`.
     let lock = open_regular(
@@ -40,24 +42,20 @@ pub fn print(id: &str, follow: bool, tail: Lines, state: &Path) -> Result<u8> {
         File::options().read(true),
     );
     let lock = lock.ok().filter(|_| container.tty);
-    // The path comes from the id. The record could name any file.
+    // The path comes from the id, as everywhere. What the record says about it does not matter.
     let path = &paths::log(state, &container.id);
     let mut log = open_regular(path, File::options().read(true))
         .map_err(leased)
-        .with_context(|| format!("cannot open {}", path.display()))
-        .with_context(cannot)?;
+        .with_context(|| format!("cannot open {}", path.display()))?;
     // It may write faster than anybody reads. Without `follow`, we stop where its log ends now.
-    let end = log.metadata().with_context(cannot)?.len();
-    tail.seek(&mut log, end)
-        .context("cannot find its last lines")
-        .with_context(cannot)?;
-    let printed = match container.running().with_context(cannot)?.filter(|_| follow) {
+    let length = log.metadata()?.len();
+    tail.seek(&mut log, length)
+        .context("cannot find its last lines")?;
+    match container.running()?.filter(|_| follow) {
         Some(process) => follow_to_the_end(&mut log, path, &process, &lock),
         None if follow => copy_to_the_end(&mut log, &lock),
-        None => copy(&mut log, end),
-    };
-    printed.with_context(cannot)?;
-    Ok(0)
+        None => copy(&mut log, length),
+    }
 }
 
 /// A container may keep others from opening its log for 45 seconds. Then the kernel intervenes: F_SETLEASE, fcntl(2).
@@ -76,12 +74,11 @@ fn follow_to_the_end(
     container: &PidFd,
     lock: &Option<File>,
 ) -> Result<()> {
-    let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)
-        .context("cannot watch it: inotify_init1")?;
+    let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK);
+    let inotify = inotify.context("cannot watch it: inotify_init1")?;
     // Before the first look. Otherwise, what is written between the two would have to wait for the next line.
-    inotify
-        .add_watch(path, AddWatchFlags::IN_MODIFY)
-        .context("cannot watch it: inotify_add_watch")?;
+    let watch = inotify.add_watch(path, AddWatchFlags::IN_MODIFY);
+    watch.context("cannot watch it: inotify_add_watch")?;
     let stdout = io::stdout();
     let mut watched = [
         PollFd::new(inotify.as_fd(), PollFlags::POLLIN),
@@ -113,7 +110,7 @@ fn follow_to_the_end(
 /// the supervisor, which keeps the record locked until it has written it. (The log itself a container could lock
 /// forever.)
 fn copy_to_the_end(log: &mut File, lock: &Option<File>) -> Result<()> {
-    lock.iter().for_each(wait::for_its_run);
+    lock.iter().for_each(store::ended);
     copy(log, u64::MAX)
 }
 

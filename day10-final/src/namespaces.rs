@@ -33,10 +33,9 @@ const SOCKET: RawFd = 3;
 // ANCHOR: spawn_child
 /// Starts this program again, as `child`, in new namespaces; `socket` becomes its [`SOCKET`].
 ///
-/// Running the same binary again (/proc/self/exe) gives the child a clean start: nothing of the parent's
-/// memory, only what the socket tells it. It leads a session of its own; with the caller's terminal lent to it,
+/// It has none of our memory, only what the socket tells it. It leads a session of its own or, with `own_group`, only
 /// a process group.
-pub fn spawn_child(socket: UnixStream, lend_terminal: bool, net: Net) -> Result<Pid> {
+pub fn spawn_child(socket: UnixStream, own_group: bool, net: Net) -> Result<Pid> {
     let mut flags = CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS;
     flags |= CloneFlags::CLONE_NEWIPC | net.namespace();
     let rootless = !geteuid().is_root();
@@ -45,7 +44,7 @@ pub fn spawn_child(socket: UnixStream, lend_terminal: bool, net: Net) -> Result<
         flags |= CloneFlags::CLONE_NEWUSER;
     }
     spawn(flags, || {
-        if lend_terminal {
+        if own_group {
             setpgid(Pid::from_raw(0), Pid::from_raw(0)).context("cannot create a process group")?;
         } else {
             // In the caller's group, a `kill 0` inside would reach the caller. In its session, /dev/tty would.
@@ -137,6 +136,24 @@ fn start_again(role: &CStr, socket: &UnixStream) -> Result<Infallible> {
 }
 // ANCHOR_END: start_again
 
+// ANCHOR: write_id_maps
+/// Maps the caller to root inside the new user namespace of `child`.
+fn write_id_maps(child: Pid, uid_map: &str, gid_map: &str) -> Result<()> {
+    let files = [
+        // The kernel insists: without this, an ordinary user may not write gid_map.
+        ("setgroups", "deny"),
+        ("uid_map", uid_map),
+        ("gid_map", gid_map),
+    ];
+    for (file, text) in files {
+        fs::write(format!("/proc/{child}/{file}"), text)
+            .map_err(|error| refused(Errno::try_from(error).unwrap_or(Errno::EIO)))
+            .with_context(|| format!("cannot write {text} to {file}"))?;
+    }
+    Ok(())
+}
+// ANCHOR_END: write_id_maps
+
 /// Keeps `socket` open across the next exec, as descriptor `fd`.
 fn keep_as(fd: RawFd, socket: &UnixStream) -> nix::Result<RawFd> {
     if socket.as_raw_fd() == fd {
@@ -160,7 +177,7 @@ pub fn childs_socket() -> Result<UnixStream> {
 /// Cuts the mounts off from the host's: mount_namespaces(7).
 ///
 /// A new mount namespace is a copy, but on most hosts, what is mounted in it still spreads to the original.
-fn make_mounts_private() -> Result<()> {
+pub fn make_mounts_private() -> Result<()> {
     let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(None::<&str>, "/", None::<&str>, flags, None::<&str>)
         .map_err(refused)

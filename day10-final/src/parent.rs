@@ -19,6 +19,7 @@ use crate::detach::Caller;
 use crate::failure::{Failure, KILLED, NOT_FOUND, warn};
 use crate::namespaces::idmap;
 use crate::network::Net;
+use crate::network::bridge;
 use crate::network::bridge::Veth;
 use crate::network::etc;
 use crate::network::proxy::Proxy;
@@ -44,29 +45,11 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let may_be_image = options.rootfs.is_none() && !options.command[0].starts_with(['/', '.']);
     // The caller's mask would decide who may read what the container creates. This one is Docker's, too.
     umask(Mode::from_bits_truncate(0o022));
-    let container = options.container(state)?;
+    let mut container = options.container(state)?;
+    let reserved = container.ports.reserve(container.net)?;
     let signals = signals::block()?;
     // Even if it is not lent, the command may have it as its stdin.
     let _as_it_was = State::of_stdin();
-    let (code, mut failure) = start_and_wait(container, state, &signals, caller)?;
-    if failure.is_empty() {
-        return Ok(code);
-    }
-    if may_be_image && code == NOT_FOUND {
-        failure.extend(NO_IMAGE.as_bytes());
-    }
-    let reason = anyhow!("{}", String::from_utf8_lossy(&failure));
-    Err(Failure { code, reason })
-}
-
-/// Starts the command, and waits for its end. Returns the exit code and, if the command has not started, the reason.
-fn start_and_wait(
-    mut container: Container,
-    state: &Path,
-    signals: &SignalFd,
-    caller: Option<Caller>,
-) -> Result<(u8, Vec<u8>)> {
-    let reserved = container.ports.reserve(container.net)?;
     let mut terminal = Terminal::to_lend(&container)?;
     let (socket, childs_end) = UnixStream::pair().context("cannot create a socket pair")?;
     let (child, pipes) = spawn(&container, childs_end, terminal.is_some())?;
@@ -76,7 +59,7 @@ fn start_and_wait(
     let mut record = Record::create(state, &mut container)?;
     let cgroup = Cgroup::create(&container.limits, &container.id)?;
     container.cgroup.clone_from(&cgroup.0);
-    let network = prepare(&mut container, child, state, &mut record, reserved)?;
+    let network = prepare(&mut container, &mut record, child, state, reserved)?;
     if let Some(terminal) = &mut terminal {
         terminal.lend(child)?;
     }
@@ -87,46 +70,58 @@ fn start_and_wait(
     if let Some(signal) = received.all(&socket)? {
         // There is no command yet to forward it to.
         kill(child, Signal::SIGKILL).context("cannot kill the child")?;
-        signals::wait(child, signals, None)?;
-        return Ok((128 + signal as u8, Vec::new()));
+        signals::wait(child, &signals, None)?;
+        return Ok(128 + signal as u8);
+    }
+    if !received.said.is_empty() {
+        let code = signals::wait(child, &signals, None)?;
+        if may_be_image && code == NOT_FOUND {
+            received.said.extend(NO_IMAGE.as_bytes());
+        }
+        let reason = anyhow!("{}", String::from_utf8_lossy(&received.said));
+        return Err(Failure { code, reason });
     }
     let relay = received.terminal.map(|end| Relay::new(end, &container));
     let relay = relay.transpose()?;
-
-    let has_started = received.said.is_empty();
-    if has_started {
-        record.keep();
-        if let Some(caller) = caller {
-            caller.started(Some(&container.id));
-        }
+    record.keep();
+    if let Some(caller) = caller {
+        caller.started(Some(&container.id));
     }
     abandoned::remove_cgroups(state);
-    let stdio = (relay.filter(|_| has_started), terminal, pipes);
-    let code = wait(child, signals, container.init, stdio)?;
-    container.out_of_memory = code == KILLED && cgroup.ran_out_of_memory();
-    drop((cgroup, network));
-    if has_started {
-        note_its_end(container, record, code);
-        abandoned::remove_records(state);
-    }
-    Ok((code, received.said))
+    let stdio = (relay, terminal, pipes);
+    let code = wait(child, &signals, container.init, stdio)?;
+    drop(network);
+    note_its_end(container, record, cgroup, code);
+    abandoned::remove_records(state);
+    Ok(code)
 }
 
-/// Waits for the end of `child`, and looks after its terminal or pipes. Returns the exit code to pass on.
-fn wait(
+/// Does what only the host can. Until the result is dropped, the container is connected.
+fn prepare(
+    container: &mut Container,
+    record: &mut Record,
     child: Pid,
-    signals: &SignalFd,
-    init: bool,
-    stdio: (Option<Relay>, Option<Terminal>, Pipes),
-) -> Result<u8> {
-    // Its process group is not ours, so we pass keys on: to all of it or, with --init, to init, which tells the
-    // command.
-    let at_keyboard = Pid::from_raw(if init { 1 } else { -1 } * child.as_raw());
-    match stdio {
-        (Some(relay), ..) => relay.run(child, signals),
-        (None, Some(terminal), _) => terminal.run(child, signals, at_keyboard),
-        (None, None, pipes) => pipes.run(child, signals, at_keyboard),
+    state: &Path,
+    reserved: Vec<OwnedFd>,
+) -> Result<Option<(Proxy, Veth)>> {
+    if !geteuid().is_root() {
+        idmap::map(child)?;
     }
+    container.process = Some(Process::of(child)?);
+    container.status = Status::Running;
+    let veth = (container.net == Net::Bridge)
+        .then(|| bridge::attach(child, container.subnet, &container.ports, state))
+        .transpose()
+        .context("cannot use --net bridge")?;
+    container.address = veth.as_ref().map(|veth| veth.address);
+    record.save(container)?;
+    etc::write(container)?;
+    layer::create(&container.layer)?;
+    let connect = |veth: Veth| {
+        let proxy = Proxy::start(reserved, &container.ports, veth.address)?;
+        Ok((proxy, veth))
+    };
+    veth.map(connect).transpose()
 }
 
 /// Tells the child what to become.
@@ -149,7 +144,9 @@ fn spawn(container: &Container, socket: UnixStream, lend_terminal: bool) -> Resu
 }
 
 /// The command has done its work, and its exit code is worth more than an error here.
-fn note_its_end(mut container: Container, mut record: Record, code: u8) {
+fn note_its_end(mut container: Container, mut record: Record, cgroup: Cgroup, code: u8) {
+    container.out_of_memory = code == KILLED && cgroup.ran_out_of_memory();
+    drop(cgroup);
     container.status = Status::Exited;
     container.exit_code = Some(code);
     container.finished_at = Some(now());
@@ -163,32 +160,19 @@ fn note_its_end(mut container: Container, mut record: Record, code: u8) {
     }
 }
 
-/// Does what only the host can. Until the result is dropped, the container is connected.
-fn prepare(
-    container: &mut Container,
+/// Waits for the end of `child`, and looks after its terminal or pipes. Returns the exit code to pass on.
+fn wait(
     child: Pid,
-    state: &Path,
-    record: &mut Record,
-    reserved: Vec<OwnedFd>,
-) -> Result<Option<(Proxy, Veth)>> {
-    if !geteuid().is_root() {
-        idmap::map(child)?;
+    signals: &SignalFd,
+    init: bool,
+    stdio: (Option<Relay>, Option<Terminal>, Pipes),
+) -> Result<u8> {
+    // Its process group is not ours, so we pass keys on: to all of it or, with --init, to init, which tells the
+    // command.
+    let at_keyboard = Pid::from_raw(if init { 1 } else { -1 } * child.as_raw());
+    match stdio {
+        (Some(relay), ..) => relay.run(child, signals),
+        (None, Some(terminal), _) => terminal.run(child, signals, at_keyboard),
+        (None, None, pipes) => pipes.run(child, signals, at_keyboard),
     }
-    container.process = Some(Process::of(child)?);
-    container.status = Status::Running;
-    let veth = (container.net == Net::Bridge)
-        .then(|| Veth::attach(child, container.subnet, &container.ports, state))
-        .transpose()
-        .context("cannot use --net bridge")?;
-    container.address = veth.as_ref().map(|veth| veth.address);
-    record.save(container)?;
-    if let Some(etc) = &container.etc {
-        etc::write(etc, container)?;
-    }
-    layer::create(&container.layer)?;
-    let connect = |veth: Veth| {
-        let proxy = Proxy::start(reserved, &container.ports, veth.address)?;
-        Ok((proxy, veth))
-    };
-    veth.map(connect).transpose()
 }

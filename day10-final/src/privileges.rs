@@ -58,6 +58,7 @@ pub enum Opt {
 // ANCHOR: privileges
 /// What a container may do. The default is for containers of earlier days, which held nothing back.
 #[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Privileges {
     pub user: Option<String>,
     capabilities: Vec<Capability>,

@@ -10,28 +10,29 @@ pub mod place;
 pub mod tmpfs;
 pub mod volume;
 
-use std::path::Path;
+use std::os::fd::AsFd;
 
 use anyhow::{Context, Result, anyhow};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, MsFlags, umount2};
 use nix::sys::stat::Mode;
-use nix::unistd::{chdir, pivot_root};
+use nix::unistd::{chdir, fchdir, pivot_root};
 
 use crate::command::workdir;
 use crate::container::Container;
 use crate::namespaces::idmap::is_rootless;
 use crate::rootfs::mounts::{DATA, Tree, restrict};
 
-/// A user namespace may mount a /proc only if it already sees one in which nothing is hidden: mount_namespaces(7).
+/// A user namespace may only mount a /proc where it can see one that hides nothing: mount_namespaces(7).
 const COVERED_HINT: &str =
     "hint: if this is a container, start it with --security-opt systempaths=unconfined as well";
 
 // ANCHOR: enter
-/// Makes the container's rootfs, with a layer for what it writes, the root of this process's mounts.
+/// Makes the container's rootfs the root of this process's mounts.
 pub fn enter(container: &Container) -> Result<()> {
-    let (rootfs, layer, rootless) = (&container.rootfs, &container.layer, is_rootless());
+    let rootfs = &container.rootfs;
+    let (layer, rootless) = (&container.layer, is_rootless());
     // First, everything that comes from the host, and what the kernel creates only while the host's own is visible. It
     // is open and has its flags, but no place yet. Volumes come first: a volume of the host's / must not contain the
     // layer.
@@ -40,7 +41,7 @@ pub fn enter(container: &Container) -> Result<()> {
     let proc = new_proc().context("cannot mount /proc")?;
     let (sys, dev, etc) = (masks::new_sys()?, dev::open_hosts()?, etc::open(container)?);
 
-    change_root(layer)?;
+    change_root(mounts::directory(layer)?)?;
     // From here on, no path and no link leads to the host.
     let place = place::directory("proc", rootfs)?;
     proc.attach(place).context("cannot mount /proc")?;
@@ -62,8 +63,8 @@ pub fn enter(container: &Container) -> Result<()> {
 
 /// chroot(2) is not a wall. pivot_root(2) gives the mount namespace itself another root, and leaves no host mount to
 /// which a path or a descriptor could lead.
-fn change_root(new: &Path) -> Result<()> {
-    chdir(new).context("cannot enter the new root directory")?;
+fn change_root(new: impl AsFd) -> Result<()> {
+    fchdir(new).context("cannot enter the new root directory")?;
     pivot_root(".", ".").context("cannot pivot to the new root directory")?;
     umount2(".", MntFlags::MNT_DETACH).context("cannot detach the host's mounts")?;
     chdir("/").context("cannot enter the new root directory")

@@ -1,6 +1,4 @@
-//! `stop`: asks a container to end, and kills it if it does not. kill(2), pidfd_send_signal(2).
-//!
-//! It uses the records and a process's pidfd. The run that waits for the container notices its end by itself.
+//! `stop`: asks a container to end, and kills it if it does not. The run that waits for it notices its end by itself.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -26,10 +24,10 @@ struct Ending {
 pub fn stop(ids: &[String], seconds: i64, state: &Path) -> Result<u8> {
     let limit = seconds.try_into().map(Duration::from_secs).ok();
     let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-    let endings: Vec<_> = ids.iter().map(|id| terminate(id, state)).collect();
+    let asked: Vec<_> = ids.iter().map(|id| terminate(id, state)).collect();
     let mut code = 0;
-    for (id, ending) in ids.iter().zip(endings) {
-        let stopped = ending.and_then(|ending| kill(ending, deadline, state));
+    for (id, asked) in ids.iter().zip(asked) {
+        let stopped = asked.and_then(|ending| kill(ending, deadline, state));
         match stopped.with_context(|| format!("cannot stop {}", shown(id))) {
             // Even if nobody reads it, the others still have to be stopped.
             Ok(()) => code = code.max(print(id)),

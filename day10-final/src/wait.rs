@@ -1,17 +1,15 @@
-//! `wait`: waits until containers have ended. flock(2). `kill` and `logs` use it, too.
+//! `wait`: waits until containers have ended. flock(2).
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read;
-use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
 use crate::failure::{FAILED, print, shown, warn};
-use crate::state::lock;
 use crate::state::open_regular;
 use crate::state::paths;
-use crate::state::store::{self, LOCK_SECONDS};
+use crate::state::store;
 
 // ANCHOR: wait
 /// Prints the exit code of each container that `ids` mean, once it has ended.
@@ -37,7 +35,7 @@ fn one(id: &str, state: &Path) -> Result<u8> {
     if let Some(process) = container.running()? {
         process.ends_before(None)?;
     }
-    for_its_run(&lock);
+    store::ended(&lock);
     let mut told = String::new();
     lock.take(3)
         .read_to_string(&mut told)
@@ -47,11 +45,3 @@ fn one(id: &str, state: &Path) -> Result<u8> {
     code.context("its exit code is unknown: its supervisor was killed, or could not record it")
 }
 // ANCHOR_END: wait
-
-/// Waits until the `run` of a container that has ended releases its `lock`, but not forever: it may be suspended.
-pub fn for_its_run(lock: &File) {
-    let path = fs::read_link(format!("/proc/self/fd/{}", lock.as_raw_fd())).unwrap_or_default();
-    if let Err(error) = lock::wait(lock, &path, File::try_lock_shared, LOCK_SECONDS) {
-        warn(&error);
-    }
-}

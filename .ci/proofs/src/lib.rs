@@ -38,6 +38,13 @@ pub fn days() -> Vec<String> {
     names
 }
 
+/// The parts of day 10, such as `03-a-layer`, in order.
+pub fn parts() -> Vec<String> {
+    let names = names(&root().join("book/parts")).into_iter();
+    let parts = names.filter_map(|name| name.strip_suffix(".patch").map(str::to_owned));
+    parts.collect()
+}
+
 /// A text of the repository.
 pub fn read(path: &Path) -> String {
     fs::read_to_string(path)
@@ -97,6 +104,9 @@ fn how_to_get(needed: &str) -> &'static str {
         "capsh" => "sudo apt install libcap2-bin",
         "git" => "sudo apt install git",
         "perl" => "sudo apt install perl",
+        "pgrep" => "sudo apt install procps",
+        "iptables" => "sudo apt install iptables",
+        "jq" => "sudo apt install jq",
         "strace" => "sudo apt install strace",
         _ => "sudo apt install util-linux",
     }

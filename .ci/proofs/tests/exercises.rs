@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use proofs::{
-    built, can_have_namespaces, copy, days, git_apply, has, names, read, root, run, skip,
+    built, can_have_namespaces, copy, days, git_apply, has, names, parts, read, root, run, skip,
 };
 
 #[test]
@@ -29,9 +29,17 @@ fn the_graders_know_a_solution_from_a_wrong_one() {
     fs::create_dir(&sandbox).unwrap();
     copy(&["Cargo.toml", "Cargo.lock", ".ci"], &sandbox);
     copy(&days(), &sandbox);
+    fs::create_dir(sandbox.join("book")).unwrap();
+    copy(&["book/parts", "book/exercises"], &sandbox.join("book"));
+    let mut at = Command::new(sandbox.join("book/parts/at"));
+    at.arg("-n")
+        .args((1..=parts().len()).map(|number| number.to_string()));
+    let (put, said) = run(&mut at);
+    assert!(put, "{said}");
 
     let mut failures = Vec::new();
-    for day in days() {
+    for day in days().into_iter().chain(parts()) {
+        let sandbox = workspace(&sandbox, &day);
         let patches = patches(&day);
         if !namespaces && !day.starts_with("day01") && !patches.is_empty() {
             skip("namespaces", &format!("exercises of {day}"));
@@ -44,7 +52,13 @@ fn the_graders_know_a_solution_from_a_wrong_one() {
                 .inspect(|it| skip(it, &format!("{day} {exercise}")))
                 .is_none()
         });
-        let grade = |exercise| grade(Path::new(&cargo), &sandbox, &day, exercise);
+        let package = if day.starts_with("day") {
+            &day
+        } else {
+            "day10-final"
+        };
+        let target = place.join("target");
+        let grade = |exercise| grade(Path::new(&cargo), &sandbox, &target, package, exercise);
         // All of the untouched crate, which is built once.
         let untouched: Vec<_> = exercises.iter().map(|exercise| grade(exercise)).collect();
         for (exercise, untouched) in exercises.into_iter().zip(untouched) {
@@ -88,10 +102,17 @@ fn problem(said: [Verdict; 3]) -> Option<String> {
 }
 
 /// What an exercise's grader says of the crate as it is in the sandbox.
-fn grade(cargo: &Path, sandbox: &Path, day: &str, exercise: &str) -> Verdict {
+fn grade(cargo: &Path, sandbox: &Path, target: &Path, package: &str, exercise: &str) -> Verdict {
     let test = |arguments: &[&str]| {
         let mut command = Command::new(cargo);
-        command.args(["test", "--offline", "--package", day, "--test", "exercises"]);
+        command.args([
+            "test",
+            "--offline",
+            "--package",
+            package,
+            "--test",
+            "exercises",
+        ]);
         command.args(arguments).current_dir(sandbox);
         // What the cargo around us was told is not for this one.
         for (name, _) in std::env::vars_os() {
@@ -103,7 +124,7 @@ fn grade(cargo: &Path, sandbox: &Path, day: &str, exercise: &str) -> Verdict {
         command
             .env_remove("RUST_BACKTRACE")
             .env_remove("TINY_DOCKER_ROOT");
-        command.env("CARGO_TARGET_DIR", sandbox.with_file_name("target"));
+        command.env("CARGO_TARGET_DIR", target);
         // A solution has no warnings, either.
         command.env("RUSTFLAGS", "--deny warnings");
         command.env("CARGO_PROFILE_DEV_DEBUG", "false");
@@ -121,13 +142,35 @@ fn grade(cargo: &Path, sandbox: &Path, day: &str, exercise: &str) -> Verdict {
     }
 }
 
-/// `book/exercises/day02`, for `day02-namespaces`.
+/// `book/exercises/day02`, for `day02-namespaces`; `book/exercises/parts/a-layer`, for `03-a-layer`.
 fn directory(day: &str) -> PathBuf {
-    root().join("book/exercises").join(&day[..5])
+    let exercises = root().join("book/exercises");
+    match day.strip_prefix(|c: char| c.is_ascii_digit()) {
+        Some(part) => exercises.join("parts").join(&part[2..]),
+        None => exercises.join(&day[..5]),
+    }
+}
+
+/// Where `book/parts/at` has put a part, or the days.
+fn workspace(sandbox: &Path, day: &str) -> PathBuf {
+    match day.starts_with("day") {
+        true => sandbox.to_owned(),
+        false => sandbox.join("target/parts").join(&day[..2]),
+    }
+}
+
+/// The crate's own graders, or those that a part gets.
+fn graders(day: &str) -> PathBuf {
+    match day.starts_with("day") {
+        true => root().join(day).join("tests/exercises.rs"),
+        false => directory(day).join("exercises.rs"),
+    }
 }
 
 fn patches(day: &str) -> Vec<String> {
-    names(&directory(day))
+    let mut names = names(&directory(day));
+    names.retain(|name| name.ends_with(".patch"));
+    names
 }
 
 /// `ex1`, for a name that begins with it.
@@ -139,8 +182,8 @@ fn exercise(name: &str) -> Option<&str> {
 
 #[test]
 fn each_grader_has_its_patches_and_each_patch_its_grader() {
-    for day in days() {
-        let graders = read(&root().join(&day).join("tests/exercises.rs"));
+    for day in days().into_iter().chain(parts()) {
+        let graders = read(&graders(&day));
         let ignored = graders.lines().filter(|line| line.starts_with("#[ignore"));
         let tests = graders
             .lines()
@@ -168,11 +211,22 @@ fn the_patches_apply() {
     if !has("git") {
         return skip("git", "exercises");
     }
+    let sandbox = tempfile::tempdir().unwrap();
+    fs::create_dir(sandbox.path().join("book")).unwrap();
+    copy(&["Cargo.toml", "Cargo.lock"], sandbox.path());
+    copy(&days(), sandbox.path());
+    copy(&["book/parts"], &sandbox.path().join("book"));
+    let mut at = Command::new(sandbox.path().join("book/parts/at"));
+    at.arg("-n")
+        .args((1..=parts().len()).map(|number| number.to_string()));
+    let (put, said) = run(&mut at);
+    assert!(put, "{said}");
     let mut failures = String::new();
-    for day in days() {
+    for day in days().into_iter().chain(parts()) {
+        let place = workspace(sandbox.path(), &day);
         for patch in patches(&day) {
             let patch = directory(&day).join(patch);
-            if let Err(said) = git_apply(&root(), &["--check"], &patch) {
+            if let Err(said) = git_apply(&place, &["--check"], &patch) {
                 failures += &format!("{}:\n{said}\n", patch.display());
             }
         }

@@ -12,6 +12,10 @@ fn book() -> PathBuf {
 /// Each page's name, and its text without code blocks and comments.
 fn pages() -> Vec<(String, String)> {
     let mut pages = names(&book());
+    for folder in ["parts", "whole"] {
+        let names = names(&book().join(folder)).into_iter();
+        pages.extend(names.map(|name| format!("{folder}/{name}")));
+    }
     pages.retain(|name| name.ends_with(".md") && name != "SUMMARY.md");
     let prose = |name: String| {
         let text = prose(&read(&book().join(&name)));
@@ -35,6 +39,16 @@ fn prose(page: &str) -> String {
         hidden &= !line.ends_with("-->");
     }
     prose
+}
+
+/// Where a link leads from a page that may be in a folder: `../day03.md`, from `parts/power.md`.
+fn beside(page: &str, link: &str) -> String {
+    let folder = page.rsplit_once('/').map(|(folder, _)| folder);
+    match (folder, link.strip_prefix("../")) {
+        (Some(_), Some(above)) => above.to_owned(),
+        (Some(folder), None) => format!("{folder}/{link}"),
+        (None, _) => link.to_owned(),
+    }
 }
 
 /// What stands between two marks, each time.
@@ -87,8 +101,12 @@ fn a_link_leads_to_a_page_and_to_a_heading_of_it() {
                 continue;
             }
             let (to, heading) = link.split_once('#').unwrap_or((link, ""));
-            let to = if to.is_empty() { name } else { to };
-            let found = pages.iter().find(|(name, _)| name == to);
+            let to = if to.is_empty() {
+                name.clone()
+            } else {
+                beside(name, to)
+            };
+            let found = pages.iter().find(|(name, _)| *name == to);
             let (_, page) = found.unwrap_or_else(|| panic!("{name}: {link} leads to no page"));
             let there = heading.is_empty() || headings(page).contains(heading);
             assert!(there, "{name}: {link} leads to no heading");
@@ -102,7 +120,7 @@ fn what_a_page_includes_is_there() {
         let page = read(&book().join(&name));
         for include in between(&page, "{{#include ", "}}") {
             let (file, anchor) = include.split_once(':').unwrap_or((include, ""));
-            let text = read(&book().join(file));
+            let text = read(&book().join(&name).parent().unwrap().join(file));
             let whole = !file.ends_with(".rs") || !text.contains("ANCHOR");
             let mark = format!(" ANCHOR: {anchor}");
             let is_mark = |line: &str| line.trim_end_matches(" -->").ends_with(&mark);

@@ -8,6 +8,7 @@ use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::cli::instead::lack::{EXPORT, IMAGES, Lack};
+use crate::cli::slip::command;
 
 // ANCHOR: commands
 const COMMANDS: [Lack; 19] = [
@@ -193,12 +194,5 @@ pub fn find(error: &Error) -> Option<String> {
         instead => format!("\nhint: {instead}"),
     };
     Some(format!("{word} is not supported: {why}{hint}"))
-}
-
-/// The command that the `error` is about, taken from its usage line: "Usage: tiny-docker run [OPTIONS] …".
-pub fn command(error: &Error) -> Option<String> {
-    let usage = error.get(ContextKind::Usage)?.to_string();
-    let command = usage.split_whitespace().nth(2)?;
-    (!command.starts_with(['[', '<', '-'])).then(|| command.to_owned())
 }
 // ANCHOR_END: find

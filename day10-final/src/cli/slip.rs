@@ -8,7 +8,6 @@ use std::process::exit;
 use clap::Error;
 use clap::error::{ContextKind, ErrorKind};
 
-use crate::cli::instead;
 use crate::failure::{FAILED, RUNTIME_FAILED, escaped, say};
 
 // ANCHOR: code
@@ -25,10 +24,11 @@ pub fn code(error: &Error) -> u8 {
 }
 // ANCHOR_END: code
 
+// ANCHOR: end
 /// Prints what was wrong, or the help that the user has asked for, and exits.
 pub fn end(mut error: Error) -> ! {
     // For an option that run does not know, clap suggests `-- --option`, which would turn it into a command.
-    if instead::command(&error).is_some() {
+    if command(&error).is_some() {
         error.remove(ContextKind::Suggested);
     }
     let odd = |typed: OsString| escaped(&typed.to_string_lossy()) != typed.to_string_lossy();
@@ -47,6 +47,14 @@ pub fn end(mut error: Error) -> ! {
         code = FAILED;
     }
     exit(code.into())
+}
+// ANCHOR_END: end
+
+/// The command that the `error` is about, taken from its usage line: "Usage: tiny-docker run [OPTIONS] …".
+pub fn command(error: &Error) -> Option<String> {
+    let usage = error.get(ContextKind::Usage)?.to_string();
+    let command = usage.split_whitespace().nth(2)?;
+    (!command.starts_with(['[', '<', '-'])).then(|| command.to_owned())
 }
 
 fn is_option(unknown: &Error) -> bool {

@@ -1,4 +1,6 @@
-//! Who the users of a rootless container are on the host: user_namespaces(7), newuidmap(1), subuid(5).
+//! Who the users of a rootless container are on the host: user_namespaces(7).
+//!
+//! Besides root, they are ids that the host has set aside for the caller: newuidmap(1), subuid(5).
 
 use std::fs;
 use std::io::{Read, Write};
@@ -8,14 +10,13 @@ use std::process::exit;
 
 use anyhow::{Context, Result, ensure};
 use caps::CapSet;
-use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, User, fork, getegid, geteuid};
 
 use crate::failure::warn;
 use crate::host::{has, program, run_with_stdin};
-use crate::namespaces::refused;
+use crate::namespaces::write_id_maps;
 
 // ANCHOR: map
 /// Makes the caller root in the user namespace of `child`. If the host has set ids aside for the caller, they become
@@ -33,17 +34,7 @@ pub fn map(child: Pid) -> Result<()> {
             Err(error) => warn(&error.context("root is the only user in the container")),
         }
     }
-    for (file, text) in [
-        ("uid_map", format!("0 {user} 1")),
-        // Without this, the kernel does not let an ordinary user write gid_map.
-        ("setgroups", "deny".to_owned()),
-        ("gid_map", format!("0 {group} 1")),
-    ] {
-        fs::write(format!("/proc/{child}/{file}"), &text)
-            .map_err(|error| refused(Errno::try_from(error).unwrap_or(Errno::EIO)))
-            .with_context(|| format!("cannot write {text} to {file}"))?;
-    }
-    Ok(())
+    write_id_maps(child, &format!("0 {user} 1"), &format!("0 {group} 1"))
 }
 // ANCHOR_END: map
 

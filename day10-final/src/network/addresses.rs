@@ -1,6 +1,5 @@
-//! Which container has which address. The names of the veths on the host are the register.
-//!
-//! Only this room uses it, except for the MAC address that [`inspect`](crate::inspect) shows.
+//! The names and addresses on the bridge. They use no other room, and only this room uses them, except for the MAC
+//! address that [`inspect`](crate::inspect) shows.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -14,12 +13,21 @@ use crate::network::subnet::Subnet;
 
 pub const BRIDGE: &str = "td0";
 
+const FULL: &str = "hint: stop a container first (tiny-docker ps lists them)";
+
 /// The number of the address that was assigned last. For each device, the kernel keeps one number for any purpose: see
 /// `tag` in the kernel's ip-sysctl.rst.
 pub const LAST_GIVEN: &str = "/proc/sys/net/ipv4/conf/td0/tag";
 
-/// How our MAC addresses begin. The 02 says that they were assigned by software, not by a manufacturer.
+/// How our MAC addresses begin.
 pub const VENDOR: &str = "02:42";
+
+/// The MAC address for an IP address, always the same one: whatever others remember stays true. The 02 says that it was
+/// assigned by software.
+pub fn mac(address: Ipv4Addr) -> String {
+    let [a, b, c, d] = address.octets();
+    format!("{VENDOR}:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
+}
 
 /// The name of the veth that leads to the container with the address `number`.
 pub fn name(number: u32) -> String {
@@ -32,14 +40,8 @@ pub fn address(name: &str, subnet: Subnet) -> Option<Ipv4Addr> {
     (number <= subnet.last()).then(|| subnet.address(number))
 }
 
-/// The MAC address for an IP address. It is always the same one, so whatever others remember stays true.
-pub fn mac(address: Ipv4Addr) -> String {
-    let [a, b, c, d] = address.octets();
-    format!("{VENDOR}:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
-}
-
 // ANCHOR: next_number
-/// The number of the next free address.
+/// The number of the next free address. The names of the host's devices are the register.
 ///
 /// Addresses are assigned in turn: whoever still sends to a container that has ended does not reach a new one.
 pub fn next_number(subnet: Subnet) -> Result<u32> {
@@ -53,12 +55,7 @@ pub fn next_number(subnet: Subnet) -> Result<u32> {
         in_turn.chain(all.clone()).find(|number| !taken(number))
     };
     soon(|| free().is_some());
-    free().with_context(|| {
-        format!(
-            "all addresses in {subnet} are in use\n\
-            hint: stop a container first (tiny-docker ps lists them)"
-        )
-    })
+    free().with_context(|| format!("all addresses in {subnet} are in use\n{FULL}"))
 }
 // ANCHOR_END: next_number
 

@@ -24,16 +24,15 @@ use crate::state::lock;
 /// Whoever changes the host's network holds this lock.
 const LOCK: &str = "/run/tiny-docker.lock";
 
+/// How long we wait for others. Each holds the lock for a few hundredths of a second, but there may be many.
+const SECONDS: u64 = 300;
+
 const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 
 const INSTEAD: &str = "hint: use --net isolated, which needs no bridge";
 
 // ANCHOR: veth
-/// Connects a container with the bridge, for as long as the container's namespace exists.
-///
-/// The veth's end on the host is named after the number of the address. The kernel allows each name only once, and
-/// removes the veth along with the container's namespace, however that ends. So the names are the register of the
-/// addresses, and there is nothing to tidy up.
+/// Connects a container with the bridge, until it is dropped.
 pub struct Veth {
     number: u32,
     /// The kernel's number for it, which is never reused. Its name may belong to another veth by now.
@@ -44,97 +43,72 @@ pub struct Veth {
 }
 // ANCHOR_END: veth
 
-impl Veth {
-    // ANCHOR: attach
-    /// Connects the container whose PID 1 is `container`. Creates the bridge, too, if there is none.
-    ///
-    /// If the rules for published ports are gone, those of the containers in `state` are restored.
-    pub fn attach(container: Pid, subnet: Subnet, ports: &Ports, state: &Path) -> Result<Self> {
-        ensure!(has("ip"), "ip is not in PATH\n{INSTEAD}");
-        let lock = lock()?;
-        let mut veth = Self::create(container, subnet, ports)?;
-        let added = veth.add_rules(subnet, ports, state);
-        drop(lock);
-        match added {
-            Err(error) if ports.publish.is_empty() => {
-                warn(&error.context("containers cannot reach any other network"));
-            }
-            added => added.context("cannot publish ports")?,
-        }
-        Ok(veth)
+// ANCHOR: attach
+/// Connects the container whose PID 1 is `container`. Creates the bridge if there is none.
+///
+/// The veth's end on the host is named after the number of the address. The kernel allows each name only once, and
+/// removes the veth along with the container's namespace, however that ends. So there is nothing to tidy up.
+///
+/// If the rules for published ports are gone, those of the containers in `state` are restored.
+pub fn attach(container: Pid, subnet: Subnet, ports: &Ports, state: &Path) -> Result<Veth> {
+    ensure!(has("ip"), "ip is not in PATH\n{INSTEAD}");
+    let lock = lock()?;
+    let bridge = bridge(subnet)?;
+    let number = next_number(subnet)?;
+    let (veth, address) = (name(number), subnet.address(number));
+    let mac = mac(address);
+    // If a container calls its own published port, the packets return through the device that they came from.
+    let hairpin = match ports.publish[..] {
+        [] => "off",
+        _ => "on",
+    };
+    let commands = format!(
+        "{bridge}
+        link add {veth} type veth peer name eth0 address {mac} netns {container}
+        link set {veth} master {BRIDGE} up
+        link set {veth} type bridge_slave hairpin {hairpin}
+        "
+    );
+    run_with_stdin("ip -batch -", &commands)
+        .map_err(|error| anyhow!("{error}\n{}", instead(&error)))?;
+    let index = if_nametoindex(veth.as_str()).context("the container has ended")?;
+    without_ipv6_on(&veth);
+    // If that fails, the next container gets the first free address.
+    let _ = fs::write(LAST_GIVEN, number.to_string());
+    if !bridge.is_empty() {
+        reconnect()?;
     }
-    // ANCHOR_END: attach
-
-    // ANCHOR: create
-    /// Creates both ends: the host's, attached to the bridge, and the container's, in its namespace and still down.
-    fn create(container: Pid, subnet: Subnet, ports: &Ports) -> Result<Self> {
-        let bridge = bridge(subnet)?;
-        let number = next_number(subnet)?;
-        let (name, address) = (name(number), subnet.address(number));
-        let mac = mac(address);
-        // If a container calls its own published port, the packets return through the device that they came from.
-        let hairpin = match ports.publish[..] {
-            [] => "off",
-            _ => "on",
-        };
-        let commands = format!(
-            "{bridge}
-            link add {name} type veth peer name eth0 address {mac} netns {container}
-            link set {name} master {BRIDGE} up
-            link set {name} type bridge_slave hairpin {hairpin}
-            "
-        );
-        run_with_stdin("ip -batch -", &commands)
-            .map_err(|error| anyhow!("{error}\n{}", instead(&error)))?;
-        let index = if_nametoindex(name.as_str()).context("the container has ended")?;
-        let silent = [BRIDGE, &name].into_iter().try_for_each(without_ipv6);
-        if let Err(error) = silent {
-            warn(&anyhow!(
-                "a container may become this host's router: {error}"
-            ));
+    let mut veth = Veth {
+        number,
+        index,
+        address,
+        publisher: None,
+    };
+    let added = add_rules(&mut veth, subnet, ports, state);
+    drop(lock);
+    match added {
+        Err(error) if ports.publish.is_empty() => {
+            warn(&error.context("containers cannot reach any other network"));
         }
-        // If that fails, the next container gets the first free address.
-        let _ = fs::write(LAST_GIVEN, number.to_string());
-        if !bridge.is_empty() {
-            reconnect()?;
-        }
-        Ok(Self {
-            number,
-            index,
-            address,
-            publisher: None,
-        })
+        added => added.context("cannot publish ports")?,
     }
-    // ANCHOR_END: create
-
-    // ANCHOR: add_rules
-    /// Sets up the way out, and the ways in that the user asked for.
-    ///
-    /// This is done again for each container: somebody may have reloaded the host's own rules and settings. Forwarding
-    /// stays on, since others may rely on it by the time we end.
-    fn add_rules(&mut self, subnet: Subnet, ports: &Ports, state: &Path) -> Result<()> {
-        let veths = veths()?;
-        let rules = spoofing::forbid(BRIDGE, subnet, &veths);
-        let (tool, rules) = firewall::enable_nat(BRIDGE, subnet, rules)?;
-        let mut published = Published::among(rules, tool);
-        published.keep(&veths, subnet, state);
-        self.publisher = (!ports.publish.is_empty()).then_some(published.tool);
-        published.add(ports, self.address, self.index);
-        published.write()?;
-        let forwards = fs::read_to_string(FORWARDING).context("cannot read ip_forward")?;
-        if forwards.trim() == "0" {
-            fs::write(FORWARDING, "1").context("cannot enable ip_forward")?;
-        }
-        Ok(())
-    }
-    // ANCHOR_END: add_rules
+    Ok(veth)
 }
+// ANCHOR_END: attach
 
 /// What helps against this error from `ip`.
 fn instead(error: &Error) -> &'static str {
     match error.to_string().contains("not permitted") {
         true => NO_NET_ADMIN,
         false => INSTEAD,
+    }
+}
+
+fn without_ipv6_on(veth: &str) {
+    if let Err(error) = [BRIDGE, veth].into_iter().try_for_each(without_ipv6) {
+        warn(&anyhow!(
+            "a container may become this host's router: {error}"
+        ));
     }
 }
 
@@ -155,8 +129,31 @@ impl Drop for Veth {
 }
 // ANCHOR_END: drop
 
+// ANCHOR: add_rules
+/// Sets up the way out, and the ways in that the user asked for.
+///
+/// This is done again for each container: somebody may have reloaded the host's own rules and settings. Forwarding
+/// stays on, since others may rely on it by the time we end.
+fn add_rules(veth: &mut Veth, subnet: Subnet, ports: &Ports, state: &Path) -> Result<()> {
+    let veths = veths()?;
+    let rules = spoofing::forbid(subnet, &veths);
+    let (tool, rules) = firewall::enable_nat(subnet, rules)?;
+    let mut published = Published::among(rules, tool);
+    published.keep(&veths, subnet, state);
+    veth.publisher = (!ports.publish.is_empty()).then_some(published.tool);
+    published.add(ports, veth.address, veth.index);
+    published.write()?;
+    let forwards = fs::read_to_string(FORWARDING).context("cannot read ip_forward")?;
+    if forwards.trim() == "0" {
+        fs::write(FORWARDING, "1").context("cannot enable ip_forward")?;
+    }
+    Ok(())
+}
+// ANCHOR_END: add_rules
+
 // ANCHOR: bridge
-/// The commands that create the bridge: none, if it is as it should be.
+/// The commands that create the bridge, or repair it: somebody may have removed its address, or switched it off.
+/// None, if it is as it should be.
 ///
 /// It stays when the last container ends, since the next one needs it again.
 fn bridge(subnet: Subnet) -> Result<String> {
@@ -182,7 +179,6 @@ fn bridge(subnet: Subnet) -> Result<String> {
         // 0x4000: treat LLDP (01:80:c2:00:00:0e) like all other frames. By default, it gets around the guard.
         commands += &format!("link add {BRIDGE} address {mac} type bridge group_fwd_mask 0x4000\n");
     }
-    // Somebody may have removed only the address, or switched the bridge off.
     Ok(commands + &format!("addr replace {address} dev {BRIDGE}\nlink set {BRIDGE} up"))
 }
 
@@ -231,7 +227,6 @@ fn lock() -> Result<File> {
     // An earlier day's program may have created it so that everybody can open it.
     let private = Permissions::from_mode(0o600);
     lock.set_permissions(private).with_context(cannot)?;
-    // Each holds it for a few hundredths of a second, but there may be many.
-    lock::wait(&lock, LOCK.as_ref(), File::try_lock, 300)?;
+    lock::wait(&lock, LOCK.as_ref(), File::try_lock, SECONDS)?;
     Ok(lock)
 }

@@ -4,7 +4,6 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 
@@ -15,15 +14,18 @@ use crate::network::lookup::Host;
 
 pub const FILES: [&str; 3] = ["hosts", "hostname", "resolv.conf"];
 
-pub const LOCALHOST: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost\n";
-
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 /// Where systemd-resolved lists the servers that it asks. /etc/resolv.conf names only systemd-resolved itself then.
 const BEHIND_RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
 
-/// Writes the files of `container` into `directory`.
-pub fn write(directory: &Path, container: &Container) -> Result<()> {
+pub const LOCALHOST: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost\n";
+
+/// Writes the files of `container`.
+pub fn write(container: &Container) -> Result<()> {
+    let Some(directory) = &container.etc else {
+        return Ok(());
+    };
     let (hostname, lookup) = (&container.hostname, &container.lookup);
     let mut hosts = match (container.net, container.address) {
         (Net::Host, _) => of_the_host("/etc/hosts"),
@@ -52,10 +54,8 @@ pub fn write(directory: &Path, container: &Container) -> Result<()> {
     };
     fs::create_dir_all(directory)
         .with_context(|| format!("cannot create {}", directory.display()))?;
-    for (name, text) in FILES
-        .iter()
-        .zip([hosts, format!("{hostname}\n"), resolv_conf])
-    {
+    let texts = [hosts, format!("{hostname}\n"), resolv_conf];
+    for (name, text) in FILES.iter().zip(texts) {
         let file = directory.join(name);
         fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
     }

@@ -1,6 +1,4 @@
 //! The way out, and no way in except to published ports: nft(8), iptables(8).
-//!
-//! The [`bridge`](super::bridge) sets it up for each container, and removes it when there is none left.
 
 use std::fs;
 
@@ -8,6 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::failure::warn;
 use crate::host::{has, run_with_stdin};
+use crate::network::addresses::BRIDGE;
 use crate::network::rules::{in_chains, is_there};
 use crate::network::subnet::Subnet;
 
@@ -18,24 +17,20 @@ const COMMENT: &str = "comment \"tiny-docker\"";
 const OURS: &str = "ip tiny-docker ";
 
 // ANCHOR: enable_nat
-/// Lets the containers in `subnet`, behind `bridge`, talk to the outside. From there, only answers come in, and packets
-/// for published ports. Returns the tool that it used, and the rules that this tool listed before.
+/// Lets containers talk to the outside. From there, only answers come in, and packets for published ports. Returns the
+/// tool that it used, and the rules that this tool listed before.
 ///
 /// With nft, `rules` is its complete list. Rules that are there stay: a firewall transaction takes as long as an entire
 /// container.
-pub fn enable_nat(
-    bridge: &str,
-    subnet: Subnet,
-    rules: Result<String>,
-) -> Result<(&'static str, String)> {
+pub fn enable_nat(subnet: Subnet, rules: Result<String>) -> Result<(&'static str, String)> {
     let tool = tool()?;
     let rules = match tool {
         "nft" => {
             let rules = rules?;
-            use_nft(bridge, subnet, &rules)?;
+            use_nft(subnet, &rules)?;
             rules
         }
-        iptables => use_iptables(iptables, bridge, subnet)?,
+        iptables => use_iptables(iptables, subnet)?,
     };
     Ok((tool, rules))
 }
@@ -60,8 +55,8 @@ fn tools() -> [&'static str; 3] {
 /// Makes a table of our own, and adds two rules at the beginning of each other chain that sees forwarded packets.
 ///
 /// A packet goes through all such chains, and passes if none drops it: "accept" ends only one of them.
-fn use_nft(bridge: &str, subnet: Subnet, list: &str) -> Result<()> {
-    let table = our_table(bridge, subnet);
+fn use_nft(subnet: Subnet, list: &str) -> Result<()> {
+    let table = our_table(subnet);
     let is_for_subnet = list.contains(&format!("ip saddr {subnet} oifname"));
     if !(is_there(list, &table) && is_for_subnet) {
         run_with_stdin("nft -f -", &table)?;
@@ -77,7 +72,7 @@ fn use_nft(bridge: &str, subnet: Subnet, list: &str) -> Result<()> {
             continue;
         }
         let insert =
-            |direction| format!("insert rule {chain} {direction} {bridge} accept {COMMENT}\n");
+            |direction| format!("insert rule {chain} {direction} {BRIDGE} accept {COMMENT}\n");
         let both = insert("iifname") + &insert("oifname");
         if let Err(error) = run_with_stdin("nft -f -", &both) {
             warn(&error.context(format!("{chain} may block the traffic of containers")));
@@ -90,7 +85,7 @@ fn use_nft(bridge: &str, subnet: Subnet, list: &str) -> Result<()> {
 ///
 /// Packets to published ports have the status `dnat`. If one comes from a container, the answer comes back through the
 /// host only if the other container sees the host's address, and not its neighbour's.
-fn our_table(bridge: &str, subnet: Subnet) -> String {
+fn our_table(subnet: Subnet) -> String {
     format!(
         r#"
         add table ip tiny-docker
@@ -98,13 +93,13 @@ fn our_table(bridge: &str, subnet: Subnet) -> String {
         table ip tiny-docker {{
             chain postrouting {{
                 type nat hook postrouting priority srcnat;
-                ip saddr {subnet} oifname != "{bridge}" masquerade
-                ip saddr {subnet} oifname "{bridge}" ct status dnat masquerade
+                ip saddr {subnet} oifname != "{BRIDGE}" masquerade
+                ip saddr {subnet} oifname "{BRIDGE}" ct status dnat masquerade
             }}
             chain forward {{
                 type filter hook forward priority filter;
                 ct status dnat accept
-                iifname != "{bridge}" oifname "{bridge}" ct state != {{ established, related }} drop
+                iifname != "{BRIDGE}" oifname "{BRIDGE}" ct state != {{ established, related }} drop
             }}
         }}
         "#
@@ -114,9 +109,9 @@ fn our_table(bridge: &str, subnet: Subnet) -> String {
 
 // ANCHOR: iptables
 /// Does the same with chains of our own, to which the host's chains jump. Returns all rules in the table `nat`.
-fn use_iptables(iptables: &str, bridge: &str, subnet: Subnet) -> Result<String> {
+fn use_iptables(iptables: &str, subnet: Subnet) -> Result<String> {
     let (mut lines, mut rules_for_addresses) = (String::new(), String::new());
-    for (table, jump, rules) in iptables_rules(bridge, subnet) {
+    for (table, jump, rules) in iptables_rules(subnet) {
         // This creates the chain, or empties it.
         lines += &format!("*{table}\n:TINY-DOCKER - [0:0]\n{rules}");
         let there = run_with_stdin(&format!("{iptables} -w -t {table} -S"), "")?;
@@ -133,15 +128,15 @@ fn use_iptables(iptables: &str, bridge: &str, subnet: Subnet) -> Result<String> 
 }
 
 /// For each table: the rule that jumps to our chain, and the rules in that chain.
-fn iptables_rules(bridge: &str, subnet: Subnet) -> [(&'static str, &'static str, String); 2] {
+fn iptables_rules(subnet: Subnet) -> [(&'static str, &'static str, String); 2] {
     let nat = format!(
-        "-A TINY-DOCKER -s {subnet} ! -o {bridge} -j MASQUERADE\n\
-        -A TINY-DOCKER -s {subnet} -o {bridge} -m conntrack --ctstate DNAT -j MASQUERADE\n"
+        "-A TINY-DOCKER -s {subnet} ! -o {BRIDGE} -j MASQUERADE\n\
+        -A TINY-DOCKER -s {subnet} -o {BRIDGE} -m conntrack --ctstate DNAT -j MASQUERADE\n"
     );
     let filter = format!(
-        "-A TINY-DOCKER -i {bridge} -j ACCEPT\n\
-        -A TINY-DOCKER -o {bridge} -m conntrack --ctstate ESTABLISHED,RELATED,DNAT -j ACCEPT\n\
-        -A TINY-DOCKER -o {bridge} -j DROP\n"
+        "-A TINY-DOCKER -i {BRIDGE} -j ACCEPT\n\
+        -A TINY-DOCKER -o {BRIDGE} -m conntrack --ctstate ESTABLISHED,RELATED,DNAT -j ACCEPT\n\
+        -A TINY-DOCKER -o {BRIDGE} -j DROP\n"
     );
     [
         ("nat", "POSTROUTING -j TINY-DOCKER", nat),

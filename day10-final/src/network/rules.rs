@@ -1,5 +1,4 @@
-//! Reading nft's list of rules: nft(8). [`firewall`](super::firewall), [`spoofing`](super::spoofing) and
-//! [`publish`](super::publish) check here whether their rules are still there.
+//! Reading nft's list of rules: nft(8). Whoever has added rules finds out here whether they are still there.
 
 /// Whether each chain has at least as many lines in nft's list as in `table`. (nft words some lines differently.)
 pub fn is_there(list: &str, table: &str) -> bool {

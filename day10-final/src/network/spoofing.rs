@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::failure::warn;
 use crate::host::{has, run_with_stdin};
-use crate::network::addresses::{address, mac};
+use crate::network::addresses::{BRIDGE, address, mac};
 use crate::network::rules::is_there;
 use crate::network::subnet::Subnet;
 
@@ -14,7 +14,7 @@ use crate::network::subnet::Subnet;
 /// Each of the `veths` may bring what comes from its own MAC and its own address. Anything else is dropped.
 ///
 /// Returns all rules of this host, as nft shows them: nft is running anyway, and a second start would take longer.
-pub fn forbid(bridge: &str, subnet: Subnet, veths: &[(u32, String)]) -> Result<String> {
+pub fn forbid(subnet: Subnet, veths: &[(u32, String)]) -> Result<String> {
     if !has("nft") {
         return Ok(String::new());
     }
@@ -22,7 +22,7 @@ pub fn forbid(bridge: &str, subnet: Subnet, veths: &[(u32, String)]) -> Result<S
     let add = format!("add element bridge tiny-docker senders {{ {senders} }}\nlist ruleset\n");
     // Without the table, this fails: for the first container, and where somebody has flushed all rules.
     let list = run_with_stdin("nft -f -", &add).ok();
-    let table = table(bridge);
+    let table = table();
     match list.filter(|list| is_there(list, &table)) {
         Some(list) => Ok(list),
         None => run_with_stdin("nft -f -", &(table + &add)).or_else(|error| {
@@ -49,7 +49,7 @@ fn senders(subnet: Subnet, veths: &[(u32, String)]) -> Vec<String> {
 /// advertisement a container would be the way out for its neighbours and the host (CVE-2020-13401).
 ///
 /// Frames to 01:80:c2:00:00:02 and the like are for the bridge alone. They come to `input`, and never to `prerouting`.
-fn table(bridge: &str) -> String {
+fn table() -> String {
     format!(
         r#"
         add table bridge tiny-docker
@@ -65,11 +65,11 @@ fn table(bridge: &str) -> String {
             }}
             chain prerouting {{
                 type filter hook prerouting priority filter;
-                iifname "{bridge}-*" goto from_veth
+                iifname "{BRIDGE}-*" goto from_veth
             }}
             chain input {{
                 type filter hook input priority filter;
-                iifname "{bridge}-*" goto from_veth
+                iifname "{BRIDGE}-*" goto from_veth
             }}
         }}
         "#

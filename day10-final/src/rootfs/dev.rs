@@ -75,8 +75,9 @@ impl Dev {
     }
 }
 
-/// We bind mount the nodes, because only the host's root may create any: mknod(2). A node that a container creates is
-/// useless, since all its mounts are nodev.
+/// We bind mount the nodes, because only the host's root may create any: mknod(2).
+///
+/// A node that a container creates is useless, since all its mounts are nodev.
 pub fn mount(dev: &Dev, rootfs: &Path, rootless: bool) -> Result<()> {
     let (dev, nodes) = (&dev.directory, &dev.nodes);
     dev.attach(place::directory("dev", rootfs)?)
@@ -126,8 +127,8 @@ pub fn protect_null() -> Result<()> {
 }
 
 // ANCHOR: check_stdio
-/// Checks stdin, stdout and stderr, which come from the caller. A /dev/null would be the host's own node, so the
-/// container gets its own instead. A directory would be a way out, so it is refused.
+/// Checks stdin, stdout and stderr, which come from the caller. A directory would be a way out, so it is refused.
+/// A /dev/null would be the host's own node, so the container gets its own instead.
 pub fn check_stdio() -> Result<()> {
     for fd in 0..=2 {
         // SAFETY: used only here, and only while it is open. If it is not open, fstat fails.

@@ -8,15 +8,13 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
 use nix::mount::MsFlags;
-use nix::sys::stat::Mode;
 
 use crate::failure::warn;
 use crate::host::program;
-use crate::rootfs::mounts::Tree;
+use crate::rootfs::mounts::{Tree, directory};
 
 /// The parts of a layer's directory: what differs from the root filesystem, and a work area for overlayfs.
 const PARTS: [&str; 2] = ["upper", "work"];
@@ -91,13 +89,6 @@ fn mount_overlay(here: &Path, options: &str) -> nix::Result<()> {
     nix::mount::mount(overlay, here, overlay, MsFlags::MS_NODEV, Some(options))
 }
 // ANCHOR_END: mount
-
-fn directory(path: &Path) -> Result<OwnedFd> {
-    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    // The dot makes this fail if the user may not enter the directory.
-    open(&path.join("."), flags, Mode::empty())
-        .map_err(|errno| anyhow!("cannot make {} the root directory: {errno}", path.display()))
-}
 
 fn copy_to(to: &Path, from: &Path) -> Result<()> {
     let mut cp = program("cp");

@@ -5,10 +5,13 @@
 use std::ffi::{CStr, CString};
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
 use nix::mount::{MsFlags, mount};
+use nix::sys::stat::Mode;
 use nix::sys::statvfs::fstatvfs;
 
 /// Flags for a mount that holds data, and neither programs nor devices.
@@ -93,6 +96,14 @@ impl Tree {
     }
 }
 // ANCHOR_END: tree
+
+/// Opens the directory `path`, which becomes a container's root, or a part of it.
+pub fn directory(path: &Path) -> Result<OwnedFd> {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    // The dot makes this fail if the user may not enter the directory.
+    open(&path.join("."), flags, Mode::empty())
+        .map_err(|errno| anyhow!("cannot make {} the root directory: {errno}", path.display()))
+}
 
 impl AsFd for Tree {
     fn as_fd(&self) -> BorrowedFd<'_> {

@@ -111,6 +111,7 @@ pub fn to_mount(path: &Path, missing: Missing) -> Result<Place> {
     }
 }
 
+// ANCHOR: inside
 /// A path in the container at which something may be mounted. Some paths are reserved.
 pub fn inside(path: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(path);
@@ -129,6 +130,7 @@ fn taken(path: &Path) -> Option<String> {
     let taken = TAKEN.iter().find(|taken| path.starts_with(taken))?;
     Some(format!("{taken} belongs to the container itself"))
 }
+// ANCHOR_END: inside
 
 // ANCHOR: directory
 /// The directory `name` in the container's /. The root filesystem may have a link there, which is refused.

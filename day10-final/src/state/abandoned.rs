@@ -69,9 +69,9 @@ pub fn free(state: &Path, name: &str) {
 /// Whether the container `id` has ended, or never started, and nobody is left to look after it.
 fn is_abandoned(state: &Path, id: &Id) -> bool {
     let directory = directory(state, id);
-    let hidden = hidden(&directory);
-    if hidden.exists() {
-        return is_unlocked(&hidden);
+    // Whether it exists, only opening it can tell: it may get its own name at any moment.
+    if let Ok(half) = open_directory(&hidden(&directory)) {
+        return half.try_lock().is_ok();
     }
     let ended = load(&directory, id).is_ok_and(|container| container.status != Status::Running);
     ended && is_unlocked(&paths::lock(state, id))
@@ -79,6 +79,6 @@ fn is_abandoned(state: &Path, id: &Id) -> bool {
 
 /// Whether nobody has locked `file`, or it does not exist.
 fn is_unlocked(file: &Path) -> bool {
-    let lock = open_regular(file, File::options().read(true)).or_else(|_| open_directory(file));
+    let lock = open_regular(file, File::options().read(true));
     lock.map_or(true, |lock| lock.try_lock().is_ok())
 }

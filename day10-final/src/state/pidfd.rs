@@ -1,6 +1,4 @@
-//! A process that cannot be mistaken for another one: pidfd_open(2).
-//!
-//! Commands that are not the container's parent get one from [`crate::container::Container::running`].
+//! A process that cannot be mistaken for another one: pidfd_open(2). For commands that are not the container's parent.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;

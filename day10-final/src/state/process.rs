@@ -1,6 +1,4 @@
-//! Which process a record means: proc_pid_stat(5), random(4).
-//!
-//! The parent notes it, and the container asks whether it is still alive.
+//! Which process a record means, and whether it is still alive: proc_pid_stat(5), random(4).
 
 use std::fs;
 
@@ -64,7 +62,6 @@ fn is_pid_1(pid: i32) -> bool {
 
 /// The kernel generates a new one at each boot.
 fn boot_id() -> Result<String> {
-    let id =
-        fs::read_to_string("/proc/sys/kernel/random/boot_id").context("cannot read boot_id")?;
-    Ok(id.trim().to_owned())
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    Ok(id.context("cannot read boot_id")?.trim().to_owned())
 }

@@ -6,22 +6,24 @@ use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use crate::cgroup;
 use crate::container::Container;
+use crate::failure::warn;
 use crate::state::id::Id;
 use crate::state::paths::{directory, exists};
 use crate::state::{check_private, open_directory, open_regular};
 use crate::state::{lock, name};
 
+/// A `run` needs less time at its end, since it has little to write and to remove.
+pub const LOCK_SECONDS: u64 = 10;
+
 /// No record is as long as this: the kernel limits the length of a command, execve(2).
 const LIMIT: u64 = 16 << 20;
-
-/// In seconds: a `run` needs less at its end, because it has little to write and to remove.
-pub const LOCK_SECONDS: u64 = 10;
 
 /// There is no such container.
 #[derive(Debug)]
@@ -44,6 +46,14 @@ pub fn started(state: &Path, id: &Id) -> Result<()> {
     started.context("cannot wait for its start")
 }
 // ANCHOR_END: started
+
+/// Waits until the `run` of a container that has ended releases its `lock`, but not forever: it may be suspended.
+pub fn ended(lock: &File) {
+    let path = fs::read_link(format!("/proc/self/fd/{}", lock.as_raw_fd())).unwrap_or_default();
+    if let Err(error) = lock::wait(lock, &path, File::try_lock_shared, LOCK_SECONDS) {
+        warn(&error);
+    }
+}
 
 /// Locks `directory` until the result is dropped.
 pub fn lock_directory(directory: &Path) -> Result<File> {

@@ -1,12 +1,11 @@
 //! Bytes on their way from one file to another. read(2), write(2), poll(2).
-//!
-//! [`crate::terminal::relay`] has a lane in each direction, [`crate::terminal::stdio`] one for each pipe.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::ops::Range;
 use std::os::fd::AsFd;
 
+use anyhow::{Context, Result};
 use nix::poll::{PollFd, PollFlags};
 
 /// In bytes: what a pipe accepts without making us wait, if it accepts anything, and the most that a terminal gives at
@@ -70,3 +69,9 @@ impl Lane {
     }
 }
 // ANCHOR_END: lane
+
+/// Another descriptor for the same file, with no buffer in between.
+pub fn copy(file: impl AsFd) -> Result<File> {
+    let fd = file.as_fd().try_clone_to_owned();
+    Ok(fd.context("cannot copy a descriptor")?.into())
+}

@@ -16,7 +16,7 @@ use nix::unistd::Pid;
 use crate::container::Container;
 use crate::failure::warn;
 use crate::terminal::Raw;
-use crate::terminal::lane::Lane;
+use crate::terminal::lane::{Lane, copy};
 use crate::terminal::pty;
 use crate::{detach, signals};
 
@@ -184,10 +184,4 @@ impl Relay {
         Ok(())
     }
     // ANCHOR_END: finish
-}
-
-/// Another descriptor for the same file, with no buffer in between.
-pub fn copy(file: impl AsFd) -> Result<File> {
-    let fd = file.as_fd().try_clone_to_owned();
-    Ok(fd.context("cannot copy a descriptor")?.into())
 }

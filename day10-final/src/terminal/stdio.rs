@@ -1,4 +1,4 @@
-//! Without -t, the caller's terminal stays outside the container, unless `run` lends it. pipe(7), poll(2).
+//! The caller's terminal stays outside the container, unless `run` lends it. pipe(7), poll(2).
 //!
 //! Whoever has a terminal open, even as stderr, can read from it for as long as they live, including what the caller
 //! types at their shell later. So the command gets a pipe in its place, and we carry what goes through it.
@@ -19,8 +19,7 @@ use nix::sys::signalfd::SignalFd;
 use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, getpgrp, tcgetpgrp};
 
 use crate::container::Container;
-use crate::terminal::lane::{BUFFER, Lane};
-use crate::terminal::relay::copy;
+use crate::terminal::lane::{BUFFER, Lane, copy};
 use crate::{detach, signals};
 
 /// Our side of the pipes. There are none if the caller has no terminal.

@@ -84,7 +84,7 @@ fn who_is_stopped_has_not_run_out_of_memory() {
     });
     see(&["stop", "-t", "0", &container.id]);
     assert!(
-        container.listed().starts_with("stopped: Exited (137) "),
+        container.listed().starts_with("- stopped (137) "),
         "{}",
         container.listed()
     );

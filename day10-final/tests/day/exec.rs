@@ -114,8 +114,7 @@ fn errors_are_reported_with_or_without_a_terminal() {
 fn the_container_must_be_running() {
     need_namespaces!();
     let container = idle(&[]);
-    see(&["kill", &container.id]);
-    container.wait_for_its_end();
+    see(&["stop", "-t", "0", &container.id]);
     for option in ["-i", "-t", "-d"] {
         let seen = exec(&container, &[option, "ID", "true"]);
         assert_eq!(seen.code, Some(1), "{option}");
@@ -313,7 +312,7 @@ fn it_ends_with_the_container() {
             .unwrap()
             .read_exact(&mut [0; 5])
             .unwrap();
-        assert_eq!(see(&["kill", &container.id]).code, Some(0));
+        assert_eq!(see(&["stop", "-t", "0", &container.id]).code, Some(0));
         assert_eq!(exec.0.wait().unwrap().code(), Some(137), "{options:?}");
         container.wait_for_its_end();
     }
@@ -463,7 +462,8 @@ fn a_container_may_end_while_exec_is_on_its_way() {
     let fifo = state().join("fifo");
     host(&format!("mkfifo {}", fifo.display()));
     // It has been found running when its variables are read.
-    let line = "$TD exec --env-file FIFO ID true & exec 3>FIFO; $TD kill ID; $TD wait ID; exec 3>&-; wait $!";
+    let line =
+        "$TD exec --env-file FIFO ID true & exec 3>FIFO; $TD stop -t 0 ID; exec 3>&-; wait $!";
     let line = line.replace("FIFO", fifo.to_str().unwrap());
     let seen = shell(&line.replace("ID", &container.id));
     let stderr = seen.stderr.replace(&container.id, "ID");

@@ -164,20 +164,6 @@ impl Drop for Own {
     }
 }
 
-/// Puts the default rootfs into `state`: as hard links or, on another filesystem, as copies.
-pub fn copy_rootfs(state: &Path) {
-    let copied = |option| {
-        let mut cp = Command::new("cp");
-        cp.arg(option).args([".tiny-docker", "rootfs"]).arg(state);
-        cp.current_dir(prepared())
-            .output()
-            .unwrap()
-            .status
-            .success()
-    };
-    assert!(copied("-al") || copied("-a"));
-}
-
 /// The directory for everything that these tests create. When they have ended, in whatever way, nothing of it is left.
 fn place() -> &'static Path {
     static PLACE: OnceLock<(PathBuf, Child)> = OnceLock::new();
@@ -196,6 +182,20 @@ fn place() -> &'static Path {
         (place, sh.spawn().unwrap())
     });
     place
+}
+
+/// Puts the default rootfs into `state`: as hard links or, on another filesystem, as copies.
+pub fn copy_rootfs(state: &Path) {
+    let copied = |option| {
+        let mut cp = Command::new("cp");
+        cp.arg(option).args([".tiny-docker", "rootfs"]).arg(state);
+        cp.current_dir(prepared())
+            .output()
+            .unwrap()
+            .status
+            .success()
+    };
+    assert!(copied("-al") || copied("-a"));
 }
 
 /// A state directory with the default rootfs, which takes a while to build.
@@ -559,22 +559,26 @@ impl Detached {
             .unwrap()
     }
 
-    /// What its record says about it, and then `ps -a`: "stopped: Exited (137) AGE ago: sleep 1000".
+    /// What `ps -a` says about it once it has ended: "- stopped (137) sleep 1000".
     pub fn listed(&self) -> String {
-        let json = see(&["ps", "-a", "--no-trunc", "--format", "json"]).stdout;
-        let mut lines = json.lines().map(|line| serde_json::from_str(line).unwrap());
-        let is_it = |line: &serde_json::Value| line["ID"] == *self.id;
-        let line = lines.find(is_it).unwrap();
-        let text = |key: &str| line[key].as_str().unwrap();
-        let (status, command) = (
-            without_age(text("Status")),
-            text("Command").trim_matches('"'),
-        );
+        let json = see(&["ps", "-a", "--format", "json"]).stdout;
+        let lines = json.lines();
+        let mut lines = lines.map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let line = lines.find(|line| line["ID"] == *self.id).unwrap();
         let record = self.record();
-        format!(
-            "{}: {status}: {command}",
-            record["status"].as_str().unwrap()
-        )
+        // Docker has one word for both.
+        let status = match record["status"] == "stopped" {
+            true => "stopped",
+            false => line["State"].as_str().unwrap(),
+        };
+        let code = without_age(line["Status"].as_str().unwrap());
+        let code = code
+            .find('(')
+            .map(|start| &code[start..=code.rfind(')').unwrap()]);
+        let words = record["command"].as_array().unwrap().iter();
+        let words = words.map(|word| word.as_str().unwrap());
+        let columns = ["-", status].into_iter().chain(code).chain(words);
+        columns.collect::<Vec<_>>().join(" ")
     }
 
     /// The contents of a file in its cgroup, whose name is the first in version 2, and the other in version 1.

@@ -93,11 +93,13 @@ fn each_page_says_how_to_become_root_before_it_needs_that() {
     }
 }
 
-/// The pages of the book that have terminal sessions. `CHAPTERS=day05,setup` takes only these.
+/// The pages of the book that have terminal sessions. `CHAPTERS=day05,parts/power` takes only these.
 fn pages() -> impl Iterator<Item = Result<(String, Vec<Block>), String>> {
     let book = root().join("book/src");
     let chosen = std::env::var("CHAPTERS");
     let mut chapters = proofs::names(&book);
+    let parts = proofs::names(&book.join("parts"));
+    chapters.extend(parts.iter().map(|name| format!("parts/{name}")));
     chapters.retain(|name| {
         let name = name.strip_suffix(".md");
         name.is_some_and(|name| {
@@ -117,8 +119,12 @@ fn follow(readers: &[Reader]) {
     // Two that are busy on one machine would see each other's processes, as two people would.
     static MACHINE: Mutex<()> = Mutex::new(());
     let machine = MACHINE.lock();
-    build();
     let pages: Vec<_> = pages().collect::<Result<_, _>>().unwrap();
+    build(
+        pages
+            .iter()
+            .any(|(chapter, _)| chapter.starts_with("parts/")),
+    );
     let mut typed: Vec<Vec<Block>> = Vec::new();
     let mut failures = Vec::new();
     for reader in readers {
@@ -157,7 +163,7 @@ fn sessions(blocks: &[Block], reader: Reader) -> Vec<Vec<Block>> {
 }
 
 /// Makes the programs those of the sources as they are now: somebody may be in the middle of an exercise.
-fn build() {
+fn build(with_parts: bool) {
     static BUILT: LazyLock<Result<(), String>> = LazyLock::new(|| {
         let Some(cargo) = std::env::var_os("CARGO") else {
             return Ok(()); // whoever starts us without cargo has built them
@@ -174,5 +180,15 @@ fn build() {
     });
     if let Err(problem) = &*BUILT {
         panic!("{problem}");
+    }
+    static PARTS: LazyLock<Result<(), String>> = LazyLock::new(|| {
+        let mut at = Command::new(root().join("book/parts/at"));
+        at.args((1..=proofs::parts().len()).map(|number| number.to_string()));
+        let (done, said) = run(&mut at);
+        done.then_some(()).ok_or(said)
+    });
+    if with_parts && std::env::var_os("CARGO").is_some() {
+        let built = PARTS.as_ref();
+        built.unwrap_or_else(|said| panic!("the parts of day 10 do not build:\n\n{said}"));
     }
 }

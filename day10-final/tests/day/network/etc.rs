@@ -74,29 +74,6 @@ fn the_files_are_behind_links_that_lead_nowhere_yet() {
     assert_eq!(seen.stdout, format!("web\n{servers}"), "{}", seen.stderr);
 }
 
-/// From here on there are mounts that could cover them.
-#[test]
-fn a_root_filesystem_with_a_directory_in_the_place_of_one_goes_without() {
-    need_namespaces!();
-    let rootfs = rootfs();
-    let hosts = rootfs.path().join("etc/hosts");
-    let option = format!("--rootfs={}", rootfs.path().display());
-    for is_link in [false, true] {
-        let _ = fs::remove_file(&hosts);
-        match is_link {
-            false => fs::create_dir(&hosts).unwrap(),
-            true => {
-                fs::remove_dir(&hosts).unwrap();
-                symlink("/usr", &hosts).unwrap();
-            }
-        }
-        let script = "test -d /etc/hosts && cat /etc/hostname";
-        let run = ["run", "--net=isolated", &option, "--hostname=web"];
-        let seen = see(&[&run[..], &["sh", "-c", script]].concat());
-        assert_eq!((seen.stdout.as_str(), seen.stderr.as_str()), ("web\n", ""));
-    }
-}
-
 #[test]
 fn the_files_are_there_whatever_is_mounted() {
     need_namespaces!();
@@ -231,4 +208,26 @@ fn a_rootfs_with_fifos_for_files_is_not_waited_for() {
     let mut run = Running::start(&mut tiny_docker(&["run", &option, "true"]));
     wait_until("its end", || run.0.try_wait().unwrap().is_some());
     assert_eq!(run.0.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_root_filesystem_with_a_directory_in_the_place_of_one_goes_without() {
+    need_namespaces!();
+    let rootfs = rootfs();
+    let hosts = rootfs.path().join("etc/hosts");
+    let option = format!("--rootfs={}", rootfs.path().display());
+    for is_link in [false, true] {
+        let _ = fs::remove_file(&hosts);
+        match is_link {
+            false => fs::create_dir(&hosts).unwrap(),
+            true => {
+                fs::remove_dir(&hosts).unwrap();
+                symlink("/usr", &hosts).unwrap();
+            }
+        }
+        let script = "test -d /etc/hosts && cat /etc/hostname";
+        let run = ["run", "--net=isolated", &option, "--hostname=web"];
+        let seen = see(&[&run[..], &["sh", "-c", script]].concat());
+        assert_eq!((seen.stdout.as_str(), seen.stderr.as_str()), ("web\n", ""));
+    }
 }

@@ -165,14 +165,13 @@ fn is_asleep(pid: i32, parent: i32) -> bool {
 /// A container hangs in the middle of its removal.
 fn removing() -> (Running, TempDir) {
     let line = "for i in $(seq 40); do mkdir d; cd d; done";
-    assert_eq!(
-        see(&["run", "--name", "ruins", "sh", "-c", line]).code,
-        Some(0)
-    );
+    let ruins = Detached::start(&["--net", "isolated", "sh", "-c", line]);
+    ruins.wait_for_its_end();
     // With few open files allowed, it needs rm(1): see idmap.rs.
     let (directory, path) = hanging("rm");
     let mut sh = Command::new("sh");
-    sh.args(["-c", "ulimit -n 20; exec $TD rm ruins"])
+    sh.args(["-c", "ulimit -n 20; exec $TD rm $RUINS"])
+        .env("RUINS", &ruins.id)
         .env("TD", TINY_DOCKER)
         .env("TINY_DOCKER_ROOT", state());
     let rm = Running::start(sh.env("PATH", path));

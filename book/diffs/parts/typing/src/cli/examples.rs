@@ -1,0 +1,90 @@
+//! What the help ends with: lines to copy. A test types all of them.
+
+// ANCHOR: examples
+pub const ALL: &str = "\
+Examples:
+  tiny-docker run -it --rm sh     # a shell in a throwaway container
+  tiny-docker run -d --name web sh -c 'while date; do sleep 1; done'
+  tiny-docker logs -f web         # follow its output
+  tiny-docker exec -it web sh     # look around inside
+  tiny-docker rm -f web
+
+Run 'tiny-docker COMMAND --help' for more examples, and 'tiny-docker info' to see what this host supports.";
+
+pub const RUN: &str = "\
+Examples:
+  tiny-docker run -it --rm sh
+  tiny-docker run --rm -v $PWD:/work:ro -w /work ls
+  tiny-docker run --rm --memory 128m --cpus 0.5 --pids-limit 64 -e NAME=value env
+  tiny-docker run --rm --net isolated --read-only --tmpfs /tmp --cap-drop ALL id
+  mkdir nginx && docker export $(docker create nginx) | tar -x -C nginx
+  tiny-docker run -d --name web -p 8080:80 --rootfs nginx nginx -g 'daemon off;'";
+// ANCHOR_END: examples
+
+pub const EXEC: &str = "\
+Examples:
+  tiny-docker exec -it web sh
+  tiny-docker exec -w /etc web cat passwd
+  tiny-docker exec -i web sh -c 'cat >/tmp/copy' </etc/hosts";
+
+pub const PS: &str = "\
+Examples:
+  tiny-docker ps
+  tiny-docker ps -a
+  tiny-docker ps --format json | jq -r .Names
+  tiny-docker rm -f $(tiny-docker ps -aq)     # remove all containers";
+
+pub const INSPECT: &str = "\
+Examples:
+  tiny-docker inspect web
+  tiny-docker inspect web | jq -r '.[0].NetworkSettings.IPAddress'";
+
+pub const STATS: &str = "\
+Examples:
+  tiny-docker stats --no-stream
+  tiny-docker stats --no-stream --format json web | jq -r .MemUsage";
+
+pub const LOGS: &str = "\
+Examples:
+  tiny-docker logs web
+  tiny-docker logs -f web | grep :00
+  tiny-docker logs -n 5 web       # the last five lines";
+
+pub const STOP: &str = "\
+Examples:
+  tiny-docker stop web
+  tiny-docker stop -t 1 web       # wait one second, then send SIGKILL";
+
+pub const RM: &str = "\
+Examples:
+  tiny-docker rm web
+  tiny-docker rm -f web           # even if it is running";
+
+pub const KILL: &str = "\
+Examples:
+  tiny-docker kill -s HUP web     # many programs then reload their configuration
+  tiny-docker kill web";
+
+pub const WAIT: &str = "\
+Examples:
+  tiny-docker wait web
+  tiny-docker wait $(tiny-docker run -d sh -c 'exit 3')     # prints 3";
+
+pub const PRUNE: &str = "\
+Examples:
+  tiny-docker prune
+  tiny-docker prune -f";
+
+pub const INFO: &str = "\
+Examples:
+  tiny-docker info";
+
+pub const COMPLETION: &str = "\
+Examples:
+  source <(tiny-docker completion bash)      # for the current shell
+  mkdir -p ~/.local/share/bash-completion/completions && \
+tiny-docker completion bash >~/.local/share/bash-completion/completions/tiny-docker
+  mkdir -p ~/.zfunc && tiny-docker completion zsh >~/.zfunc/_tiny-docker
+  mkdir -p ~/.config/fish/completions && tiny-docker completion fish >~/.config/fish/completions/tiny-docker.fish
+
+For zsh, ~/.zshrc must contain this line before compinit: fpath=(~/.zfunc $fpath)";
