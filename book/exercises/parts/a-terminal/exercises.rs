@@ -54,13 +54,14 @@ fn ex1_what_is_printed_is_recorded_and_what_is_typed_is_not() {
     )
     .unwrap();
     let script = "printf \"\\033[1mhello\\033[m\\n\"; stty -echo; echo password?; read word; stty echo; \
-        read name; echo you are $name";
+        echo name?; read name; echo you are $name";
     let mut user = place.terminal(&format!(
         "$TD run --net isolated -it --record $FILE sh -c '{script}'; echo code $?"
     ));
     let asked = user.exp_string("password?\r\n");
     assert!(asked.is_ok(), "the container does not start");
     user.send_line("secret").unwrap();
+    user.exp_string("name?\r\n").unwrap();
     user.send_line("somebody").unwrap();
     let shown = user.exp_string("code 0").unwrap();
     assert!(
