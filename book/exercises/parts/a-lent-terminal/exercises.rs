@@ -1,17 +1,46 @@
 //! The grader for the exercise of this part. It fails until the exercise is solved, and says what it misses.
 
+use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use rexpect::session::{PtySession, spawn_command};
 use tempfile::TempDir;
 
 /// Begins with another key for suspending than Ctrl-Z.
 const FIRST: &str = "stty susp ^Y; set -m;";
 
-fn state() -> TempDir {
-    let state = TempDir::new().unwrap();
+/// A state directory. Whatever still runs with it ends with it: a stopped job outlives its terminal.
+struct State(TempDir);
+
+impl State {
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        let root = format!("TINY_DOCKER_ROOT={}", self.path().display());
+        for process in fs::read_dir("/proc").unwrap().flatten() {
+            let environment = fs::read(process.path().join("environ")).unwrap_or_default();
+            let mut variables = environment.split(|byte| *byte == 0);
+            let pid = process.file_name().to_string_lossy().parse();
+            if let Ok(pid) = pid
+                && variables.any(|variable| variable == root.as_bytes())
+            {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+        }
+    }
+}
+
+fn state() -> State {
+    let state = State(TempDir::new().unwrap());
     let mut run = Command::new("sh");
     run.args(["-c", "$TD run --net isolated true"]);
     set_up(&mut run, &state);
@@ -20,13 +49,13 @@ fn state() -> TempDir {
     state
 }
 
-fn set_up(command: &mut Command, state: &TempDir) {
+fn set_up(command: &mut Command, state: &State) {
     command.env("TD", env!("CARGO_BIN_EXE_tiny-docker"));
     command.env("TINY_DOCKER_ROOT", state.path());
 }
 
 /// A terminal at which a shell with job control runs `script`.
-fn terminal(state: &TempDir, script: &str) -> PtySession {
+fn terminal(state: &State, script: &str) -> PtySession {
     let mut bash = Command::new("bash");
     bash.args(["-c", &format!("{FIRST} {script}")]);
     set_up(&mut bash, state);
