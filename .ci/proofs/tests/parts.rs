@@ -267,6 +267,27 @@ fn two_changes_go_to_two_parts() {
 }
 
 #[test]
+fn lines_are_added_where_they_belong_when_others_come_before_them() {
+    if !has("git") {
+        return skip("git", "parts");
+    }
+    let sandbox = Sandbox::new();
+    let mine = &patches()[1];
+    let found = its_own_lines(mine)
+        .into_iter()
+        .find(|(_, lines)| lines.len() > 1);
+    let (file, lines) = found.expect("a file with two comments");
+    let file = format!("day10-final/{file}");
+    for line in [&lines[0], &lines[1]] {
+        sandbox.edit(&file, line, &format!("{line}\n{line} More."));
+    }
+    let (done, said) = sandbox.call("parts", &["absorb", "2"], "");
+    assert!(done, "{said}");
+    assert_eq!(sandbox.changed(), [format!("book/parts/{mine}"), file]);
+    sandbox.assert_adds_up();
+}
+
+#[test]
 fn what_belongs_to_no_part_for_certain_is_asked() {
     if !has("git") {
         return skip("git", "parts");

@@ -14,7 +14,8 @@ use nix::unistd::Pid;
 
 use crate::privileges::users::can_be_somebody_else;
 use crate::support::{
-    Detached, Running, Seen, host, processes_with, see, shell, skip, state, tiny_docker, wait_until,
+    AT_WORK, Detached, Running, Seen, host, processes_with, see, shell, skip, state, tiny_docker,
+    wait_until,
 };
 use crate::terminal::terminal;
 use crate::{need_cgroups, need_namespaces};
@@ -351,15 +352,15 @@ fn ctrl_c_reaches_all_of_it() {
         let container = idle(&[]);
         let script = match options {
             // Here it comes as a signal, not as a key, and goes to the command.
-            "-t" => "echo ready; exec sleep 1000",
+            "-t" => AT_WORK.to_owned(),
             // bash waits until its foreground job has ended, too.
-            _ => "echo ready; sleep 1000; echo not killed",
+            _ => format!("{AT_WORK}; echo not killed"),
         };
         let mut user = terminal(&format!(
             "trap : INT; $TD exec {options} {} bash -c '{script}'; echo code $?",
             container.id
         ));
-        user.exp_string("ready").unwrap();
+        user.exp_string("tail").unwrap();
         user.send_control('c').unwrap();
         user.exp_string("code 130").unwrap();
         assert_eq!(processes(&container).lines().count(), 3, "{options}");

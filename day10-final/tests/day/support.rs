@@ -291,6 +291,10 @@ pub fn suspend(pid: i32) {
     wait_until("it suspended", || stat().contains(") T "));
 }
 
+/// Says "tail" as soon as Ctrl-C would end it. A shell that says so itself may yet lose it: it catches the signal, and has
+/// nothing to stop when it comes right before its command starts.
+pub const AT_WORK: &str = "tail -f /proc/self/comm";
+
 /// Waits until `condition` holds. The limit is generous: some machines are slow.
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();

@@ -16,8 +16,8 @@ use tempfile::TempDir;
 
 use crate::need_namespaces;
 use crate::support::{
-    Detached, Running, TINY_DOCKER, as_ordinary_user, records, see, shell, skip, state, suspend,
-    tiny_docker, wait_until, without_waits,
+    AT_WORK, Detached, Running, TINY_DOCKER, as_ordinary_user, records, see, shell, skip, state,
+    suspend, tiny_docker, wait_until, without_waits,
 };
 use crate::terminal::{terminal, try_out};
 
@@ -97,9 +97,9 @@ fn ctrl_c_reaches_the_command() {
     // Even without -i: then the caller's terminal turns it into a signal.
     for options in ["-it", "-t"] {
         let mut user = terminal(&format!(
-            "trap : INT; $TD run {options} --init sh -c 'echo ready; exec sleep 1000'; echo code $?"
+            "trap : INT; $TD run {options} --init {AT_WORK}; echo code $?"
         ));
-        user.exp_string("ready").unwrap();
+        user.exp_string("tail").unwrap();
         user.send_control('c').unwrap();
         user.exp_string("code 130").unwrap();
     }
