@@ -124,8 +124,8 @@ fn in_the_background_it_reads_nothing_that_its_caller_types() {
 fn in_a_pipe_it_still_reads_what_is_typed_and_hears_ctrl_c() {
     need_namespaces!();
     // With --init, the command itself receives it.
-    for (init, shell) in [("", ""), ("--init", "exec")] {
-        let script = format!("echo ready; read word; echo got $word; {shell} {AT_WORK}; echo on");
+    for (init, exec) in [("", ""), ("--init", "exec")] {
+        let script = format!("echo ready; read word; echo got $word; {exec} {AT_WORK}; echo on");
         let mut user = terminal(
             TINY_DOCKER,
             &format!("$RUN {init} sh -c '{script}' | cat"),
