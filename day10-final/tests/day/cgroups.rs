@@ -608,7 +608,7 @@ fn a_container_may_have_a_single_process() {
         "-c",
         "echo one; (echo two)",
     ]);
-    assert_eq!(seen.stdout, "one\n");
+    assert_eq!(seen.stdout, "one\n", "{}", seen.stderr);
     assert_ne!(seen.code, Some(0));
 }
 
