@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
+use std::thread;
 
 use proofs::{
     built, can_have_namespaces, copy, days, git_apply, has, names, parts, read, root, run, skip,
 };
 
 #[test]
-#[ignore = "compiles ninety variants of the days: cargo test -p proofs -- --ignored"]
+#[ignore = "compiles 270 variants of the days: cargo test -p proofs -- --ignored"]
 fn the_graders_know_a_solution_from_a_wrong_one() {
     let Some(cargo) = std::env::var_os("CARGO") else {
         return skip("cargo", "exercises");
@@ -19,7 +21,7 @@ fn the_graders_know_a_solution_from_a_wrong_one() {
         return skip("git", "exercises");
     }
     let namespaces = can_have_namespaces();
-    // Always in one place, so that cargo compiles the dependencies once. One proof at a time there.
+    // Always in one place, so that cargo compiles the dependencies seldom. One proof at a time there.
     let place = built().join("exercises");
     let sandbox = place.join("repository");
     fs::create_dir_all(&place).unwrap();
@@ -37,44 +39,66 @@ fn the_graders_know_a_solution_from_a_wrong_one() {
     let (put, said) = run(&mut at);
     assert!(put, "{said}");
 
-    let mut failures = Vec::new();
-    for day in days().into_iter().chain(parts()) {
-        let sandbox = workspace(&sandbox, &day);
-        let patches = patches(&day);
-        if !namespaces && !day.starts_with("day01") && !patches.is_empty() {
-            skip("namespaces", &format!("exercises of {day}"));
-            continue;
+    // A compiler keeps one processor busy for most of its time.
+    let waiting = Mutex::new(days().into_iter().chain(parts()));
+    let failures = Mutex::new(Vec::new());
+    thread::scope(|threads| {
+        for worker in 1..=2 {
+            let target = place.join(format!("target{worker}"));
+            let (waiting, failures) = (&waiting, &failures);
+            let (cargo, sandbox) = (Path::new(&cargo), &sandbox);
+            threads.spawn(move || {
+                let next = || waiting.lock().unwrap().next();
+                while let Some(day) = next() {
+                    if !namespaces && !day.starts_with("day01") && !patches(&day).is_empty() {
+                        skip("namespaces", &format!("exercises of {day}"));
+                        continue;
+                    }
+                    let said = grade_all(cargo, sandbox, &target, &day);
+                    failures.lock().unwrap().extend(said);
+                }
+            });
         }
-        let mut exercises: BTreeSet<_> = patches.iter().filter_map(|name| exercise(name)).collect();
-        exercises.retain(|exercise| {
-            let missing = needed(&day, exercise).iter().find(|needed| !has(needed));
-            missing
-                .inspect(|it| skip(it, &format!("{day} {exercise}")))
-                .is_none()
-        });
-        let package = if day.starts_with("day") {
-            &day
-        } else {
-            "day10-final"
-        };
-        let target = place.join("target");
-        let grade = |exercise| grade(Path::new(&cargo), &sandbox, &target, package, exercise);
-        // All of the untouched crate, which is built once.
-        let untouched: Vec<_> = exercises.iter().map(|exercise| grade(exercise)).collect();
-        for (exercise, untouched) in exercises.into_iter().zip(untouched) {
-            let with = |kind| {
-                let patch = directory(&day).join(format!("{exercise}.{kind}.patch"));
-                git_apply(&sandbox, &[], &patch)?;
-                let verdict = grade(exercise);
-                git_apply(&sandbox, &["--reverse"], &patch)?;
-                verdict
-            };
-            if let Some(problem) = problem([untouched, with("solution"), with("wrong")]) {
-                failures.push(format!("{day} {exercise}: {problem}"));
-            }
-        }
-    }
+    });
+    let failures = failures.into_inner().unwrap();
     assert!(failures.is_empty(), "\n\n{}\n", failures.join("\n\n"));
+}
+
+/// What is wrong with the graders of a day or a part.
+fn grade_all(cargo: &Path, sandbox: &Path, target: &Path, day: &str) -> Vec<String> {
+    let sandbox = workspace(sandbox, day);
+    let patches = patches(day);
+    let mut exercises: BTreeSet<_> = patches.iter().filter_map(|name| exercise(name)).collect();
+    exercises.retain(|exercise| {
+        let missing = needed(day, exercise).iter().find(|needed| !has(needed));
+        missing
+            .inspect(|it| skip(it, &format!("{day} {exercise}")))
+            .is_none()
+    });
+    let package = match day.starts_with("day") {
+        true => day,
+        false => "day10-final",
+    };
+    let grade = |exercise| grade(cargo, &sandbox, target, package, exercise);
+    // All of the untouched crate, which is built once.
+    let untouched: Vec<_> = exercises.iter().map(|exercise| grade(exercise)).collect();
+    let judged = exercises.into_iter().zip(untouched);
+    let failures = judged.filter_map(|(exercise, untouched)| {
+        let with = |kind| {
+            let patch = directory(day).join(format!("{exercise}.{kind}.patch"));
+            git_apply(&sandbox, &[], &patch)?;
+            let verdict = grade(exercise);
+            git_apply(&sandbox, &["--reverse"], &patch)?;
+            verdict
+        };
+        let problem = problem([untouched, with("solution"), with("wrong")])?;
+        Some(format!("{day} {exercise}: {problem}"))
+    });
+    let failures = failures.collect();
+    // A hundred variants would fill a disk.
+    let mut clean = cargo_in(cargo, &sandbox, target);
+    run(clean.args(["clean", "--offline", "--package", package]));
+    failures
 }
 
 /// What the grader of an exercise cannot judge without.
@@ -101,34 +125,33 @@ fn problem(said: [Verdict; 3]) -> Option<String> {
     }
 }
 
+/// Cargo, for a workspace of its own.
+fn cargo_in(cargo: &Path, sandbox: &Path, target: &Path) -> Command {
+    let mut command = Command::new(cargo);
+    command.current_dir(sandbox);
+    // What the cargo around us was told is not for this one.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.contains("RUSTFLAGS") || text.starts_with("CARGO_") && text != "CARGO_HOME" {
+            command.env_remove(&name);
+        }
+    }
+    command
+        .env_remove("RUST_BACKTRACE")
+        .env_remove("TINY_DOCKER_ROOT");
+    command.env("CARGO_TARGET_DIR", target);
+    // A solution has no warnings, either.
+    command.env("RUSTFLAGS", "--deny warnings");
+    command.env("CARGO_PROFILE_DEV_DEBUG", "false");
+    command
+}
+
 /// What an exercise's grader says of the crate as it is in the sandbox.
 fn grade(cargo: &Path, sandbox: &Path, target: &Path, package: &str, exercise: &str) -> Verdict {
     let test = |arguments: &[&str]| {
-        let mut command = Command::new(cargo);
-        command.args([
-            "test",
-            "--offline",
-            "--package",
-            package,
-            "--test",
-            "exercises",
-        ]);
-        command.args(arguments).current_dir(sandbox);
-        // What the cargo around us was told is not for this one.
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            if text.contains("RUSTFLAGS") || text.starts_with("CARGO_") && text != "CARGO_HOME" {
-                command.env_remove(&name);
-            }
-        }
-        command
-            .env_remove("RUST_BACKTRACE")
-            .env_remove("TINY_DOCKER_ROOT");
-        command.env("CARGO_TARGET_DIR", target);
-        // A solution has no warnings, either.
-        command.env("RUSTFLAGS", "--deny warnings");
-        command.env("CARGO_PROFILE_DEV_DEBUG", "false");
-        run(&mut command)
+        let mut test = cargo_in(cargo, sandbox, target);
+        test.args(["test", "--offline", "--test", "exercises"]);
+        run(test.args(["--package", package]).args(arguments))
     };
     let (built, said) = test(&["--no-run"]);
     if !built {

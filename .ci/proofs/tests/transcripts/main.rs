@@ -31,18 +31,44 @@ struct Reader {
     folds: bool,
 }
 
+/// Somebody who leaves nothing out, and types more than the page shows.
+const EVERYTHING: [Reader; 1] = [Reader {
+    hidden: true,
+    folds: true,
+}];
+
+/// Those who have nothing but the page.
+const NOTHING_ELSE: [Reader; 2] = [
+    Reader {
+        hidden: false,
+        folds: false,
+    },
+    Reader {
+        hidden: false,
+        folds: true,
+    },
+];
+
 #[test]
 fn the_chapters_print_what_their_commands_print() {
-    follow(&[Reader {
-        hidden: true,
-        folds: true,
-    }]);
+    follow(&EVERYTHING, Pages::Days);
 }
 
 #[test]
 fn a_reader_who_has_nothing_but_the_page_sees_what_it_prints() {
-    let hidden = false;
-    follow(&[false, true].map(|folds| Reader { hidden, folds }));
+    follow(&NOTHING_ELSE, Pages::Days);
+}
+
+#[test]
+#[ignore = "builds all the parts: cargo test -p proofs -- --ignored"]
+fn the_parts_print_what_their_commands_print() {
+    follow(&EVERYTHING, Pages::Parts);
+}
+
+#[test]
+#[ignore = "builds all the parts: cargo test -p proofs -- --ignored"]
+fn a_reader_who_has_nothing_but_the_page_sees_what_a_part_prints() {
+    follow(&NOTHING_ELSE, Pages::Parts);
 }
 
 #[test]
@@ -114,17 +140,21 @@ fn pages() -> impl Iterator<Item = Result<(String, Vec<Block>), String>> {
     })
 }
 
-/// Has readers follow all the pages, one after the other.
-fn follow(readers: &[Reader]) {
+/// Which pages to follow: those of the days, or those of the parts of day 10.
+#[derive(Clone, Copy, PartialEq)]
+enum Pages {
+    Days,
+    Parts,
+}
+
+/// Has readers follow all of `these` pages, one after the other.
+fn follow(readers: &[Reader], these: Pages) {
     // Two that are busy on one machine would see each other's processes, as two people would.
     static MACHINE: Mutex<()> = Mutex::new(());
     let machine = MACHINE.lock();
-    let pages: Vec<_> = pages().collect::<Result<_, _>>().unwrap();
-    build(
-        pages
-            .iter()
-            .any(|(chapter, _)| chapter.starts_with("parts/")),
-    );
+    let mut pages: Vec<_> = pages().collect::<Result<_, _>>().unwrap();
+    pages.retain(|(chapter, _)| chapter.starts_with("parts/") == (these == Pages::Parts));
+    build(these == Pages::Parts);
     let mut typed: Vec<Vec<Block>> = Vec::new();
     let mut failures = Vec::new();
     for reader in readers {
