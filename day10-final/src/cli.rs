@@ -2,6 +2,7 @@
 
 pub mod completion;
 pub mod examples;
+pub mod images;
 pub mod instead;
 pub mod run;
 pub mod slip;
@@ -47,9 +48,9 @@ pub struct Cli {
 }
 
 #[derive(Subcommand)]
+#[command(defer = true)] // Only the options of the command that is typed are put together.
 pub enum Command {
     /// Run a command in a new container
-    #[command(after_help = examples::RUN, disable_help_flag = true, args = switches::anyway())]
     Run(Box<RunOptions>),
     /// Run a command in a running container
     #[command(after_help = examples::EXEC)]
@@ -116,6 +117,8 @@ pub enum Command {
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
+    #[command(flatten)]
+    Images(Box<images::Command>),
     /// Send a signal to running containers
     #[command(after_help = examples::KILL)]
     Kill {
@@ -155,7 +158,9 @@ pub enum Command {
     Completion { shell: Shell },
 }
 
+/// Run a command in a new container
 #[derive(Args)]
+#[command(after_help = examples::RUN, disable_help_flag = true, args = switches::anyway())]
 pub struct RunOptions {
     /// Run the container in the background and print its id
     #[arg(short, long)]

@@ -31,6 +31,7 @@ use crate::terminal::{pty, stdio};
 /// How long a command may take to start after a signal that should end it, in milliseconds.
 const GRACE: u16 = 5000;
 
+/// Run a command in a running container
 #[derive(Args)]
 pub struct Options {
     /// Run the command in the background, and discard its output

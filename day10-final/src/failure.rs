@@ -127,3 +127,11 @@ pub fn shown(text: &str) -> String {
         ),
     }
 }
+
+/// The same in quotes. An empty text has them already.
+pub fn in_quotes(text: &str) -> String {
+    match text {
+        "" => shown(text),
+        _ => format!("'{}'", shown(text)),
+    }
+}

@@ -9,6 +9,7 @@ mod detach;
 mod exec;
 mod failure;
 mod host;
+mod image;
 mod info;
 mod inspect;
 mod kill;
@@ -31,10 +32,12 @@ mod wait;
 use std::env;
 use std::process::ExitCode;
 
-use anyhow::anyhow;
+use anyhow::{Result as Anyhow, anyhow};
 use clap::{CommandFactory, FromArgMatches, Parser};
+use cli::images;
 use cli::{Cli, Command};
 use failure::Failure;
+use image::pull;
 
 #[cfg(not(all(
     target_os = "linux",
@@ -96,6 +99,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Stats(options) => stats::print(&options, &state()?),
         Command::Logs { follow, tail, id } => logs::print(&id, follow, tail, &state()?),
         Command::Rm { force, ids, .. } => rm::remove(&ids, force, &state()?),
+        Command::Images(command) => on_images(*command),
         Command::Kill { signal, ids } => kill::kill(&ids, &signal, &state()?),
         Command::Wait { ids } => wait::wait(&ids, &state()?),
         Command::Prune { force } => prune::prune(force, &state()?),
@@ -105,4 +109,14 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
     };
     // `run` and `exec` have exit codes of their own. Docker's other commands share one.
     outcome.map_err(Failure::ordinary)
+}
+
+/// The commands for images.
+fn on_images(command: images::Command) -> Anyhow<u8> {
+    use images::{Command, Either};
+    match command {
+        Command::Either(command) => match command {
+            Either::Pull(options) => pull::pull(&options.name),
+        },
+    }
 }

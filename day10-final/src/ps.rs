@@ -32,7 +32,7 @@ const HEADINGS: [&str; 7] = [
 /// How much of a command is shown, in characters.
 const ENOUGH: usize = 20;
 
-/// What the user can type after `ps`.
+/// List containers
 #[derive(Args)]
 pub struct Options {
     /// Show all containers (default shows just running)

@@ -41,7 +41,7 @@ const CLEAR: &str = "\x1b[H\x1b[2J";
 /// Shown for what is not known yet.
 const UNKNOWN: &str = "--";
 
-/// What the user can type after `stats`.
+/// Display a live stream of containers' resource usage
 #[derive(Args)]
 pub struct Options {
     /// Show all containers (default shows just running)

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use anyhow::{Context, Result};
-use clap::{Command, CommandFactory};
+use clap::{Arg, Command, CommandFactory};
 use clap_complete::{Shell, generate};
 
 use crate::cli::Cli;
@@ -136,19 +136,28 @@ fn for_zsh(mut script: String, command: &Command) -> String {
 
 /// The script would even offer what the help hides.
 fn without_hidden(name: &'static str) -> Command {
-    let cli = Cli::command();
-    let shown = cli.get_subcommands().filter(|it| !it.is_hide_set());
-    let shown = shown.map(|command| {
-        let options = command.get_arguments().filter(|it| !it.is_hide_set());
-        // clap wants a name that lasts as long as the program.
-        let name: &str = command.get_name().to_owned().leak();
-        let shown = Command::new(name).args(options);
-        shown
-            .about(command.get_about().cloned().unwrap_or_default())
-            .disable_help_flag(command.is_disable_help_flag_set())
-    });
-    Command::new(name)
+    let mut cli = Cli::command();
+    // Some commands get their options only now.
+    cli.build();
+    let options = cli.get_arguments().filter(|it| it.is_global_set());
+    shown(&cli, name)
+        .args(options)
         .version(env!("CARGO_PKG_VERSION"))
-        .args(cli.get_arguments())
-        .subcommands(shown)
+}
+
+/// What clap has added to the `command` is left out: it will add that again.
+fn shown(command: &Command, name: &'static str) -> Command {
+    let without_help = command.is_disable_help_flag_set();
+    let is_ours = |it: &&Arg| without_help || !["help", "version"].contains(&it.get_id().as_str());
+    let options = command.get_arguments().filter(is_ours);
+    let options = options.filter(|it| !it.is_hide_set() && !it.is_global_set());
+    let subcommands = command.get_subcommands().filter(|it| !it.is_hide_set());
+    let subcommands = subcommands.filter(|it| it.get_name() != "help");
+    // clap wants a name that lasts as long as the program.
+    let subcommands = subcommands.map(|it| shown(it, it.get_name().to_owned().leak()));
+    Command::new(name)
+        .args(options)
+        .about(command.get_about().cloned().unwrap_or_default())
+        .disable_help_flag(without_help)
+        .subcommands(subcommands)
 }

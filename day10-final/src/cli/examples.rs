@@ -88,3 +88,8 @@ tiny-docker completion bash >~/.local/share/bash-completion/completions/tiny-doc
   mkdir -p ~/.config/fish/completions && tiny-docker completion fish >~/.config/fish/completions/tiny-docker.fish
 
 For zsh, ~/.zshrc must contain this line before compinit: fpath=(~/.zfunc $fpath)";
+
+pub const PULL: &str = "\
+Examples:
+  tiny-docker pull alpine
+  tiny-docker pull ghcr.io/project/program:1.0";

@@ -21,7 +21,9 @@ pub fn anyway() -> [Arg; 2] {
 
 // ANCHOR: with_values
 /// The same `command`, with switches that take a value. The help does not use it, because it is easier to read without.
-pub fn with_values(command: Command) -> Command {
+pub fn with_values(mut command: Command) -> Command {
+    // Some commands get their options only now.
+    command.build();
     let switch = |arg: Arg| match arg.get_action() {
         ArgAction::SetTrue => arg
             .action(ArgAction::Set)

@@ -133,6 +133,7 @@ fn help_is_complete() {
       logs        Fetch the logs of a container
       stop        Stop a container
       rm          Remove containers, and everything they have written
+      pull        Download an image from a registry
       kill        Send a signal to running containers
       wait        Block until containers stop, then print their exit codes
       prune       Remove all stopped containers, and everything else that is unused

@@ -85,7 +85,9 @@ fn each_example_works() {
         all.extend(examples(&[&command]));
     }
     for line in all {
-        if line.contains("nginx") {
+        // They need the internet, or Docker.
+        let from_elsewhere = [" nginx", " pull ", " login", "docker save alpine |"];
+        if from_elsewhere.iter().any(|word| line.contains(word)) {
             continue;
         }
         if line.contains("| jq") && shell("jq --version").code != Some(0) {
@@ -222,6 +224,21 @@ fn help_of_the_commands_of_this_day() {
     Examples:
       tiny-docker rm web
       tiny-docker rm -f web           # even if it is running
+    ---
+    Download an image from a registry
+
+    Usage: tiny-docker pull [OPTIONS] <NAME[:TAG|@DIGEST]>
+
+    Arguments:
+      <NAME[:TAG|@DIGEST]>  The image's name
+
+    Options:
+          --root <DIR>  Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+      -h, --help        Print help
+
+    Examples:
+      tiny-docker pull alpine
+      tiny-docker pull ghcr.io/project/program:1.0
     ---
     Send a signal to running containers
 

@@ -35,7 +35,6 @@ fn dockers_commands_that_are_not_here() {
         "network ls",
         "pause x",
         "port x",
-        "pull x",
         "rename x y",
         "system df",
         "top x",
@@ -83,9 +82,6 @@ fn dockers_commands_that_are_not_here() {
     $ tiny-docker port x
     tiny-docker: port is not supported: ps shows the ports
     hint: tiny-docker ps
-    $ tiny-docker pull x
-    tiny-docker: pull is not supported: there are no images, only directories
-    hint: docker export $(docker create IMAGE) | tar -x -C DIR, then tiny-docker run --rootfs DIR …
     $ tiny-docker rename x y
     tiny-docker: rename is not supported: a container cannot be changed
     hint: tiny-docker rm ID, then run --name NAME

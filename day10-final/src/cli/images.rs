@@ -1,0 +1,30 @@
+//! The commands for images, as the user types them.
+
+use clap::{Args, Subcommand};
+
+use crate::cli::examples;
+
+/// They are commands like `run`. Their options are put together only when one of them is typed: `run` should not have to
+/// wait for that.
+#[derive(Subcommand)]
+#[command(defer = true)]
+pub enum Command {
+    #[command(flatten)]
+    Either(Either),
+}
+
+/// What is typed with `image` or without it.
+#[derive(Subcommand)]
+#[command(defer = true)]
+pub enum Either {
+    /// Download an image from a registry
+    #[command(after_help = examples::PULL)]
+    Pull(Pull),
+}
+
+#[derive(Args)]
+pub struct Pull {
+    /// The image's name
+    #[arg(value_name = "NAME[:TAG|@DIGEST]")]
+    pub name: String,
+}

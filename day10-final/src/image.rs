@@ -1,0 +1,5 @@
+//! Images: the image and the distribution specifications. `pull` fetches one, `run` puts a container on top of it.
+
+pub mod digest;
+pub mod name;
+pub mod pull;
