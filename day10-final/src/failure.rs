@@ -135,3 +135,10 @@ pub fn in_quotes(text: &str) -> String {
         _ => format!("'{}'", shown(text)),
     }
 }
+
+/// What somebody else wrote, as a part of one of our lines. It may be one of our messages, which is escaped already.
+pub fn quoted(text: &str) -> String {
+    const LONGEST: usize = 300;
+    let text: String = text.trim().chars().take(LONGEST).collect();
+    escaped(&text).replace('\n', "\\n")
+}

@@ -1,5 +1,7 @@
 //! Images: the image and the distribution specifications. `pull` fetches one, `run` puts a container on top of it.
 
 pub mod digest;
+pub mod manifest;
 pub mod name;
 pub mod pull;
+pub mod registry;

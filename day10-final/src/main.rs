@@ -116,7 +116,7 @@ fn on_images(command: images::Command) -> Anyhow<u8> {
     use images::{Command, Either};
     match command {
         Command::Either(command) => match command {
-            Either::Pull(options) => pull::pull(&options.name),
+            Either::Pull(options) => pull::pull(&options.name, options.quiet),
         },
     }
 }

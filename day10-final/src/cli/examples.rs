@@ -92,4 +92,5 @@ For zsh, ~/.zshrc must contain this line before compinit: fpath=(~/.zfunc $fpath
 pub const PULL: &str = "\
 Examples:
   tiny-docker pull alpine
+  tiny-docker pull -q debian:bookworm-slim
   tiny-docker pull ghcr.io/project/program:1.0";

@@ -24,6 +24,9 @@ pub enum Either {
 
 #[derive(Args)]
 pub struct Pull {
+    /// Suppress verbose output
+    #[arg(short, long)]
+    pub quiet: bool,
     /// The image's name
     #[arg(value_name = "NAME[:TAG|@DIGEST]")]
     pub name: String,

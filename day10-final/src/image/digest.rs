@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use anyhow::{Error, Result, bail};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 /// For example "sha256:4bc4…", and in no other spelling, since it becomes a file's name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -12,6 +13,10 @@ use serde::{Deserialize, Serialize};
 pub struct Digest([u8; 32]);
 
 impl Digest {
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
     /// Its 64 hexadecimal digits.
     pub fn hex(&self) -> String {
         self.0.iter().fold(String::new(), |mut hex, byte| {

@@ -6,6 +6,7 @@ mod command;
 mod detach;
 mod exec;
 mod ground;
+mod images;
 mod info;
 mod inspect;
 mod kill;

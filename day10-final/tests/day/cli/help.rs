@@ -233,11 +233,13 @@ fn help_of_the_commands_of_this_day() {
       <NAME[:TAG|@DIGEST]>  The image's name
 
     Options:
+      -q, --quiet       Suppress verbose output
           --root <DIR>  Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
       -h, --help        Print help
 
     Examples:
       tiny-docker pull alpine
+      tiny-docker pull -q debian:bookworm-slim
       tiny-docker pull ghcr.io/project/program:1.0
     ---
     Send a signal to running containers

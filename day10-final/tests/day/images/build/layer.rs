@@ -1,0 +1,45 @@
+use tar::Header;
+
+/// A tar archive that grows. All owners are 0 and all times are 2023's, unless a test says otherwise.
+#[derive(Clone, Default)]
+pub struct Layer(Vec<u8>);
+
+impl Layer {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn file(self, path: &str, contents: impl AsRef<[u8]>) -> Self {
+        self.entry(path, contents, |_| ())
+    }
+
+    /// Anything: `change` may say what it is. A path has at most 100 bytes here: for others, there is [`Self::pax`].
+    pub fn entry(
+        mut self,
+        path: &str,
+        contents: impl AsRef<[u8]>,
+        change: impl FnOnce(&mut Header),
+    ) -> Self {
+        let contents = contents.as_ref();
+        let mut header = Header::new_ustar();
+        header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
+        header.set_size(contents.len() as u64);
+        header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(1_700_000_000);
+        change(&mut header);
+        header.set_cksum();
+        self.0.extend(header.as_bytes());
+        self.0.extend(contents);
+        self.0.resize(self.0.len().next_multiple_of(512), 0);
+        self
+    }
+
+    /// The archive, with its end.
+    pub fn archive(&self) -> Vec<u8> {
+        let mut archive = self.0.clone();
+        archive.extend([0; 1024]);
+        archive
+    }
+}
