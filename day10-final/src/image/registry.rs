@@ -3,17 +3,18 @@
 mod answer;
 pub mod http;
 mod origin;
+mod redirect;
 mod retry;
 mod trouble;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use ureq::Body;
 use ureq::http::{Response, Uri};
 
 use crate::image::manifest::{DOCKER_INDEX, DOCKER_MANIFEST, INDEX, MANIFEST};
 use crate::image::name::Name;
 use crate::image::registry::answer::{About, Answer};
-use crate::image::registry::http::{Client, Header, SILENCE, address};
+use crate::image::registry::http::{Client, Header, SILENCE, address, finish};
 
 /// One repository of one registry.
 pub struct Registry {
@@ -45,19 +46,31 @@ impl Registry {
             true => format!("manifest {reference}"),
             false => format!("tag {reference}"),
         };
-        let answer = self.get(&path, &[("Accept", &types)], &what)?;
-        Answer::read(answer, reference)
+        retry::patiently(|| {
+            let answer = self.get(&path, &[("Accept", &types)], &what)?;
+            Answer::read(answer, reference)
+        })
     }
 
-    /// Asks for something of this repository. `what` is for errors.
+    /// Asks for something of this repository, and follows where that leads. `what` is for errors.
     fn get(&self, path: &str, headers: &[Header], what: &str) -> Result<Response<Body>> {
-        let uri = address(&format!("{}v2/{}/{path}", self.origin, self.repository))?;
-        let answer = self.client.get(&uri, headers)?;
-        let about = About {
-            registry: &self.registry,
-            repository: &self.repository,
-            what,
-        };
-        about.check(answer)
+        let mut uri = address(&format!("{}v2/{}/{path}", self.origin, self.repository))?;
+        for _ in 0..=redirect::MOST {
+            let answer = self.client.get(&uri, headers)?;
+            let Some(next) = redirect::target(&uri, &answer)? else {
+                let about = About {
+                    registry: &self.registry,
+                    repository: &self.repository,
+                    what,
+                };
+                return about.check(answer);
+            };
+            finish(answer);
+            uri = next;
+        }
+        bail!(
+            "the registry redirects us more than {} times",
+            redirect::MOST
+        )
     }
 }

@@ -1,6 +1,9 @@
 //! What a registry answers: a manifest or an index, or why it does not send one.
 
-use anyhow::{Result, anyhow, ensure};
+use std::io::Read;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 use ureq::Body;
 use ureq::http::Response;
@@ -9,6 +12,7 @@ use crate::failure::quoted;
 use crate::image::digest::Digest;
 use crate::image::manifest::MOST;
 use crate::image::registry::http::{header, small};
+use crate::image::registry::retry::{Passing, advice};
 
 /// No error document is longer.
 const LONGEST: u64 = 1 << 16;
@@ -26,7 +30,15 @@ impl Answer {
     pub fn read(answer: Response<Body>, reference: &str) -> Result<Self> {
         let text = |name| header(&answer, name).map(str::to_owned);
         let (said, media_type) = (text("Docker-Content-Digest"), text("Content-Type"));
-        let bytes = small(answer, MOST)?;
+        let is_page = media_type
+            .as_deref()
+            .is_some_and(|kind| kind.starts_with("text/html"));
+        ensure!(!is_page, "the registry answers with a web page");
+        let is_packed = text("Content-Encoding").as_deref() == Some("gzip");
+        let mut bytes = small(answer, MOST)?;
+        if is_packed {
+            bytes = unpacked(&bytes)?;
+        }
         let digest = Digest::of(&bytes);
         let expected = said.as_deref().into_iter().chain([reference]);
         for expected in expected.filter(|text| text.starts_with("sha256:")) {
@@ -42,6 +54,15 @@ impl Answer {
             digest,
         })
     }
+}
+
+/// What some servers do to all text, although we have not asked for it.
+fn unpacked(packed: &[u8]) -> Result<Vec<u8>> {
+    let (mut bytes, reader) = (Vec::new(), MultiGzDecoder::new(packed));
+    let count = reader.take(MOST + 1).read_to_end(&mut bytes);
+    let count = count.context("cannot unpack the answer")? as u64;
+    ensure!(count <= MOST, "the answer is larger than {MOST} bytes");
+    Ok(bytes)
 }
 
 /// An error document, as the distribution specification has it.
@@ -75,6 +96,7 @@ impl About<'_> {
             return Ok(answer);
         }
         let (registry, repository, what) = (self.registry, self.repository, self.what);
+        let after = advice(&answer);
         let text = small(answer, LONGEST).unwrap_or_default();
         let document: Document = serde_json::from_slice(&text).unwrap_or_default();
         let item = document.errors.into_iter().next().unwrap_or_default();
@@ -88,6 +110,10 @@ impl About<'_> {
                 anyhow!("{registry} has no repository {repository}")
             }
             404 => anyhow!("{registry} has no {what} in {repository}"),
+            429 | 502 | 503 | 504 => {
+                let reason = format!("{registry} answers {status}{said}");
+                Passing { after, reason }.into()
+            }
             _ => anyhow!("{registry} answers {status}{said}"),
         })
     }

@@ -110,6 +110,12 @@ pub fn small(answer: Response<Body>, most: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Reads what nobody needs of an answer, within limits. Then its connection can be used again.
+pub fn finish(answer: Response<Body>) {
+    const MOST: u64 = 1 << 16;
+    let _ = small(answer, MOST);
+}
+
 /// An address in a form that can be asked.
 pub fn address(text: &str) -> Result<Uri> {
     text.parse()

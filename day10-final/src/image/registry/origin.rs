@@ -1,7 +1,7 @@
 //! Where a registry is: its host, and whether TLS is spoken there.
 
 use anyhow::Result;
-use ureq::http::StatusCode;
+use ureq::http::{StatusCode, Uri};
 
 use crate::image::name::HUB;
 use crate::image::registry::http::{Client, address, is_loopback};
@@ -26,5 +26,15 @@ fn speaks_tls(plain: &str, client: &Client) -> Result<bool> {
         Ok(answer) => Ok(answer.status() == StatusCode::BAD_REQUEST),
         Err(error) if error.is::<Passing>() => Ok(true),
         Err(error) => Err(error),
+    }
+}
+
+/// Whether it is safe to ask there at all: by TLS, or without leaving this machine.
+pub fn is_safe(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default();
+    match uri.scheme_str() {
+        Some("https") => !host.is_empty(),
+        Some("http") => is_loopback(host),
+        _ => false,
     }
 }

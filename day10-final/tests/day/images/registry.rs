@@ -72,8 +72,14 @@ pub enum Fault {
     Header(&'static str, String),
     /// A header is missing.
     NoHeader(&'static str),
+    /// The connection ends, without an answer.
+    HangUp,
+    /// After half of the body, the connection ends.
+    Cut,
     /// One bit of the body is another.
     Flip,
+    /// The body without its length, in chunks.
+    Chunked,
     /// The body again and again, in chunks, for 256 MiB.
     Endless,
 }

@@ -67,6 +67,10 @@ fn errors_say_what_is_missing() {
         refused("x:1", Reply::error(403, "DENIED")),
         refused("x:1", Reply::error(401, "UNAUTHORIZED")),
         refused("x:1", Reply::new(500, "<html>\u{1b}[2J")),
+        refused(
+            "x:1",
+            Reply::new(200, "<html>").with("Content-Type", "text/html"),
+        ),
     ];
     assert_snapshot!(said.concat(), @"
     tiny-docker: cannot pull REGISTRY/x:2: REGISTRY has no tag 2 in x
@@ -74,6 +78,7 @@ fn errors_say_what_is_missing() {
     tiny-docker: cannot pull REGISTRY/x:1: REGISTRY denies access to x: denied
     tiny-docker: cannot pull REGISTRY/x:1: REGISTRY denies access to x: unauthorized
     tiny-docker: cannot pull REGISTRY/x:1: REGISTRY answers 500 Internal Server Error
+    tiny-docker: cannot pull REGISTRY/x:1: the registry answers with a web page
     ");
 }
 
@@ -136,6 +141,92 @@ fn a_manifest_that_never_ends_is_given_up() {
         "{}",
         seen.stderr
     );
+}
+
+#[test]
+fn a_registry_that_is_busy_is_asked_again_when_it_says() {
+    need_namespaces!();
+    let registry = Registry::start();
+    registry.push("x:1", &small());
+    let busy = Reply::error(429, "TOOMANYREQUESTS").with("Retry-After", "1");
+    registry.fault("/manifests/", 1, Fault::Answer(busy));
+    let mut pull = tiny_docker(&["pull", "-q", &registry.name("x:1")]);
+    let output = pull.output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let expected = format!(
+        "tiny-docker: waiting for 1 s: {} answers 429 Too Many Requests: toomanyrequests\n",
+        registry.address
+    );
+    assert_eq!((output.status.code(), stderr), (Some(0), expected));
+}
+
+#[test]
+fn a_registry_that_is_always_busy_is_given_up() {
+    need_namespaces!();
+    let registry = Registry::start();
+    let busy = Reply::error(503, "UNAVAILABLE").with("Retry-After", "0");
+    registry.fault("/x/manifests/", 100, Fault::Answer(busy.clone()));
+    let seen = pull(&registry, "x:1");
+    assert_eq!(registry.log().len(), 5);
+    assert!(
+        seen.stderr
+            .ends_with("answers 503 Service Unavailable: unavailable\n")
+    );
+    let later = busy.with("Retry-After", "3600");
+    registry.fault("/y/manifests/", 1, Fault::Answer(later));
+    let seen = pull(&registry, "y:1");
+    assert!(
+        seen.stderr.ends_with("\nhint: try again in 3600 s\n"),
+        "{}",
+        seen.stderr
+    );
+}
+
+#[test]
+fn whoever_hangs_up_or_stumbles_is_asked_again() {
+    need_namespaces!();
+    let registry = Registry::start();
+    registry.push("x:1", &small());
+    registry.fault("/manifests/", 1, Fault::HangUp);
+    registry.fault("/manifests/", 1, Fault::Cut);
+    assert_pulled(&pull(&registry, "x:1"));
+}
+
+#[test]
+fn a_circle_of_redirects_ends() {
+    need_namespaces!();
+    let registry = Registry::start();
+    let reply = Reply::new(307, "").with("Location", "/v2/x/manifests/1");
+    registry.fault("/manifests/", 100, Fault::Answer(reply));
+    let seen = pull(&registry, "x:1");
+    assert!(
+        seen.stderr
+            .ends_with("the registry redirects us more than 8 times\n")
+    );
+    assert_eq!(registry.log().len(), 9);
+}
+
+#[test]
+fn answers_may_come_in_chunks_of_unknown_number() {
+    need_namespaces!();
+    let registry = Registry::start();
+    registry.push("x:1", &small());
+    registry.fault("/v2/x/", 100, Fault::Chunked);
+    assert_pulled(&pull(&registry, "x:1"));
+}
+
+#[test]
+fn text_that_comes_packed_is_unpacked() {
+    need_namespaces!();
+    let registry = Registry::start();
+    let built = registry.push("x:1", &small());
+    let mut gzip = flate2::read::GzEncoder::new(&built.manifest[..], flate2::Compression::fast());
+    let mut packed = Vec::new();
+    std::io::copy(&mut gzip, &mut packed).unwrap();
+    let reply = Reply::new(200, packed).with("Content-Encoding", "gzip");
+    let reply = reply.with("Content-Type", &built.media_type);
+    registry.fault("/manifests/", 1, Fault::Answer(reply));
+    assert_pulled(&pull(&registry, "x:1"));
 }
 
 #[test]

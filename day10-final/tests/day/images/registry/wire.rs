@@ -33,6 +33,7 @@ pub fn send(
 ) -> Option<()> {
     match &fault {
         Some(Fault::Answer(other)) => reply = other.clone(),
+        Some(Fault::HangUp) => return None,
         Some(Fault::Header(name, value)) => reply = reply.with(name, value),
         Some(Fault::NoHeader(name)) => reply = reply.without(name),
         Some(Fault::Flip) => {
@@ -41,7 +42,7 @@ pub fn send(
         }
         _ => (),
     }
-    let in_chunks = matches!(fault, Some(Fault::Endless));
+    let in_chunks = matches!(fault, Some(Fault::Chunked | Fault::Endless));
     let (name, value) = match in_chunks {
         true => ("Transfer-Encoding", "chunked".to_owned()),
         false => ("Content-Length", reply.body.len().to_string()),
@@ -67,6 +68,16 @@ fn send_body(mut caller: &TcpStream, body: &[u8], fault: Option<Fault>) -> Optio
         caller.write_all(&chunk).ok()
     };
     match fault {
+        Some(Fault::Cut) => {
+            caller.write_all(&body[..body.len() / 2]).ok()?;
+            None
+        }
+        Some(Fault::Chunked) => {
+            let parts = body.chunks(8192);
+            parts
+                .chain([&b""[..]])
+                .try_for_each(|part| chunk(caller, part))
+        }
         Some(Fault::Endless) => {
             let mut rest = (256 << 20) / body.len().max(1);
             while rest > 0 {
