@@ -1,15 +1,19 @@
 //! A registry: the distribution specification, with HTTP by ureq.
 
 mod answer;
+pub mod authentication;
+mod challenge;
 pub mod http;
 mod origin;
 mod redirect;
 mod retry;
 mod trouble;
 
+use std::sync::{Mutex, PoisonError};
+
 use anyhow::{Result, bail};
 use ureq::Body;
-use ureq::http::{Response, Uri};
+use ureq::http::{Response, StatusCode, Uri};
 
 use crate::image::manifest::{DOCKER_INDEX, DOCKER_MANIFEST, INDEX, MANIFEST};
 use crate::image::name::Name;
@@ -24,6 +28,8 @@ pub struct Registry {
     /// Where that is: "https://registry-1.docker.io".
     origin: Uri,
     repository: String,
+    /// What the registry has last accepted.
+    authorization: Mutex<Option<String>>,
 }
 
 impl Registry {
@@ -35,6 +41,7 @@ impl Registry {
             origin: address(&origin::of(&name.registry, &client)?)?,
             client,
             repository: name.repository.clone(),
+            authorization: Mutex::default(),
         })
     }
 
@@ -56,7 +63,11 @@ impl Registry {
     fn get(&self, path: &str, headers: &[Header], what: &str) -> Result<Response<Body>> {
         let mut uri = address(&format!("{}v2/{}/{path}", self.origin, self.repository))?;
         for _ in 0..=redirect::MOST {
-            let answer = self.client.get(&uri, headers)?;
+            // Another server learns nothing about the user, even if it asks.
+            let answer = match origin::is_same(&uri, &self.origin) {
+                true => self.ask(&uri, headers)?,
+                false => self.client.get(&uri, headers)?,
+            };
             let Some(next) = redirect::target(&uri, &answer)? else {
                 let about = About {
                     registry: &self.registry,
@@ -72,5 +83,36 @@ impl Registry {
             "the registry redirects us more than {} times",
             redirect::MOST
         )
+    }
+
+    /// Asks the registry itself. If it wants to know who we are, or our token has expired, asks once more.
+    fn ask(&self, uri: &Uri, headers: &[Header]) -> Result<Response<Body>> {
+        let lock = || {
+            self.authorization
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        let send = |authorization: Option<&str>| {
+            let own = authorization.map(|value| ("Authorization", value));
+            let headers: Vec<_> = headers.iter().copied().chain(own).collect();
+            self.client.get(uri, &headers)
+        };
+        let known = lock().clone();
+        let answer = send(known.as_deref())?;
+        if answer.status() != StatusCode::UNAUTHORIZED {
+            return Ok(answer);
+        }
+        let scope = format!("repository:{}:pull", self.repository);
+        let fresh = authentication::answer(answer.headers(), Some(&scope), &self.client)?;
+        // The same again would be refused again.
+        let Some(fresh) = fresh.filter(|fresh| known.as_ref() != Some(fresh)) else {
+            return Ok(answer);
+        };
+        finish(answer);
+        let answer = send(Some(&fresh))?;
+        if answer.status() != StatusCode::UNAUTHORIZED {
+            *lock() = Some(fresh);
+        }
+        Ok(answer)
     }
 }

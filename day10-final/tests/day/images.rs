@@ -1,4 +1,5 @@
 pub mod build;
+mod login;
 pub mod registry;
 mod requests;
 mod tls;

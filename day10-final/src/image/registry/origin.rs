@@ -38,3 +38,18 @@ pub fn is_safe(uri: &Uri) -> bool {
         _ => false,
     }
 }
+
+// ANCHOR: is_same
+/// Whether two addresses lead to the same server, which may then see the same password.
+pub fn is_same(one: &Uri, other: &Uri) -> bool {
+    let port = |uri: &Uri| {
+        let usual = match uri.scheme_str() {
+            Some("https") => 443,
+            _ => 80,
+        };
+        uri.port_u16().unwrap_or(usual)
+    };
+    let host = |uri: &Uri| uri.host().unwrap_or_default().to_ascii_lowercase();
+    one.scheme() == other.scheme() && host(one) == host(other) && port(one) == port(other)
+}
+// ANCHOR_END: is_same

@@ -1,3 +1,6 @@
+//! A registry on loopback, with what a test puts in, and with the faults that it asks for.
+
+pub mod guards;
 mod wire;
 
 use std::collections::HashMap;
@@ -173,6 +176,11 @@ impl Registry {
         let path = path.to_owned();
         let rule = Rule { path, times, fault };
         self.contents().rules.push(rule);
+    }
+
+    /// Decides about each request before anything else: an answer, or None, which lets it pass.
+    pub fn guard(&self, guard: impl FnMut(&Request) -> Option<Reply> + Send + 'static) {
+        self.contents().guard = Some(Box::new(guard));
     }
 
     /// What was asked since the last call, without what only finds out whether there is a registry.
