@@ -3,13 +3,14 @@
 mod answer;
 pub mod authentication;
 mod challenge;
+pub mod credentials;
 pub mod http;
 mod origin;
 mod redirect;
 mod retry;
 mod trouble;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::{Result, bail};
 use ureq::Body;
@@ -18,6 +19,7 @@ use ureq::http::{Response, StatusCode, Uri};
 use crate::image::manifest::{DOCKER_INDEX, DOCKER_MANIFEST, INDEX, MANIFEST};
 use crate::image::name::Name;
 use crate::image::registry::answer::{About, Answer};
+use crate::image::registry::credentials::Credentials;
 use crate::image::registry::http::{Client, Header, SILENCE, address, finish};
 
 /// One repository of one registry.
@@ -30,10 +32,11 @@ pub struct Registry {
     repository: String,
     /// What the registry has last accepted.
     authorization: Mutex<Option<String>>,
+    credentials: OnceLock<Option<Credentials>>,
 }
 
 impl Registry {
-    /// Plain HTTP for loopback only.
+    /// Plain HTTP for loopback only. Credentials come from ~/.docker/config.json.
     pub fn of(name: &Name) -> Result<Self> {
         let client = Client::new(SILENCE);
         Ok(Self {
@@ -42,6 +45,7 @@ impl Registry {
             client,
             repository: name.repository.clone(),
             authorization: Mutex::default(),
+            credentials: OnceLock::new(),
         })
     }
 
@@ -103,7 +107,9 @@ impl Registry {
             return Ok(answer);
         }
         let scope = format!("repository:{}:pull", self.repository);
-        let fresh = authentication::answer(answer.headers(), Some(&scope), &self.client)?;
+        let credentials = self.credentials()?;
+        let fresh =
+            authentication::answer(answer.headers(), Some(&scope), credentials, &self.client)?;
         // The same again would be refused again.
         let Some(fresh) = fresh.filter(|fresh| known.as_ref() != Some(fresh)) else {
             return Ok(answer);
@@ -114,5 +120,13 @@ impl Registry {
             *lock() = Some(fresh);
         }
         Ok(answer)
+    }
+
+    fn credentials(&self) -> Result<Option<&Credentials>> {
+        if self.credentials.get().is_none() {
+            let found = credentials::find(&self.registry)?;
+            let _ = self.credentials.set(found);
+        }
+        Ok(self.credentials.get().and_then(Option::as_ref))
     }
 }

@@ -2,12 +2,15 @@
 //! specification, and RFC 7617.
 
 use anyhow::{Context, Result, bail, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use ureq::Body;
 use ureq::http::{HeaderMap, Response, StatusCode, Uri};
 
 use crate::failure::quoted;
 use crate::image::registry::challenge::Challenge;
+use crate::image::registry::credentials::Credentials;
 use crate::image::registry::http::{Client, address, small};
 use crate::image::registry::origin::is_safe;
 use crate::image::registry::retry::{Passing, advice};
@@ -26,7 +29,12 @@ struct Tokens {
 /// The value of an Authorization header that answers the challenges in `headers`. None: we have nothing that would do.
 ///
 /// `scope` is what we want to do, for example "repository:library/alpine:pull", unless a challenge says what it takes.
-pub fn answer(headers: &HeaderMap, scope: Option<&str>, client: &Client) -> Result<Option<String>> {
+pub fn answer(
+    headers: &HeaderMap,
+    scope: Option<&str>,
+    credentials: Option<&Credentials>,
+    client: &Client,
+) -> Result<Option<String>> {
     let headers = headers.get_all("WWW-Authenticate").iter();
     let headers = headers.filter_map(|header| header.to_str().ok());
     let challenges: Vec<_> = headers.flat_map(Challenge::all).collect();
@@ -36,7 +44,7 @@ pub fn answer(headers: &HeaderMap, scope: Option<&str>, client: &Client) -> Resu
             .find(|challenge| challenge.scheme == scheme)
     };
     if let Some(bearer) = of("bearer") {
-        let token = token(bearer, scope, client);
+        let token = token(bearer, scope, credentials, client);
         return Ok(Some(format!(
             "Bearer {}",
             token.context("cannot get a token")?
@@ -53,10 +61,24 @@ pub fn answer(headers: &HeaderMap, scope: Option<&str>, client: &Client) -> Resu
             quoted(&schemes.join(", "))
         );
     }
-    Ok(None)
+    // Who does not ask for a password gets none.
+    Ok(of("basic").and_then(|_| basic(credentials)))
 }
 
-fn token(challenge: &Challenge, scope: Option<&str>, client: &Client) -> Result<String> {
+fn basic(credentials: Option<&Credentials>) -> Option<String> {
+    let Some(Credentials::Password { user, password }) = credentials else {
+        return None;
+    };
+    let encoded = STANDARD.encode(format!("{user}:{password}"));
+    Some(format!("Basic {encoded}"))
+}
+
+fn token(
+    challenge: &Challenge,
+    scope: Option<&str>,
+    credentials: Option<&Credentials>,
+    client: &Client,
+) -> Result<String> {
     let realm = challenge
         .parameter("realm")
         .context("the registry does not say where")?;
@@ -71,20 +93,35 @@ fn token(challenge: &Challenge, scope: Option<&str>, client: &Client) -> Result<
         challenge.parameter("service").unwrap_or_default(),
     )];
     let scopes = challenge.parameter("scope").or(scope).unwrap_or_default();
-    query.extend(scopes.split_whitespace().map(|scope| ("scope", scope)));
-    let mark = match realm.contains('?') {
-        true => '&',
-        false => '?',
+    let answer = match credentials {
+        Some(Credentials::Identity(token)) => {
+            query.extend([("scope", scopes), ("client_id", "tiny-docker")]);
+            query.extend([("grant_type", "refresh_token"), ("refresh_token", token)]);
+            client.post(&address(realm)?, &encoded(&query))?
+        }
+        password => {
+            query.extend(scopes.split_whitespace().map(|scope| ("scope", scope)));
+            let mark = match realm.contains('?') {
+                true => '&',
+                false => '?',
+            };
+            let uri: Uri = address(&format!("{realm}{mark}{}", encoded(&query)))?;
+            let basic = basic(password);
+            let basic = basic.as_deref().map(|basic| ("Authorization", basic));
+            client.get(&uri, basic.as_slice())?
+        }
     };
-    let uri: Uri = address(&format!("{realm}{mark}{}", encoded(&query)))?;
-    read(client.get(&uri, &[])?, &place)
+    read(answer, &place, credentials.is_some())
 }
 // ANCHOR_END: answer
 
-fn read(answer: Response<Body>, place: &str) -> Result<String> {
+fn read(answer: Response<Body>, place: &str, logged_in: bool) -> Result<String> {
     let (status, after) = (answer.status(), advice(&answer));
     match status {
         StatusCode::OK => (),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if logged_in => {
+            bail!("the user name or the password is wrong")
+        }
         _ if [429, 502, 503, 504].contains(&status.as_u16()) => {
             let reason = format!("{place} answers {status}");
             return Err(Passing { after, reason }.into());

@@ -71,6 +71,14 @@ impl Client {
         answer.map_err(|error| trouble::of_connection(error, uri))
     }
 
+    /// Sends a form.
+    pub fn post(&self, uri: &Uri, form: &str) -> Result<Response<Body>> {
+        let request = self.agent(uri).post(uri);
+        let request = request.header("Content-Type", "application/x-www-form-urlencoded");
+        let answer = request.send(form);
+        answer.map_err(|error| trouble::of_connection(error, uri))
+    }
+
     fn agent(&self, uri: &Uri) -> &Agent {
         match uri.host().is_some_and(is_loopback) {
             true => &self.direct,

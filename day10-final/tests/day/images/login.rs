@@ -1,10 +1,16 @@
+//! Logging in: who gets a password or a token, and what is kept of it.
+
+use std::fs;
 use std::io::Write;
 use std::process::Stdio;
+
+use insta::assert_snapshot;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::images::build::Image;
 use crate::images::build::layer::Layer;
-use crate::images::registry::guards::{challenge, tokens};
+use crate::images::registry::guards::{challenge, password, tokens};
 use crate::images::registry::{Fault, Registry, Reply};
 use crate::need_namespaces;
 use crate::support::{Seen, tiny_docker};
@@ -15,6 +21,11 @@ struct User(TempDir);
 impl User {
     fn new() -> Self {
         Self(TempDir::new().unwrap())
+    }
+
+    /// Writes Docker's configuration.
+    fn has(&self, config: &Value) {
+        fs::write(self.0.path().join("config.json"), config.to_string()).unwrap();
     }
 
     fn types(&self, arguments: &[&str], stdin: &str) -> Seen {
@@ -65,6 +76,22 @@ fn a_token_service_is_asked_again_only_if_that_may_help() {
 }
 
 #[test]
+fn an_identity_token_is_exchanged_for_a_token() {
+    need_namespaces!();
+    let (registry, user) = (with_an_image(), User::new());
+    registry.guard(tokens(r#"Bearer realm="{realm}",service="s""#, None, 100));
+    let entry = json!({"identitytoken": "very secret"});
+    user.has(&json!({"auths": {registry.address.to_string(): entry}}));
+    assert_eq!(user.pulls(&registry.name("x:1")).stderr, "");
+    let asked = registry.log();
+    let token = asked
+        .iter()
+        .find(|request| request.path.starts_with("/token"))
+        .unwrap();
+    assert_eq!((&token.method[..], &token.path[..]), ("POST", "/token"));
+}
+
+#[test]
 fn a_token_service_without_tls_gets_nothing() {
     need_namespaces!();
     let (registry, user) = (with_an_image(), User::new());
@@ -75,4 +102,21 @@ fn a_token_service_without_tls_gets_nothing() {
         seen.contains("http://192.0.2.1/token, which is not https"),
         "{seen}"
     );
+}
+
+#[test]
+fn a_helper_that_cannot_be_is_named() {
+    need_namespaces!();
+    let (registry, user) = (with_an_image(), User::new());
+    registry.guard(password("reader", "wonder"));
+    let said = ["no-such", "../../bin/sh", "x\u{1b}[2J"].map(|helper| {
+        user.has(&json!({"credsStore": helper}));
+        let seen = user.pulls(&registry.name("x:1")).stderr;
+        seen.replace(&registry.name("x:1"), "NAME")
+    });
+    assert_snapshot!(said.concat(), @r"
+    tiny-docker: cannot pull NAME: cannot run docker-credential-no-such: No such file or directory (os error 2)
+    tiny-docker: cannot pull NAME: cannot run docker-credential-../../bin/sh: it is not the name of a program
+    tiny-docker: cannot pull NAME: cannot run docker-credential-x\u{1b}[2J: it is not the name of a program
+    ");
 }

@@ -13,6 +13,17 @@ pub fn challenge(value: &str) -> Reply {
     Reply::error(401, "UNAUTHORIZED").with("WWW-Authenticate", value)
 }
 
+/// Lets a user in who has the right password, and nobody else.
+pub fn password(
+    user: &'static str,
+    password: &'static str,
+) -> impl FnMut(&Request) -> Option<Reply> {
+    move |request| match is_allowed(request, user, password) {
+        true => None,
+        false => Some(challenge("Basic realm=\"here\"")),
+    }
+}
+
 fn is_allowed(request: &Request, user: &str, password: &str) -> bool {
     let basic = STANDARD.encode(format!("{user}:{password}"));
     request.header("authorization") == format!("Basic {basic}")
