@@ -38,6 +38,7 @@ use cli::images;
 use cli::{Cli, Command};
 use failure::Failure;
 use image::pull;
+use image::registry;
 
 #[cfg(not(all(
     target_os = "linux",
@@ -118,5 +119,7 @@ fn on_images(command: images::Command) -> Anyhow<u8> {
         Command::Either(command) => match command {
             Either::Pull(options) => pull::pull(&options.name, options.quiet),
         },
+        Command::Login(options) => registry::login(&options),
+        Command::Logout { server } => registry::logout(server.as_deref()),
     }
 }

@@ -94,3 +94,13 @@ Examples:
   tiny-docker pull alpine
   tiny-docker pull -q debian:bookworm-slim
   tiny-docker pull ghcr.io/project/program:1.0";
+
+pub const LOGIN: &str = "\
+Examples:
+  tiny-docker login
+  tiny-docker login -u reader --password-stdin registry.example.com <password";
+
+pub const LOGOUT: &str = "\
+Examples:
+  tiny-docker logout
+  tiny-docker logout registry.example.com";

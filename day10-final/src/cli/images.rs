@@ -11,6 +11,16 @@ use crate::cli::examples;
 pub enum Command {
     #[command(flatten)]
     Either(Either),
+    /// Log in to a registry
+    #[command(after_help = examples::LOGIN)]
+    Login(Login),
+    /// Log out from a registry
+    #[command(after_help = examples::LOGOUT)]
+    Logout {
+        /// The registry [default: Docker Hub]
+        #[arg(value_name = "SERVER")]
+        server: Option<String>,
+    },
 }
 
 /// What is typed with `image` or without it.
@@ -30,4 +40,20 @@ pub struct Pull {
     /// The image's name
     #[arg(value_name = "NAME[:TAG|@DIGEST]")]
     pub name: String,
+}
+
+#[derive(Args)]
+pub struct Login {
+    /// Username
+    #[arg(short, long)]
+    pub username: Option<String>,
+    /// Password
+    #[arg(short, long)]
+    pub password: Option<String>,
+    /// Take the password from stdin
+    #[arg(long, requires = "username", conflicts_with = "password")]
+    pub password_stdin: bool,
+    /// The registry [default: Docker Hub]
+    #[arg(value_name = "SERVER")]
+    pub server: Option<String>,
 }

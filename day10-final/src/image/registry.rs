@@ -1,10 +1,14 @@
 //! A registry: the distribution specification, with HTTP by ureq.
+//!
+//! In this room, [`http`] asks once, [`retry`] again, [`origin`] and [`redirect`] say where, and [`trouble`] says what
+//! went wrong. [`authentication`] answers a [`challenge`] with what [`credentials`] finds or [`login`] has stored.
 
 mod answer;
 pub mod authentication;
 mod challenge;
 pub mod credentials;
 pub mod http;
+mod login;
 mod origin;
 mod redirect;
 mod retry;
@@ -15,6 +19,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use anyhow::{Result, bail};
 use ureq::Body;
 use ureq::http::{Response, StatusCode, Uri};
+
+pub use crate::image::registry::login::{login, logout};
 
 use crate::image::manifest::{DOCKER_INDEX, DOCKER_MANIFEST, INDEX, MANIFEST};
 use crate::image::name::Name;

@@ -134,6 +134,8 @@ fn help_is_complete() {
       stop        Stop a container
       rm          Remove containers, and everything they have written
       pull        Download an image from a registry
+      login       Log in to a registry
+      logout      Log out from a registry
       kill        Send a signal to running containers
       wait        Block until containers stop, then print their exit codes
       prune       Remove all stopped containers, and everything else that is unused

@@ -105,7 +105,10 @@ impl About<'_> {
             ("", words) | (words, _) => format!(": {}", quoted(words)),
         };
         Err(match status.as_u16() {
-            401 | 403 => anyhow!("{registry} denies access to {repository}{said}"),
+            401 | 403 => anyhow!(
+                "{registry} denies access to {repository}{said}\nhint: {}",
+                self.login()
+            ),
             404 if item.code == "NAME_UNKNOWN" => {
                 anyhow!("{registry} has no repository {repository}")
             }
@@ -116,5 +119,13 @@ impl About<'_> {
             }
             _ => anyhow!("{registry} answers {status}{said}"),
         })
+    }
+
+    fn login(&self) -> String {
+        let server = match self.registry {
+            crate::image::name::HUB => String::new(),
+            host => format!(" {host}"),
+        };
+        format!("if the repository exists, log in: tiny-docker login{server}")
     }
 }

@@ -8,7 +8,7 @@ mod helper;
 use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::image::name::HUB;
 use crate::image::registry::credentials::file::Config;
@@ -51,6 +51,41 @@ pub fn find(registry: &str) -> Result<Option<Credentials>> {
     })
 }
 // ANCHOR_END: find
+
+/// Keeps what has been checked. Returns the file that has the password now, unless a helper has it.
+pub fn store(registry: &str, user: &str, password: &str) -> Result<Option<String>> {
+    let key = key(registry);
+    let config = Config::read()?;
+    let helper = config.helper(&key);
+    if let Some(helper) = &helper {
+        helper::store(helper, &key, user, password)?;
+    }
+    config.change(|entries| {
+        let entry = match helper {
+            // Docker finds by it where the user has logged in.
+            Some(_) => json!({}),
+            None => json!({"auth": STANDARD.encode(format!("{user}:{password}"))}),
+        };
+        entries.insert(key.clone(), entry);
+    })?;
+    Ok(helper.is_none().then(|| config.to_string()))
+}
+
+/// Forgets it. Returns whether there was something.
+pub fn erase(registry: &str) -> Result<bool> {
+    let config = Config::read()?;
+    let helper = config.helper(&key(registry));
+    let had = helper
+        .as_ref()
+        .is_some_and(|helper| helper::erase(helper, &key(registry)));
+    let is_it = |key: &str| is_for(key, registry);
+    let entries = config.entries();
+    if !entries.is_some_and(|entries| entries.keys().any(|key| is_it(key))) {
+        return Ok(had);
+    }
+    config.change(|entries| entries.retain(|key, _| !is_it(key)))?;
+    Ok(true)
+}
 
 /// What `registry` is called in the file.
 fn key(registry: &str) -> String {
@@ -131,5 +166,31 @@ mod tests {
         ] {
             assert_eq!(is_for(key, registry), expected, "{key} {registry}");
         }
+    }
+
+    fn said(entry: Value) -> String {
+        match read(&entry) {
+            Ok(Some(Credentials::Password { user, password })) => format!("{user} {password}"),
+            Ok(Some(Credentials::Identity(token))) => format!("token {token}"),
+            Ok(None) => "nothing".to_owned(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn all_forms_of_a_login_are_read() {
+        let auth = |pair: &str| said(json!({"auth": STANDARD.encode(pair)}));
+        assert_eq!(auth("reader:won:der"), "reader won:der");
+        assert_eq!(auth("reader:wonder\0\0"), "reader wonder");
+        assert_eq!(auth("<token>:abc"), "token abc");
+        assert_eq!(auth("reader"), "it has no password");
+        assert_eq!(said(json!({"auth": "%"})), "it is not base64");
+        assert_eq!(
+            said(json!({"auth": "", "identitytoken": "abc"})),
+            "token abc"
+        );
+        assert_eq!(said(json!({"username": "a", "password": "b"})), "a b");
+        assert_eq!(said(json!({})), "nothing");
+        assert_eq!(said(json!(null)), "nothing");
     }
 }

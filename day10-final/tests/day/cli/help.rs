@@ -242,6 +242,39 @@ fn help_of_the_commands_of_this_day() {
       tiny-docker pull -q debian:bookworm-slim
       tiny-docker pull ghcr.io/project/program:1.0
     ---
+    Log in to a registry
+
+    Usage: tiny-docker login [OPTIONS] [SERVER]
+
+    Arguments:
+      [SERVER]  The registry [default: Docker Hub]
+
+    Options:
+          --root <DIR>           Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+      -u, --username <USERNAME>  Username
+      -p, --password <PASSWORD>  Password
+          --password-stdin       Take the password from stdin
+      -h, --help                 Print help
+
+    Examples:
+      tiny-docker login
+      tiny-docker login -u reader --password-stdin registry.example.com <password
+    ---
+    Log out from a registry
+
+    Usage: tiny-docker logout [OPTIONS] [SERVER]
+
+    Arguments:
+      [SERVER]  The registry [default: Docker Hub]
+
+    Options:
+          --root <DIR>  Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+      -h, --help        Print help
+
+    Examples:
+      tiny-docker logout
+      tiny-docker logout registry.example.com
+    ---
     Send a signal to running containers
 
     Usage: tiny-docker kill [OPTIONS] <ID>...

@@ -2,18 +2,21 @@
 
 use std::fs;
 use std::io::Write;
-use std::process::Stdio;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use insta::assert_snapshot;
+use rexpect::session::spawn_command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::images::build::Image;
 use crate::images::build::layer::Layer;
 use crate::images::registry::guards::{challenge, password, tokens};
-use crate::images::registry::{Fault, Registry, Reply};
+use crate::images::registry::{Fault, Registry, Reply, Request};
 use crate::need_namespaces;
-use crate::support::{Seen, tiny_docker};
+use crate::support::{Seen, TINY_DOCKER, tiny_docker, write_program};
 
 /// A user with a home directory of their own.
 struct User(TempDir);
@@ -21,6 +24,11 @@ struct User(TempDir);
 impl User {
     fn new() -> Self {
         Self(TempDir::new().unwrap())
+    }
+
+    fn config(&self) -> Value {
+        let text = fs::read_to_string(self.0.path().join("config.json"));
+        serde_json::from_str(&text.unwrap()).unwrap()
     }
 
     /// Writes Docker's configuration.
@@ -45,12 +53,63 @@ impl User {
     fn pulls(&self, name: &str) -> Seen {
         self.types(&["pull", "-q", name], "")
     }
+
+    fn logs_in(&self, registry: &Registry, password: &str) -> Seen {
+        let server = registry.address.to_string();
+        let arguments = ["login", "-u", "reader", "--password-stdin", &server];
+        let mut seen = self.types(&arguments, password);
+        seen.stderr = seen.stderr.replace(&server, "REGISTRY");
+        seen
+    }
 }
 
 fn with_an_image() -> Registry {
     let registry = Registry::start();
     registry.push("x:1", &Image::new().layer(&Layer::new().file("a", "b")));
     registry
+}
+
+#[test]
+fn a_password_is_checked_kept_used_and_forgotten() {
+    need_namespaces!();
+    let (registry, user) = (with_an_image(), User::new());
+    registry.guard(password("reader", "won:der "));
+    let server = registry.address.to_string();
+    let before = json!({
+        "auths": {"https://index.docker.io/v1/": {"auth": "YTpi"}},
+        "HttpHeaders": {"X": "y"},
+    });
+    user.has(&before);
+    let mut said = user
+        .pulls(&registry.name("x:1"))
+        .stderr
+        .replace(&server, "REGISTRY");
+    said += &user.logs_in(&registry, "wrong\n").stderr;
+    assert_eq!(user.config(), before);
+    let seen = user.logs_in(&registry, "won:der \n");
+    assert_eq!(seen.stdout, "Login Succeeded\n");
+    assert_snapshot!(said + &seen.stderr, @r"
+    tiny-docker: cannot pull REGISTRY/x:1: REGISTRY denies access to x: unauthorized
+    hint: if the repository exists, log in: tiny-docker login REGISTRY
+    tiny-docker: cannot log in to REGISTRY: the user name or the password is wrong
+    tiny-docker: the password is now in HOME/config.json, unencrypted
+    ");
+    let mut after = before.clone();
+    after["auths"][&server] = json!({"auth": "cmVhZGVyOndvbjpkZXIg"});
+    assert_eq!(user.config(), after);
+    let file = fs::metadata(user.0.path().join("config.json")).unwrap();
+    assert_eq!(file.permissions().mode() & 0o777, 0o600);
+    assert_eq!(user.pulls(&registry.name("x:1")).stderr, "");
+    let logout = || {
+        user.types(&["logout", &format!("https://{server}/v2/")], "")
+            .stdout
+    };
+    assert_eq!(
+        logout(),
+        format!("Removing login credentials for {server}\n")
+    );
+    assert_eq!(logout(), format!("Not logged in to {server}\n"));
+    assert_eq!(user.config(), before);
 }
 
 #[test]
@@ -76,6 +135,31 @@ fn a_token_service_is_asked_again_only_if_that_may_help() {
 }
 
 #[test]
+fn a_token_takes_a_password_if_there_is_one() {
+    need_namespaces!();
+    let (registry, user) = (with_an_image(), User::new());
+    let challenge = r#"Bearer realm="{realm}""#;
+    registry.guard(tokens(challenge, Some(("reader", "wonder")), 100));
+    assert!(
+        user.pulls(&registry.name("x:1"))
+            .stderr
+            .contains("answers 401")
+    );
+    assert!(user.logs_in(&registry, "wrong").stderr.contains("is wrong"));
+    assert_eq!(
+        user.logs_in(&registry, "wonder").stdout,
+        "Login Succeeded\n"
+    );
+    registry.log();
+    assert_eq!(user.pulls(&registry.name("x:1")).stderr, "");
+    let asked = registry.log();
+    let token = asked
+        .iter()
+        .find(|request| request.path.starts_with("/token"));
+    assert_eq!(token.unwrap().path, "/token?scope=repository%3Ax%3Apull");
+}
+
+#[test]
 fn an_identity_token_is_exchanged_for_a_token() {
     need_namespaces!();
     let (registry, user) = (with_an_image(), User::new());
@@ -92,6 +176,20 @@ fn an_identity_token_is_exchanged_for_a_token() {
 }
 
 #[test]
+fn a_registry_that_does_not_ask_gets_no_password() {
+    need_namespaces!();
+    let (registry, user) = (with_an_image(), User::new());
+    registry.guard(password("reader", "wonder"));
+    user.logs_in(&registry, "wonder");
+    registry.log();
+    registry.guard(|_| Some(Reply::error(401, "UNAUTHORIZED")));
+    assert_eq!(user.pulls(&registry.name("x:1")).code, Some(1));
+    let asked = registry.log();
+    let is_silent = |request: &Request| request.header("authorization").is_empty();
+    assert!(!asked.is_empty() && asked.iter().all(is_silent));
+}
+
+#[test]
 fn a_token_service_without_tls_gets_nothing() {
     need_namespaces!();
     let (registry, user) = (with_an_image(), User::new());
@@ -102,6 +200,47 @@ fn a_token_service_without_tls_gets_nothing() {
         seen.contains("http://192.0.2.1/token, which is not https"),
         "{seen}"
     );
+}
+
+/// A helper in `home`, which keeps what it is given, in files of its own.
+fn write_helper(home: &Path) {
+    let script = format!(
+        "#!/bin/sh
+        cd {}
+        case $1 in
+        store) cat >kept ;;
+        get) cat >asked; cat kept 2>/dev/null || {{ echo 'credentials not found in native keychain'; exit 1; }} ;;
+        erase) rm kept ;;
+        esac",
+        home.display()
+    );
+    write_program(&home.join("docker-credential-test"), &script);
+}
+
+#[test]
+fn a_helper_keeps_the_password_if_docker_is_told_so() {
+    need_namespaces!();
+    let (registry, user) = (with_an_image(), User::new());
+    let server = registry.address.to_string();
+    registry.guard(password("reader", "wonder"));
+    write_helper(user.0.path());
+    user.has(&json!({"credsStore": "no-such", "credHelpers": {&server: "test"}}));
+    assert!(
+        user.pulls(&registry.name("x:1"))
+            .stderr
+            .contains("denies access")
+    );
+    assert_eq!(user.logs_in(&registry, "wonder").stderr, "");
+    let kept = fs::read_to_string(user.0.path().join("kept")).unwrap();
+    let expected = json!({"ServerURL": server, "Username": "reader", "Secret": "wonder"});
+    assert_eq!(serde_json::from_str::<Value>(&kept).unwrap(), expected);
+    assert_eq!(user.config()["auths"], json!({&server: {}}));
+    assert_eq!(user.pulls(&registry.name("x:1")).stderr, "");
+    let asked = fs::read_to_string(user.0.path().join("asked"));
+    assert_eq!(asked.unwrap(), server);
+    user.types(&["logout", &server], "");
+    assert!(!user.0.path().join("kept").exists());
+    assert_eq!(user.config()["auths"], json!({}));
 }
 
 #[test]
@@ -119,4 +258,93 @@ fn a_helper_that_cannot_be_is_named() {
     tiny-docker: cannot pull NAME: cannot run docker-credential-../../bin/sh: it is not the name of a program
     tiny-docker: cannot pull NAME: cannot run docker-credential-x\u{1b}[2J: it is not the name of a program
     ");
+}
+
+#[test]
+fn a_damaged_configuration_is_named_and_left_alone() {
+    need_namespaces!();
+    let (registry, user) = (with_an_image(), User::new());
+    registry.guard(password("reader", "wonder"));
+    let file = user.0.path().join("config.json");
+    fs::write(&file, "{\"auths\": {}").unwrap();
+    let mut said = user.logs_in(&registry, "wonder").stderr;
+    assert_eq!(fs::read_to_string(&file).unwrap(), "{\"auths\": {}");
+    fs::remove_file(&file).unwrap();
+    // Nobody writes to it, so whoever opened it would wait.
+    assert!(
+        Command::new("mkfifo")
+            .arg(&file)
+            .status()
+            .unwrap()
+            .success()
+    );
+    said += &user.logs_in(&registry, "wonder").stderr;
+    assert_snapshot!(said, @r"
+    tiny-docker: cannot log in to REGISTRY: cannot read HOME/config.json: EOF while parsing an object at line 1 column 12
+    tiny-docker: cannot log in to REGISTRY: cannot read HOME/config.json: it is not a regular file
+    ");
+}
+
+#[test]
+fn without_a_terminal_nothing_is_asked() {
+    let user = User::new();
+    let said = [
+        &["login", "localhost:1"][..],
+        &["login", "-u", "reader", "localhost:1"],
+        &["login", "-u", "a:b", "-p", "c", "localhost:1"],
+        &["login", "-u", "reader", "-p", "x", "no/registry"],
+        &["login", "-u", "reader", "-p", "x", ""],
+    ];
+    let said = said.map(|arguments| user.types(arguments, "").stderr);
+    assert_snapshot!(said.concat(), @r"
+    tiny-docker: cannot ask for a user name: stdin is not a terminal
+    hint: tiny-docker login --username NAME --password-stdin
+    tiny-docker: cannot ask for a password: stdin is not a terminal
+    hint: tiny-docker login --username NAME --password-stdin
+    tiny-docker: everybody can see the password in ps: use --password-stdin
+    tiny-docker: a user name cannot contain a colon
+    tiny-docker: 'no/registry' is not a registry
+    tiny-docker: '' is not a registry
+    ");
+}
+
+#[test]
+fn what_is_typed_as_a_password_is_not_shown() {
+    let (registry, user) = (with_an_image(), User::new());
+    registry.guard(password("reader", "wonder"));
+    let terminal = |then: &str| {
+        let mut sh = Command::new("sh");
+        let login = format!(
+            "stty echo; trap : INT; {TINY_DOCKER} login {}; {then}",
+            registry.address
+        );
+        sh.args(["-c", &login]).env("DOCKER_CONFIG", user.0.path());
+        spawn_command(sh, Some(60_000)).unwrap()
+    };
+    let mut shown = terminal("stty -a | grep -o '.echo '; echo over");
+    shown.exp_string("Username: ").unwrap();
+    shown.send_line("reader").unwrap();
+    shown.exp_string("Password: ").unwrap();
+    shown.send_line("wonder").unwrap();
+    let rest = shown.exp_string("over").unwrap();
+    assert!(
+        rest.contains("Login Succeeded") && !rest.contains("wonder"),
+        "{rest}"
+    );
+    let mut interrupted = terminal("stty -a | grep -o '.echo '; echo over");
+    interrupted.exp_string("Username: ").unwrap();
+    interrupted.send_line("reader").unwrap();
+    interrupted.exp_string("Password: ").unwrap();
+    interrupted.send_control('c').unwrap();
+    let rest = interrupted.exp_string("over").unwrap();
+    assert!(!rest.contains("-echo"), "{rest}");
+    // After Ctrl-Z and `fg`, it asks again.
+    let mut stopped = terminal("echo over");
+    stopped.exp_string("Username: ").unwrap();
+    stopped.send_line("reader").unwrap();
+    stopped.exp_string("Password: ").unwrap();
+    stopped.send_control('z').unwrap();
+    stopped.exp_string("Password: ").unwrap();
+    stopped.send_line("wonder").unwrap();
+    stopped.exp_string("Login Succeeded").unwrap();
 }

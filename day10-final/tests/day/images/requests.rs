@@ -76,7 +76,9 @@ fn errors_say_what_is_missing() {
     tiny-docker: cannot pull REGISTRY/x:2: REGISTRY has no tag 2 in x
     tiny-docker: cannot pull REGISTRY/y:1: REGISTRY has no repository y
     tiny-docker: cannot pull REGISTRY/x:1: REGISTRY denies access to x: denied
+    hint: if the repository exists, log in: tiny-docker login REGISTRY
     tiny-docker: cannot pull REGISTRY/x:1: REGISTRY denies access to x: unauthorized
+    hint: if the repository exists, log in: tiny-docker login REGISTRY
     tiny-docker: cannot pull REGISTRY/x:1: REGISTRY answers 500 Internal Server Error
     tiny-docker: cannot pull REGISTRY/x:1: the registry answers with a web page
     ");

@@ -2,18 +2,24 @@
 
 use std::env;
 use std::fmt::{self, Display, Formatter};
-use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::fs::{self, DirBuilder, File};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
+use serde::Serialize;
+use serde_json::ser::{PrettyFormatter, Serializer};
 use serde_json::{Map, Value};
 
 use crate::failure::quoted;
-use crate::state::open_regular;
+use crate::state::{lock, open_directory, open_regular};
 
 /// No configuration is longer.
 const LONGEST: u64 = 1 << 20;
+
+/// How long somebody else's change may take.
+const LOCK_SECONDS: u64 = 10;
 
 pub struct Config {
     path: PathBuf,
@@ -52,6 +58,40 @@ impl Config {
         let name = helper.as_str().filter(|name| !name.is_empty())?;
         Some(name.to_owned())
     }
+
+    // ANCHOR: change
+    /// Changes the logins: all at once, and after anybody else who is doing so.
+    pub fn change(&self, change: impl FnOnce(&mut Map<String, Value>)) -> Result<()> {
+        self.try_change(change)
+            .with_context(|| format!("cannot change {self}"))
+    }
+
+    fn try_change(&self, change: impl FnOnce(&mut Map<String, Value>)) -> Result<()> {
+        let directory = self.path.parent().context("it is not in a directory")?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)?;
+        let directory = directory.canonicalize()?;
+        let locked = open_directory(&directory)?;
+        lock::wait(&locked, &directory, File::try_lock, LOCK_SECONDS)?;
+        let mut contents = contents(&self.path)?;
+        let entries = contents.entry("auths").or_insert_with(|| Map::new().into());
+        if !entries.is_object() {
+            *entries = Map::new().into();
+        }
+        entries.as_object_mut().map(change);
+        let unfinished = directory.join(".config.json.unfinished");
+        // Whoever left it there has been killed: we have the lock.
+        let _ = fs::remove_file(&unfinished);
+        let written = write(&unfinished, &self.path, &contents);
+        let written = written.and_then(|()| Ok(fs::rename(&unfinished, &self.path)?));
+        if written.is_err() {
+            let _ = fs::remove_file(&unfinished);
+        }
+        written
+    }
+    // ANCHOR_END: change
 }
 
 impl Display for Config {
@@ -78,4 +118,21 @@ fn contents(path: &Path) -> Result<Map<String, Value>> {
 fn is_missing(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<std::io::Error>();
     error.is_some_and(|error| error.kind() == ErrorKind::NotFound)
+}
+
+/// Writes a new file for the owner of the one that it will replace, indented as Docker does it.
+fn write(new: &Path, old: &Path, contents: &Map<String, Value>) -> Result<()> {
+    let mut file = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(new)?;
+    if let Ok(old) = fs::metadata(old) {
+        // Only root may, and only root has to.
+        let _ = fchown(&file, Some(old.uid()), Some(old.gid()));
+    }
+    let indented = PrettyFormatter::with_indent(b"\t");
+    contents.serialize(&mut Serializer::with_formatter(&mut file, indented))?;
+    file.write_all(b"\n")?;
+    Ok(file.sync_all()?)
 }

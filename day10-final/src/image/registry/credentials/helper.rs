@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::failure::quoted;
 use crate::image::registry::credentials::{Credentials, password};
@@ -37,6 +38,16 @@ pub fn get(helper: &str, server: &str) -> Result<Option<Credentials>> {
     let kept: Kept = serde_json::from_str(&kept)
         .map_err(|_| anyhow!("docker-credential-{helper} answers something else"))?;
     Ok(Some(password(&kept.username, &kept.secret)))
+}
+
+pub fn store(helper: &str, server: &str, user: &str, password: &str) -> Result<()> {
+    let kept = json!({"ServerURL": server, "Username": user, "Secret": password});
+    run(helper, "store", &kept.to_string()).map(drop)
+}
+
+/// Returns whether there was something.
+pub fn erase(helper: &str, server: &str) -> bool {
+    run(helper, "erase", server).is_ok()
 }
 
 fn run(helper: &str, action: &str, input: &str) -> Result<String> {
