@@ -5,7 +5,8 @@ mod resolve;
 
 use anyhow::{Context, Result};
 
-use crate::failure::{escaped, print, shown};
+use crate::failure::{print, shown};
+use crate::image::manifest::Document;
 use crate::image::name::Name;
 use crate::image::pull::progress::{Output, Target};
 use crate::image::registry::Registry;
@@ -29,12 +30,14 @@ pub fn pull(name: &str, quiet: bool) -> Result<u8> {
 fn complete(name: &Name, output: &mut Output) -> Result<()> {
     let registry = Registry::of(name)?;
     let answer = registry.manifest(&resolve::reference(name))?;
-    let media_type = answer.media_type.unwrap_or_default();
-    let text = String::from_utf8_lossy(&answer.bytes);
-    output.line(&escaped(&format!(
-        "{media_type}\n{}\n{text}",
-        answer.digest
-    )));
+    let parts = match Document::read(&answer.bytes, answer.media_type.as_deref())? {
+        Document::Index(index) => index,
+        Document::Manifest(manifest) => manifest.layers,
+    };
+    for part in parts {
+        output.line(&format!("{} {}", part.digest, shown(&part.media_type)));
+    }
+    output.line(&format!("Digest: {}", answer.digest));
     Ok(())
 }
 // ANCHOR_END: pull

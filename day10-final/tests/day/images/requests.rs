@@ -50,6 +50,16 @@ fn an_image_is_found_by_its_tag_and_by_its_digest() {
 }
 
 #[test]
+fn dockers_own_kinds_are_read_as_well() {
+    need_namespaces!();
+    let registry = Registry::start();
+    let mut image = small();
+    image.docker = true;
+    registry.push("x:1", &image);
+    assert_pulled(&pull(&registry, "x:1"));
+}
+
+#[test]
 fn errors_say_what_is_missing() {
     need_namespaces!();
     let registry = Registry::start();
@@ -71,8 +81,9 @@ fn errors_say_what_is_missing() {
             "x:1",
             Reply::new(200, "<html>").with("Content-Type", "text/html"),
         ),
+        refused("x:1", Reply::new(200, "{}")),
     ];
-    assert_snapshot!(said.concat(), @"
+    assert_snapshot!(said.concat(), @r"
     tiny-docker: cannot pull REGISTRY/x:2: REGISTRY has no tag 2 in x
     tiny-docker: cannot pull REGISTRY/y:1: REGISTRY has no repository y
     tiny-docker: cannot pull REGISTRY/x:1: REGISTRY denies access to x: denied
@@ -81,6 +92,7 @@ fn errors_say_what_is_missing() {
     hint: if the repository exists, log in: tiny-docker login REGISTRY
     tiny-docker: cannot pull REGISTRY/x:1: REGISTRY answers 500 Internal Server Error
     tiny-docker: cannot pull REGISTRY/x:1: the registry answers with a web page
+    tiny-docker: cannot pull REGISTRY/x:1: it is neither an image's manifest nor an index
     ");
 }
 
