@@ -1,6 +1,7 @@
 //! What an image consists of: an index, a manifest, a configuration. The image specification, manifest.md.
 
 mod document;
+mod platform;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,7 @@ use serde_json::{Map, Value};
 
 // A circle: these read the types that are defined here. All of it has its names in one place.
 pub use crate::image::manifest::document::Document;
+pub use crate::image::manifest::platform::choose;
 
 use crate::failure::quoted;
 use crate::image::digest::Digest;

@@ -6,9 +6,9 @@ mod resolve;
 use anyhow::{Context, Result};
 
 use crate::failure::{print, shown};
-use crate::image::manifest::Document;
 use crate::image::name::Name;
 use crate::image::pull::progress::{Output, Target};
+use crate::image::pull::resolve::resolve;
 use crate::image::registry::Registry;
 
 // ANCHOR: pull
@@ -29,15 +29,13 @@ pub fn pull(name: &str, quiet: bool) -> Result<u8> {
 /// Asks the registry, and shows what it says.
 fn complete(name: &Name, output: &mut Output) -> Result<()> {
     let registry = Registry::of(name)?;
-    let answer = registry.manifest(&resolve::reference(name))?;
-    let parts = match Document::read(&answer.bytes, answer.media_type.as_deref())? {
-        Document::Index(index) => index,
-        Document::Manifest(manifest) => manifest.layers,
-    };
-    for part in parts {
-        output.line(&format!("{} {}", part.digest, shown(&part.media_type)));
+    let resolved = resolve(&registry, name)?;
+    let reference = resolve::reference(name);
+    output.line(&format!("{reference}: Pulling from {}", name.repository));
+    for layer in &resolved.manifest.layers {
+        output.line(&format!("{}: {} bytes", layer.digest, layer.size));
     }
-    output.line(&format!("Digest: {}", answer.digest));
+    output.line(&format!("Digest: {}", resolved.descriptor.digest));
     Ok(())
 }
 // ANCHOR_END: pull

@@ -80,6 +80,18 @@ impl Document {
         }
     }
     // ANCHOR_END: read
+
+    /// What a descriptor calls it. A web server that knows nothing about images says application/octet-stream.
+    pub fn media_type(bytes: &[u8], media_type: Option<&str>) -> Result<&'static str> {
+        let raw: Raw = parse(bytes)?;
+        let said = raw.media_type.as_deref().or(media_type).map(bare);
+        let types = match raw.manifests {
+            Some(_) => [INDEX, DOCKER_INDEX],
+            None => [MANIFEST, DOCKER_MANIFEST],
+        };
+        let known = types.into_iter().find(|known| said == Some(known));
+        Ok(known.unwrap_or(types[0]))
+    }
 }
 
 // ANCHOR: check
@@ -222,6 +234,22 @@ mod tests {
             let mut manifest = manifest();
             manifest["layers"][0]["size"] = wrong;
             assert!(refused(&manifest, None).contains("cannot read the manifest"));
+        }
+    }
+
+    #[test]
+    fn a_document_is_called_what_it_is() {
+        let index = br#"{"schemaVersion": 2, "manifests": []}"#;
+        let docker = format!(r#"{{"mediaType": "{DOCKER_MANIFEST}", "layers": []}}"#);
+        for (bytes, said, expected) in [
+            (&index[..], None, INDEX),
+            (index, Some("text/plain; charset=utf-8"), INDEX),
+            (index, Some(DOCKER_INDEX), DOCKER_INDEX),
+            (docker.as_bytes(), Some(MANIFEST), DOCKER_MANIFEST),
+            (b"{}", Some("application/octet-stream"), MANIFEST),
+        ] {
+            let called = Document::media_type(bytes, said).ok();
+            assert_eq!(called, Some(expected), "{said:?}");
         }
     }
 }

@@ -1,0 +1,79 @@
+//! From a name to a manifest: what a tag means is only known to its registry, and it may mean an index.
+
+use anyhow::{Result, bail, ensure};
+
+use crate::image::manifest::{Descriptor, Document, Manifest, choose};
+use crate::image::name::Name;
+use crate::image::registry::Registry;
+
+/// How deeply an index may be inside another one.
+const NESTED: usize = 4;
+
+/// What a name means at the moment.
+pub struct Resolved {
+    /// Of what the name leads to: a manifest or an index.
+    pub descriptor: Descriptor,
+    pub manifest: Manifest,
+}
+
+// ANCHOR: resolve
+/// Asks the registry.
+pub fn resolve(registry: &Registry, name: &Name) -> Result<Resolved> {
+    let mut wanted: Option<Descriptor> = None;
+    let mut reference = reference(name);
+    let mut first = None;
+    for _ in 0..=NESTED {
+        let (descriptor, bytes) = ask(registry, &reference, wanted.as_ref())?;
+        let document = Document::read(&bytes, Some(&descriptor.media_type))?;
+        let first = first.get_or_insert(descriptor);
+        match document {
+            Document::Manifest(manifest) => {
+                return Ok(Resolved {
+                    descriptor: first.clone(),
+                    manifest: *manifest,
+                });
+            }
+            Document::Index(index) => {
+                let chosen = choose(&index)?;
+                reference = chosen.digest.to_string();
+                wanted = Some(chosen.clone());
+            }
+        }
+    }
+    bail!("its indexes are nested too deeply")
+}
+// ANCHOR_END: resolve
+
+/// The tag or digest of a name.
+pub fn reference(name: &Name) -> String {
+    let digest = name.digest.map(|digest| digest.to_string());
+    digest.or_else(|| name.tag.clone()).unwrap_or_default()
+}
+
+/// The bytes of a manifest or an index, which should be what `wanted` says.
+fn ask(
+    registry: &Registry,
+    reference: &str,
+    wanted: Option<&Descriptor>,
+) -> Result<(Descriptor, Vec<u8>)> {
+    let answer = registry.manifest(reference)?;
+    let size = answer.bytes.len() as u64;
+    if let Some(wanted) = wanted {
+        ensure!(
+            size == wanted.size,
+            "the manifest has {size} bytes, and {} in the index",
+            wanted.size
+        );
+    }
+    let said = answer.media_type.as_deref();
+    Document::read(&answer.bytes, said)?;
+    let descriptor = Descriptor {
+        media_type: Document::media_type(&answer.bytes, said)?.to_owned(),
+        digest: answer.digest,
+        size,
+        platform: None,
+        annotations: Default::default(),
+        unknown: Default::default(),
+    };
+    Ok((descriptor, answer.bytes))
+}
