@@ -24,6 +24,11 @@ impl Digest {
             hex
         })
     }
+
+    /// As many digits as commands print.
+    pub fn short(&self) -> String {
+        self.hex()[..12].to_owned()
+    }
 }
 
 // ANCHOR: one_spelling

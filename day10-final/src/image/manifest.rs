@@ -1,5 +1,9 @@
 //! What an image consists of: an index, a manifest, a configuration. The image specification, manifest.md.
+//!
+//! In this room, [`document`] tells the first two apart, [`platform`] chooses from an index, and [`config`] is what a
+//! container needs to know.
 
+mod config;
 mod document;
 mod platform;
 
@@ -10,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+pub use crate::image::manifest::config::Config;
 // A circle: these read the types that are defined here. All of it has its names in one place.
 pub use crate::image::manifest::document::Document;
 pub use crate::image::manifest::platform::choose;

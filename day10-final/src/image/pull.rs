@@ -1,11 +1,14 @@
 //! `pull`: from a name to an image in the store.
 
+mod body;
+mod fetch;
 mod progress;
 mod resolve;
 
 use anyhow::{Context, Result};
 
 use crate::failure::{print, shown};
+use crate::image::manifest::Config;
 use crate::image::name::Name;
 use crate::image::pull::progress::{Output, Target};
 use crate::image::pull::resolve::resolve;
@@ -32,6 +35,8 @@ fn complete(name: &Name, output: &mut Output) -> Result<()> {
     let resolved = resolve(&registry, name)?;
     let reference = resolve::reference(name);
     output.line(&format!("{reference}: Pulling from {}", name.repository));
+    let config = fetch::small(&registry, &resolved.manifest.config)?;
+    Config::read(&config, &resolved.manifest)?;
     for layer in &resolved.manifest.layers {
         output.line(&format!("{}: {} bytes", layer.digest, layer.size));
     }

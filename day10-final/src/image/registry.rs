@@ -14,19 +14,21 @@ mod redirect;
 mod retry;
 mod trouble;
 
+use std::io::Read;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use ureq::Body;
 use ureq::http::{Response, StatusCode, Uri};
 
 pub use crate::image::registry::login::{login, logout};
 
-use crate::image::manifest::{DOCKER_INDEX, DOCKER_MANIFEST, INDEX, MANIFEST};
+use crate::image::manifest::{DOCKER_INDEX, DOCKER_MANIFEST, Descriptor, INDEX, MANIFEST};
 use crate::image::name::Name;
 use crate::image::registry::answer::{About, Answer};
 use crate::image::registry::credentials::Credentials;
-use crate::image::registry::http::{Client, Header, SILENCE, address, finish};
+use crate::image::registry::http::{Client, Header, SILENCE, address, finish, header};
+use crate::image::registry::trouble::Reader;
 
 /// One repository of one registry.
 pub struct Registry {
@@ -67,6 +69,27 @@ impl Registry {
             let answer = self.get(&path, &[("Accept", &types)], &what)?;
             Answer::read(answer, reference)
         })
+    }
+
+    /// The bytes of a blob from `start` on. The second value is where they really start: 0 if the registry does not know
+    /// ranges. It may break off: the caller calls again. Silence for [`http::SILENCE`] is an error.
+    /// Retries (429 and 5xx, with Retry-After) happen inside.
+    pub fn blob(&self, descriptor: &Descriptor, start: u64) -> Result<(Box<dyn Read + Send>, u64)> {
+        let (path, range) = (
+            format!("blobs/{}", descriptor.digest),
+            format!("bytes={start}-"),
+        );
+        let headers: &[Header] = match start {
+            0 => &[],
+            _ => &[("Range", &range)],
+        };
+        let what = format!("blob {}", descriptor.digest);
+        let answer = retry::patiently(|| self.get(&path, headers, &what))?;
+        let start = match answer.status() {
+            StatusCode::PARTIAL_CONTENT => first_byte(&answer, start)?,
+            _ => 0,
+        };
+        Ok((Box::new(Reader(answer.into_body().into_reader())), start))
     }
 
     /// Asks for something of this repository, and follows where that leads. `what` is for errors.
@@ -135,4 +158,12 @@ impl Registry {
         }
         Ok(self.credentials.get().and_then(Option::as_ref))
     }
+}
+
+/// Where a part begins that was to begin at `start`: "bytes 100-199/200".
+fn first_byte(answer: &Response<Body>, start: u64) -> Result<u64> {
+    let range = header(answer, "Content-Range").and_then(|range| range.strip_prefix("bytes "));
+    let first = range.and_then(|range| range.split('-').next()?.parse().ok());
+    let usable = first.filter(|first| *first <= start);
+    usable.context("the registry answers with another part than we have asked for")
 }

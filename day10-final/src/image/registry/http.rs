@@ -137,6 +137,7 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::image::registry::trouble::Reader;
 
     /// A server that says `text`, and then nothing more, and how a client finds it.
     fn silent(text: &'static str) -> Uri {
@@ -159,5 +160,17 @@ mod tests {
         let uri = silent("HTTP/1.1 200");
         let error = client().get(&uri, &[]).unwrap_err().to_string();
         assert!(error.ends_with(" does not answer"), "{error}");
+    }
+
+    #[test]
+    fn silence_in_the_middle_of_an_answer_has_an_end() {
+        let uri = silent("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+        let answer = client().get(&uri, &[]).unwrap();
+        let mut text = String::new();
+        let mut body = Reader(answer.into_body().into_reader());
+        let error = body.read_to_string(&mut text).unwrap_err();
+        assert_eq!(error.to_string(), "the registry has fallen silent");
+        let answer = client().get(&silent("HTTP/1.1 200 OK\r\n\r\nhalf"), &[]);
+        assert!(small(answer.unwrap(), 100).is_err());
     }
 }

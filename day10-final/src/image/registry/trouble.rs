@@ -1,10 +1,10 @@
 //! What went wrong, in words for the user, and whether it may go better the next time.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 
 use anyhow::{Error, anyhow};
-use ureq::Timeout;
 use ureq::http::Uri;
+use ureq::{BodyReader, Timeout};
 
 use crate::failure::quoted;
 use crate::image::registry::retry::Passing;
@@ -52,5 +52,26 @@ pub fn of_reading(error: io::Error) -> Error {
     match hangs_up(error.kind()) {
         true => Passing::now("the registry has hung up".to_owned()).into(),
         false => Error::new(error),
+    }
+}
+
+/// The body of an answer, whose errors are fit for the user.
+pub struct Reader(pub BodyReader<'static>);
+
+impl Read for Reader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let outcome = self.0.read(buffer);
+        outcome.map_err(|error| match ureq::Error::from(error) {
+            ureq::Error::Timeout(_) => {
+                io::Error::new(ErrorKind::TimedOut, "the registry has fallen silent")
+            }
+            error => {
+                let error = error.into_io();
+                match hangs_up(error.kind()) {
+                    true => io::Error::new(error.kind(), "the registry has hung up"),
+                    false => io::Error::new(error.kind(), quoted(&error.to_string())),
+                }
+            }
+        })
     }
 }

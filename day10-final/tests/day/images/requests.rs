@@ -203,6 +203,7 @@ fn whoever_hangs_up_or_stumbles_is_asked_again() {
     registry.push("x:1", &small());
     registry.fault("/manifests/", 1, Fault::HangUp);
     registry.fault("/manifests/", 1, Fault::Cut);
+    registry.fault("/blobs/", 1, Fault::Answer(Reply::new(502, "bad gateway")));
     assert_pulled(&pull(&registry, "x:1"));
 }
 
