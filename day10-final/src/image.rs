@@ -5,3 +5,4 @@ pub mod manifest;
 pub mod name;
 pub mod pull;
 pub mod registry;
+pub mod store;

@@ -30,6 +30,7 @@ mod terminal;
 mod wait;
 
 use std::env;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result as Anyhow, anyhow};
@@ -100,7 +101,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Stats(options) => stats::print(&options, &state()?),
         Command::Logs { follow, tail, id } => logs::print(&id, follow, tail, &state()?),
         Command::Rm { force, ids, .. } => rm::remove(&ids, force, &state()?),
-        Command::Images(command) => on_images(*command),
+        Command::Images(command) => on_images(*command, state),
         Command::Kill { signal, ids } => kill::kill(&ids, &signal, &state()?),
         Command::Wait { ids } => wait::wait(&ids, &state()?),
         Command::Prune { force } => prune::prune(force, &state()?),
@@ -112,13 +113,16 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
     outcome.map_err(Failure::ordinary)
 }
 
-/// The commands for images.
-fn on_images(command: images::Command) -> Anyhow<u8> {
+/// The commands for images. To log in, no state is needed.
+fn on_images(command: images::Command, state: impl FnOnce() -> Anyhow<PathBuf>) -> Anyhow<u8> {
     use images::{Command, Either};
     match command {
-        Command::Either(command) => match command {
-            Either::Pull(options) => pull::pull(&options.name, options.quiet),
-        },
+        Command::Either(command) => {
+            let state = state()?;
+            match command {
+                Either::Pull(options) => pull::pull(&options.name, options.quiet, &state),
+            }
+        }
         Command::Login(options) => registry::login(&options),
         Command::Logout { server } => registry::logout(server.as_deref()),
     }

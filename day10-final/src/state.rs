@@ -32,7 +32,7 @@ const MARK: &str = ".tiny-docker";
 const NOBODY: u32 = 65534;
 
 /// Whoever can change these decides what the runtime reads, writes and removes.
-const PRIVATE: [&str; 4] = ["rootfs", "rootfs/default", "containers", "names"];
+const PRIVATE: [&str; 5] = ["rootfs", "rootfs/default", "containers", "names", "images"];
 
 /// The state directory. If it exists, it is private and was created by us, or is empty.
 pub fn directory(asked: Option<PathBuf>) -> Result<PathBuf> {

@@ -1,6 +1,7 @@
 //! What content is called: by the SHA-256 of its bytes. The image specification, descriptor.md.
 
 use std::fmt::{self, Debug, Display, Formatter, Write};
+use std::io::{self, Read};
 use std::str::FromStr;
 
 use anyhow::{Error, Result, bail};
@@ -78,6 +79,37 @@ impl Debug for Digest {
     }
 }
 
+/// A reader or writer that computes the digest and the size of what goes through it.
+pub struct Hashing<R> {
+    inner: R,
+    hash: Sha256,
+    pub size: u64,
+}
+
+impl<R> Hashing<R> {
+    pub fn new(inner: R) -> Self {
+        let hash = Sha256::new();
+        Self {
+            inner,
+            hash,
+            size: 0,
+        }
+    }
+
+    pub fn digest(self) -> Digest {
+        Digest(self.hash.finalize().into())
+    }
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.hash.update(&buffer[..count]);
+        self.size += count as u64;
+        Ok(count)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,5 +132,13 @@ mod tests {
         ] {
             assert!(wrong.parse::<Digest>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_is_read_is_counted_and_digested() {
+        let mut reader = Hashing::new(&b"some bytes"[..]);
+        io::copy(&mut reader, &mut io::sink()).unwrap();
+        assert_eq!(reader.size, 10);
+        assert_eq!(reader.digest(), Digest::of(b"some bytes"));
     }
 }

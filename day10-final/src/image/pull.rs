@@ -5,19 +5,22 @@ mod fetch;
 mod progress;
 mod resolve;
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
 
 use crate::failure::{print, shown};
 use crate::image::manifest::Config;
 use crate::image::name::Name;
 use crate::image::pull::progress::{Output, Target};
-use crate::image::pull::resolve::resolve;
+use crate::image::pull::resolve::{Resolved, resolve};
 use crate::image::registry::Registry;
+use crate::image::store::Store;
 
 // ANCHOR: pull
 /// `pull`: asks the registry for an image.
 /// Prints what Docker prints. With `quiet`, only the name.
-pub fn pull(name: &str, quiet: bool) -> Result<u8> {
+pub fn pull(name: &str, quiet: bool, state: &Path) -> Result<u8> {
     let cannot = || format!("cannot pull {}", shown(name));
     let name: Name = name.parse().with_context(cannot)?;
     let target = match quiet {
@@ -25,22 +28,47 @@ pub fn pull(name: &str, quiet: bool) -> Result<u8> {
         false => Target::Stdout,
     };
     let mut output = Output::to(target);
-    complete(&name, &mut output).with_context(cannot)?;
+    let store = Store::open(state).with_context(cannot)?;
+    complete(&name, store, &mut output).with_context(cannot)?;
     Ok(print(name.canonical()))
 }
 
-/// Asks the registry, and shows what it says.
-fn complete(name: &Name, output: &mut Output) -> Result<()> {
+/// Fetches what the store does not have yet.
+fn complete(name: &Name, store: Store, output: &mut Output) -> Result<Store> {
     let registry = Registry::of(name)?;
-    let resolved = resolve(&registry, name)?;
+    let resolved = resolve(&registry, &store, name)?;
     let reference = resolve::reference(name);
     output.line(&format!("{reference}: Pulling from {}", name.repository));
-    let config = fetch::small(&registry, &resolved.manifest.config)?;
-    Config::read(&config, &resolved.manifest)?;
-    for layer in &resolved.manifest.layers {
-        output.line(&format!("{}: {} bytes", layer.digest, layer.size));
-    }
+    let store = fill(store, registry, &resolved, output)?;
     output.line(&format!("Digest: {}", resolved.descriptor.digest));
-    Ok(())
+    Ok(store)
+}
+
+/// Fetches the parts of an image.
+fn fill(
+    store: Store,
+    registry: Registry,
+    resolved: &Resolved,
+    output: &mut Output,
+) -> Result<Store> {
+    let Resolved {
+        documents,
+        manifest,
+        ..
+    } = resolved;
+    let config = fetch::small(&store, &registry, &manifest.config)?;
+    Config::read(&config, manifest)?;
+    for layer in &manifest.layers {
+        let word = match store.has_blob(&layer.digest) {
+            true => "Already exists",
+            false => "Pull complete",
+        };
+        fetch::one(&store, &registry, layer)?;
+        output.line(&format!("{}: {word}", layer.digest.short()));
+    }
+    for bytes in documents {
+        store.write_blob(bytes)?;
+    }
+    Ok(store)
 }
 // ANCHOR_END: pull

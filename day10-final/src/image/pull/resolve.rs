@@ -5,31 +5,33 @@ use anyhow::{Result, bail, ensure};
 use crate::image::manifest::{Descriptor, Document, Manifest, choose};
 use crate::image::name::Name;
 use crate::image::registry::Registry;
-
-/// How deeply an index may be inside another one.
-const NESTED: usize = 4;
+use crate::image::store::{NESTED, Store};
 
 /// What a name means at the moment.
 pub struct Resolved {
     /// Of what the name leads to: a manifest or an index.
     pub descriptor: Descriptor,
+    /// That one and, if it is an index, what it leads to on this machine.
+    pub documents: Vec<Vec<u8>>,
     pub manifest: Manifest,
 }
 
 // ANCHOR: resolve
 /// Asks the registry.
-pub fn resolve(registry: &Registry, name: &Name) -> Result<Resolved> {
+pub fn resolve(registry: &Registry, store: &Store, name: &Name) -> Result<Resolved> {
     let mut wanted: Option<Descriptor> = None;
     let mut reference = reference(name);
-    let mut first = None;
+    let (mut documents, mut first) = (Vec::new(), None);
     for _ in 0..=NESTED {
-        let (descriptor, bytes) = ask(registry, &reference, wanted.as_ref())?;
+        let (descriptor, bytes) = ask(registry, store, &reference, wanted.as_ref())?;
         let document = Document::read(&bytes, Some(&descriptor.media_type))?;
+        documents.push(bytes);
         let first = first.get_or_insert(descriptor);
         match document {
             Document::Manifest(manifest) => {
                 return Ok(Resolved {
                     descriptor: first.clone(),
+                    documents,
                     manifest: *manifest,
                 });
             }
@@ -53,9 +55,13 @@ pub fn reference(name: &Name) -> String {
 /// The bytes of a manifest or an index, which should be what `wanted` says.
 fn ask(
     registry: &Registry,
+    store: &Store,
     reference: &str,
     wanted: Option<&Descriptor>,
 ) -> Result<(Descriptor, Vec<u8>)> {
+    if let Some(wanted) = wanted.filter(|wanted| store.has_blob(&wanted.digest)) {
+        return Ok((wanted.clone(), store.read_blob(wanted)?));
+    }
     let answer = registry.manifest(reference)?;
     let size = answer.bytes.len() as u64;
     if let Some(wanted) = wanted {

@@ -113,6 +113,28 @@ fn a_password_is_checked_kept_used_and_forgotten() {
 }
 
 #[test]
+fn a_token_is_fetched_for_whoever_has_none_or_an_old_one() {
+    need_namespaces!();
+    let (registry, user) = (with_an_image(), User::new());
+    let challenge =
+        r#"Negotiate, Bearer error="a \"b\", c", realm="{realm}?a=b" , service="d, e",scope="s:t""#;
+    // Each is good for one request.
+    registry.guard(tokens(challenge, None, 1));
+    assert_eq!(user.pulls(&registry.name("x:1")).stderr, "");
+    let log = registry.log();
+    let tokens: Vec<_> = log
+        .iter()
+        .filter(|request| request.path.starts_with("/token"))
+        .collect();
+    assert_eq!(tokens[0].path, "/token?a=b&service=d%2C%20e&scope=s%3At");
+    assert_eq!(
+        tokens.len(),
+        3,
+        "for the manifest, the configuration and the layer"
+    );
+}
+
+#[test]
 fn a_token_service_is_asked_again_only_if_that_may_help() {
     need_namespaces!();
     let (registry, user) = (with_an_image(), User::new());
@@ -173,6 +195,37 @@ fn an_identity_token_is_exchanged_for_a_token() {
         .find(|request| request.path.starts_with("/token"))
         .unwrap();
     assert_eq!((&token.method[..], &token.path[..]), ("POST", "/token"));
+}
+
+#[test]
+fn another_host_never_gets_the_password() {
+    need_namespaces!();
+    let (registry, store, user) = (with_an_image(), with_an_image(), User::new());
+    registry.guard(password("reader", "wonder"));
+    user.logs_in(&registry, "wonder");
+    // The store asks for it.
+    store.fault(
+        "/blobs/",
+        1,
+        Fault::Answer(challenge("Basic realm=\"give me\"")),
+    );
+    let mut elsewhere = password("reader", "wonder");
+    let address = store.address;
+    registry.guard(move |request| {
+        let location = format!("http://{address}{}", request.path);
+        let sent = Reply::new(307, "").with("Location", &location);
+        elsewhere(request).or_else(|| request.path.contains("/blobs/").then_some(sent))
+    });
+    let seen = user.pulls(&registry.name("x:1"));
+    assert!(seen.stderr.contains("denies access"), "{}", seen.stderr);
+    assert_eq!(user.pulls(&registry.name("x:1")).stderr, "");
+    let asked = store.log();
+    assert!(asked.len() >= 3);
+    assert!(
+        asked
+            .iter()
+            .all(|request| request.header("authorization").is_empty())
+    );
 }
 
 #[test]

@@ -1,0 +1,86 @@
+//! All images: an OCI image layout in images/ in the state directory, and beside it each layer, unpacked.
+//!
+//! images/oci-layout, index.json, blobs/sha256/HEX     as in the image specification, image-layout.md
+//! images/layers/CHAIN-HEX/                            a layer, unpacked, as overlayfs wants it
+//! images/sizes/HEX                                    how large that is
+//! images/partial/HEX                                  what is being fetched, locked by whoever fetches it
+//! images/lock                                         shared by whoever uses images, exclusive for whoever removes
+
+pub mod blob;
+pub mod index;
+
+use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::state::store::{LOCK_SECONDS, lock_directory};
+use crate::state::{create_private, lock, open_regular};
+
+const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+
+/// How deeply an index may be inside another one.
+pub const NESTED: usize = 4;
+
+/// How long, in seconds, to wait for another pull that does not get on.
+const PATIENCE: u64 = 600;
+
+/// While it exists, nothing that it has shown goes away: it shares the lock.
+pub struct Store {
+    pub directory: PathBuf,
+    lock: File,
+}
+
+impl Store {
+    /// Creates it if need be (see [`crate::state::create_private`]).
+    pub fn open(state: &Path) -> Result<Self> {
+        loop {
+            let directory = create_private(state, "images")?;
+            let Some(store) = Self::share(directory, LOCK_SECONDS)? else {
+                continue;
+            };
+            let prepare = || -> Result<()> {
+                for part in ["blobs/sha256", "layers", "partial"] {
+                    fs::create_dir_all(store.directory.join(part))?;
+                }
+                if !store.directory.join("oci-layout").exists() {
+                    let _changing = lock_directory(&store.directory)?;
+                    index::replace(&store.directory, "oci-layout", LAYOUT)?;
+                }
+                Ok(())
+            };
+            prepare().with_context(|| format!("cannot prepare {}", store.directory.display()))?;
+            return Ok(store);
+        }
+    }
+
+    /// None if it has just been removed, because it was empty.
+    fn share(directory: PathBuf, seconds: u64) -> Result<Option<Self>> {
+        let path = directory.join("lock");
+        let mut options = File::options();
+        options.create(true).write(true).truncate(false).mode(0o600);
+        let lock = match open_regular(&path, &mut options) {
+            Err(_) if !directory.exists() => return Ok(None),
+            lock => lock.with_context(|| format!("cannot open {}", path.display()))?,
+        };
+        lock::wait(&lock, &path, File::try_lock_shared, seconds)?;
+        Ok(is_at(&lock, &path).then_some(Self { directory, lock }))
+    }
+    /// Everything that has been written is on the disk before the next rename: syncfs(2).
+    pub fn sync(&self) -> Result<()> {
+        nix::unistd::syncfs(&self.lock).context("cannot write to the disk")
+    }
+
+    /// Locks `file`, which others have open as `path`, too.
+    fn wait_for(&self, file: &File, path: &Path) -> Result<()> {
+        lock::wait(file, path, File::try_lock, PATIENCE)
+    }
+}
+
+/// Whether `path` still leads to `file`: whoever had locked it may have renamed or removed it.
+fn is_at(file: &File, path: &Path) -> bool {
+    let id = |found: fs::Metadata| (found.dev(), found.ino());
+    let there = fs::symlink_metadata(path).map(id);
+    there.is_ok_and(|there| file.metadata().map(id).is_ok_and(|ours| ours == there))
+}
