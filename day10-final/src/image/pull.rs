@@ -39,22 +39,27 @@ fn complete(name: &Name, store: Store, output: &mut Output) -> Result<Store> {
     let resolved = resolve(&registry, &store, name)?;
     let reference = resolve::reference(name);
     output.line(&format!("{reference}: Pulling from {}", name.repository));
-    let store = fill(store, registry, &resolved, output)?;
+    let (store, is_new) = fill(name, store, registry, &resolved, output)?;
     output.line(&format!("Digest: {}", resolved.descriptor.digest));
+    output.line(&match is_new {
+        true => format!("Status: Downloaded newer image for {name}"),
+        false => format!("Status: Image is up to date for {name}"),
+    });
     Ok(store)
 }
 
-/// Fetches the parts of an image.
+/// Returns whether `name` means another image than before.
 fn fill(
+    name: &Name,
     store: Store,
     registry: Registry,
     resolved: &Resolved,
     output: &mut Output,
-) -> Result<Store> {
+) -> Result<(Store, bool)> {
     let Resolved {
+        descriptor,
         documents,
         manifest,
-        ..
     } = resolved;
     let config = fetch::small(&store, &registry, &manifest.config)?;
     Config::read(&config, manifest)?;
@@ -69,6 +74,12 @@ fn fill(
     for bytes in documents {
         store.write_blob(bytes)?;
     }
-    Ok(store)
+    let images = store.images()?;
+    let before = images.iter().find(|image| image.is_called(name));
+    let is_new = before.is_none_or(|before| before.descriptor.digest != descriptor.digest);
+    if is_new {
+        store.add(Some(name), descriptor)?;
+    }
+    Ok((store, is_new))
 }
 // ANCHOR_END: pull

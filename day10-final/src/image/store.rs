@@ -7,6 +7,7 @@
 //! images/lock                                         shared by whoever uses images, exclusive for whoever removes
 
 pub mod blob;
+pub mod images;
 pub mod index;
 
 use std::fs::{self, File};
@@ -15,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::image::manifest::Descriptor;
+use crate::image::name::Name;
 use crate::state::store::{LOCK_SECONDS, lock_directory};
 use crate::state::{create_private, lock, open_regular};
 
@@ -30,6 +33,15 @@ const PATIENCE: u64 = 600;
 pub struct Store {
     pub directory: PathBuf,
     lock: File,
+}
+
+/// An image in the store.
+#[derive(Clone)]
+pub struct Image {
+    /// None if nobody has named it: Docker's <none>, "dangling".
+    pub name: Option<Name>,
+    /// Of its manifest, or of an index that has it.
+    pub descriptor: Descriptor,
 }
 
 impl Store {

@@ -17,9 +17,13 @@ pub struct Resolved {
 }
 
 // ANCHOR: resolve
-/// Asks the registry.
+/// Asks the registry. What has a digest, and is in the store, need not be asked for.
 pub fn resolve(registry: &Registry, store: &Store, name: &Name) -> Result<Resolved> {
-    let mut wanted: Option<Descriptor> = None;
+    let known = store.images()?.into_iter();
+    let known = known.map(|image| image.descriptor);
+    let mut wanted = known
+        .filter(|descriptor| Some(descriptor.digest) == name.digest)
+        .find(|descriptor| store.has_blob(&descriptor.digest));
     let mut reference = reference(name);
     let (mut documents, mut first) = (Vec::new(), None);
     for _ in 0..=NESTED {

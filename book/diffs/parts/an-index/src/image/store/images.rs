@@ -1,0 +1,94 @@
+//! The images of the store, by name or by id, and what their manifests lead to.
+
+use anyhow::{Context, Result, bail};
+
+use crate::image::digest::Digest;
+use crate::image::manifest::{Descriptor, Document, Manifest, choose};
+use crate::image::name::Name;
+use crate::image::store::index::Index;
+use crate::image::store::{Image, NESTED, Store};
+use crate::state::open_directory;
+
+impl Store {
+    /// All images, in the index's order.
+    pub fn images(&self) -> Result<Vec<Image>> {
+        Ok(Index::read(&self.directory)?.images())
+    }
+
+    /// What Docker calls the image's id: the digest of its configuration.
+    pub fn id(&self, image: &Image) -> Result<Digest> {
+        let (_, manifest) = self.manifest(&image.descriptor)?;
+        Ok(manifest.config.digest)
+    }
+
+    /// The manifest that `descriptor` leads to, through indexes if need be.
+    fn manifest(&self, descriptor: &Descriptor) -> Result<(Vec<Descriptor>, Manifest)> {
+        let mut documents = vec![descriptor.clone()];
+        while let Some(document) = documents.last().filter(|_| documents.len() <= NESTED + 1) {
+            let bytes = self.read_blob(document)?;
+            match Document::read(&bytes, Some(&document.media_type))? {
+                Document::Manifest(manifest) => return Ok((documents, *manifest)),
+                Document::Index(index) => documents.push(choose(&index)?.clone()),
+            }
+        }
+        bail!("its indexes are nested too deeply")
+    }
+
+    // ANCHOR: add
+    /// Adds the image, or lets `name` mean it from now on. The image that had the name stays, without one (as in
+    /// Docker), unless nothing else needs it and it has the same id. Everything it leads to is complete and synced.
+    pub fn add(&self, name: Option<&Name>, descriptor: &Descriptor) -> Result<()> {
+        let name = name.cloned();
+        let descriptor = descriptor.clone();
+        self.add_all(&[Image { name, descriptor }])
+    }
+
+    /// The same with several images, all at once.
+    pub fn add_all(&self, images: &[Image]) -> Result<()> {
+        for directory in ["blobs/sha256", "layers"] {
+            let directory = self.directory.join(directory);
+            let synced = open_directory(&directory).and_then(|file| Ok(file.sync_all()?));
+            synced.with_context(|| format!("cannot sync {}", directory.display()))?;
+        }
+        let ids = images.iter().map(|image| self.id(image));
+        let ids = ids.collect::<Result<Vec<_>>>()?;
+        Index::change(&self.directory, |index| {
+            for (image, id) in images.iter().zip(&ids) {
+                self.add_to(index, image, id);
+            }
+        })
+    }
+
+    /// Adds an image with this `id`.
+    fn add_to(&self, index: &mut Index, Image { name, descriptor }: &Image, id: &Digest) {
+        let canonical = |name: &Option<Name>| name.as_ref().map(Name::canonical);
+        let same_name = |image: &Image| name.is_some() && canonical(&image.name) == canonical(name);
+        let same = |image: &Image| image.descriptor.digest == descriptor.digest;
+        let images = index.images();
+        let before = images.into_iter().find(|image| same_name(image));
+        if name.is_none() && index.images().iter().any(same) {
+            return;
+        }
+        index.remove(|image| same_name(image) || image.name.is_none() && same(image));
+        index.add(name.as_ref(), descriptor);
+        let Some(before) = before else { return };
+        let needed = |image: &Image| image.descriptor.digest == before.descriptor.digest;
+        if !index.images().iter().any(needed) && self.id(&before).ok().as_ref() != Some(id) {
+            index.add(None, &before.descriptor);
+        }
+    }
+    // ANCHOR_END: add
+}
+
+impl Image {
+    /// Whether `name` means it. With a digest, a name may mean an image that also has a tag.
+    pub fn is_called(&self, name: &Name) -> bool {
+        self.name.as_ref().is_some_and(|own| match name.digest {
+            Some(digest) => {
+                digest == self.descriptor.digest
+                    && own.canonical_repository() == name.canonical_repository()
+            }
+            None => own.canonical() == name.canonical(),
+        })
+    }
+}
