@@ -1,6 +1,8 @@
 //! Images: the image and the distribution specifications. `pull` fetches one, `run` puts a container on top of it.
 
+pub mod archive;
 pub mod digest;
+pub mod layer;
 pub mod manifest;
 pub mod name;
 pub mod pull;

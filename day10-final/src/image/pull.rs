@@ -10,6 +10,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::failure::{print, shown};
+use crate::image::archive::unpack;
 use crate::image::manifest::Config;
 use crate::image::name::Name;
 use crate::image::pull::progress::{Output, Target};
@@ -62,7 +63,7 @@ fn fill(
         manifest,
     } = resolved;
     let config = fetch::small(&store, &registry, &manifest.config)?;
-    Config::read(&config, manifest)?;
+    let config = Config::read(&config, manifest)?;
     for layer in &manifest.layers {
         let word = match store.has_blob(&layer.digest) {
             true => "Already exists",
@@ -71,6 +72,7 @@ fn fill(
         fetch::one(&store, &registry, layer)?;
         output.line(&format!("{}: {word}", layer.digest.short()));
     }
+    unpack::layers(&store, manifest, &config)?;
     for bytes in documents {
         store.write_blob(bytes)?;
     }

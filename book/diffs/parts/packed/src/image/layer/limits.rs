@@ -1,0 +1,68 @@
+//! How much may come out of a blob, so that a small one does not fill the disk, or keep us busy for hours. Its size is
+//! what has been read of it, whatever somebody says about it.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How many bytes may come out of any blob, and how many more out of each of its bytes. In images, a byte becomes 4 of
+/// a program or 10 of a text; only zeros become 1000.
+const BYTES: u64 = 256 << 20;
+const FACTOR: u64 = 200;
+
+const TOO_MUCH: &str = "far more comes out of it than its size would let one expect";
+
+/// How many bytes of a blob have been read so far.
+pub type Count = Arc<AtomicU64>;
+
+fn bytes(read: &Count) -> u64 {
+    let read = read.load(Ordering::Relaxed);
+    BYTES.saturating_add(read.saturating_mul(FACTOR))
+}
+
+pub struct Counted<R> {
+    inner: R,
+    count: Count,
+}
+
+impl<R> Counted<R> {
+    pub fn new(inner: R, count: Count) -> Self {
+        Self { inner, count }
+    }
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.count.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}
+
+/// What comes out of a blob.
+pub struct Limited<R> {
+    inner: R,
+    blob: Count,
+    written: u64,
+}
+
+impl<R> Limited<R> {
+    pub fn new(inner: R, blob: Count) -> Self {
+        Self {
+            inner,
+            blob,
+            written: 0,
+        }
+    }
+}
+
+impl<R: Read> Read for Limited<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.written += count as u64;
+        match self.written <= bytes(&self.blob) {
+            true => Ok(count),
+            false => Err(io::Error::other(TOO_MUCH)),
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The layers of an image whose blobs are in the store already.
+
+use anyhow::{Context, Result, ensure};
+
+use crate::image::digest::Digest;
+use crate::image::layer::unpack;
+use crate::image::manifest::{Config, Descriptor, Manifest};
+use crate::image::store::Store;
+
+// ANCHOR: layers
+/// Unpacks them one after another, unless they are there, and checks that they are what `config` says.
+pub fn layers(store: &Store, manifest: &Manifest, config: &Config) -> Result<()> {
+    let layers = manifest.layers.iter().zip(&config.rootfs.diff_ids);
+    for (layer, diff_id) in layers {
+        let one = one(store, layer, diff_id);
+        one.with_context(|| format!("layer {}", layer.digest))?;
+    }
+    Ok(())
+}
+
+fn one(store: &Store, layer: &Descriptor, diff_id: &Digest) -> Result<()> {
+    let blob = store.open_blob(&layer.digest)?;
+    let found = unpack(blob, &layer.media_type)?;
+    check(&found, diff_id)
+}
+// ANCHOR_END: layers
+
+fn check(found: &Digest, said: &Digest) -> Result<()> {
+    ensure!(
+        found == said,
+        "it contains {found}, and the image says {said}"
+    );
+    Ok(())
+}
