@@ -1,28 +1,46 @@
 //! A layer onto the disk: from a compressed tar archive to a directory that overlayfs can use. tar(5), pax(1), and the
 //! image specification, layer.md. Everything in an archive is hostile until it is proved otherwise.
 
+pub mod archive;
 pub mod compression;
+pub mod entry;
 mod gzip;
 pub mod limits;
+mod make;
+mod number;
+pub mod path;
 mod zstd;
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::image::digest::{Digest, Hashing};
+use crate::image::layer::archive::Archive;
+use crate::image::layer::entry::Entry;
 use crate::image::layer::limits::Count;
 // ANCHOR: unpack
 /// Unpacks `blob` (compressed with gzip or zstd, or not at all: its first bytes decide, and `media_type` must not say
 /// otherwise) into the empty directory `into`. Its size limits what may come out of it. Returns the digest of the
 /// uncompressed archive: the layer's diff id, which the caller compares.
-pub fn unpack(blob: impl Read + Send, media_type: &str) -> Result<Digest> {
+pub fn unpack(blob: impl Read + Send, media_type: &str, into: &Path) -> Result<Digest> {
     let said = compression::said(media_type)?;
     let count = Count::default();
     let turn = || Ok(());
     let archive = compression::decompress(blob, said, turn, Count::clone(&count))?;
     let mut archive = Hashing::new(archive);
-    io::copy(&mut archive, &mut io::sink())?;
+    let blocks = BufReader::new(&mut archive);
+    fill(into, Archive::new(blocks))?;
     Ok(archive.digest())
+}
+
+/// Unpacks all of the `archive`, and reads what is behind it: zeros, in most cases. They count for the digest.
+fn fill(into: &Path, mut archive: Archive<impl BufRead>) -> Result<()> {
+    while let Some(entry) = Entry::next(&mut archive)? {
+        make::make(into, &entry, &mut archive).with_context(|| path::cannot_unpack(&entry.name))?;
+    }
+    io::copy(&mut archive.end(), &mut io::sink())?;
+    Ok(())
 }
 // ANCHOR_END: unpack

@@ -9,6 +9,7 @@
 pub mod blob;
 pub mod images;
 pub mod index;
+pub mod unfinished;
 
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::image::digest::Digest;
 use crate::image::manifest::Descriptor;
 use crate::image::name::Name;
 use crate::state::store::{LOCK_SECONDS, lock_directory};
@@ -79,6 +81,13 @@ impl Store {
         lock::wait(&lock, &path, File::try_lock_shared, seconds)?;
         Ok(is_at(&lock, &path).then_some(Self { directory, lock }))
     }
+
+    /// The directory of an unpacked layer, if it is complete.
+    pub fn layer(&self, chain: &Digest) -> Option<PathBuf> {
+        let directory = self.directory.join("layers").join(chain.hex());
+        directory.is_dir().then_some(directory)
+    }
+
     /// Everything that has been written is on the disk before the next rename: syncfs(2).
     pub fn sync(&self) -> Result<()> {
         nix::unistd::syncfs(&self.lock).context("cannot write to the disk")

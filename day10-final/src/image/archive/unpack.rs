@@ -11,17 +11,23 @@ use crate::image::store::Store;
 /// Unpacks them one after another, unless they are there, and checks that they are what `config` says.
 pub fn layers(store: &Store, manifest: &Manifest, config: &Config) -> Result<()> {
     let layers = manifest.layers.iter().zip(&config.rootfs.diff_ids);
-    for (layer, diff_id) in layers {
-        let one = one(store, layer, diff_id);
+    for ((layer, diff_id), chain) in layers.zip(config.chain()) {
+        let one = one(store, layer, diff_id, &chain);
         one.with_context(|| format!("layer {}", layer.digest))?;
     }
     Ok(())
 }
 
-fn one(store: &Store, layer: &Descriptor, diff_id: &Digest) -> Result<()> {
+fn one(store: &Store, layer: &Descriptor, diff_id: &Digest, chain: &Digest) -> Result<()> {
     let blob = store.open_blob(&layer.digest)?;
-    let found = unpack(blob, &layer.media_type)?;
-    check(&found, diff_id)
+    let Some(unfinished) = store.begin_layer(chain)? else {
+        return Ok(());
+    };
+    let into = &unfinished.directory;
+    let found = unpack(blob, &layer.media_type, into)?;
+    check(&found, diff_id)?;
+    store.sync()?;
+    unfinished.keep()
 }
 // ANCHOR_END: layers
 

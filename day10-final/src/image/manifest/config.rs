@@ -85,6 +85,21 @@ impl Config {
         Ok(config)
     }
     // ANCHOR_END: read
+
+    // ANCHOR: chain
+    /// What the layers are called when they are unpacked, one on top of the other: the image specification's chain
+    /// ids, from the bottom. A layer's directory also depends on what is below it.
+    pub fn chain(&self) -> Vec<Digest> {
+        let mut chain: Vec<Digest> = Vec::new();
+        for layer in &self.rootfs.diff_ids {
+            chain.push(match chain.last() {
+                Some(below) => Digest::of(format!("{below} {layer}").as_bytes()),
+                None => *layer,
+            });
+        }
+        chain
+    }
+    // ANCHOR_END: chain
 }
 
 #[cfg(test)]
@@ -106,6 +121,13 @@ mod tests {
     fn config() -> Value {
         let layers = [Digest::of(b"a"), Digest::of(b"b")];
         json!({"rootfs": {"type": "layers", "diff_ids": layers}})
+    }
+
+    #[test]
+    fn a_layer_is_called_by_what_is_below_it_as_well() {
+        let chain = read(&config()).unwrap().chain();
+        let pair = format!("{} {}", Digest::of(b"a"), Digest::of(b"b"));
+        assert!(chain == [Digest::of(b"a"), Digest::of(pair.as_bytes())]);
     }
 
     #[test]

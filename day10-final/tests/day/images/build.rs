@@ -30,7 +30,10 @@ pub fn digest(bytes: &[u8]) -> String {
 /// How a layer is packed.
 #[derive(Clone)]
 pub enum Packed {
+    Plain,
     Gzip,
+    /// As these bytes, and with this suffix of its media type.
+    As(Vec<u8>, &'static str),
 }
 
 /// An image that a test describes.
@@ -124,6 +127,8 @@ impl Image {
 
 fn pack(archive: &[u8], how: &Packed) -> (Vec<u8>, &'static str) {
     match how {
+        Packed::Plain => (archive.to_vec(), ""),
+        Packed::As(blob, suffix) => (blob.clone(), suffix),
         Packed::Gzip => {
             let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
             gzip.write_all(archive).unwrap();

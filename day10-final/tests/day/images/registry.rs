@@ -81,10 +81,14 @@ pub enum Fault {
     Cut,
     /// One bit of the body is another.
     Flip,
+    /// The body, a block each so many milliseconds.
+    Slow(u64),
     /// The body without its length, in chunks.
     Chunked,
     /// The body again and again, in chunks, for 256 MiB.
     Endless,
+    /// All of the blob, although only a part is wanted.
+    NoRange,
 }
 
 /// A fault for requests whose path contains `path`, so many `times`.
@@ -190,6 +194,15 @@ impl Registry {
         log
     }
 
+    /// The same as a line each: "GET /v2/x/manifests/latest".
+    pub fn lines(&self) -> String {
+        let log = self.log();
+        let lines = log
+            .iter()
+            .map(|request| format!("{} {}\n", request.method, request.path));
+        lines.collect()
+    }
+
     fn serve(&self, caller: &TcpStream) -> Option<()> {
         let mut reader = BufReader::new(caller);
         loop {
@@ -210,12 +223,13 @@ impl Registry {
             rule.times -= 1;
             rule.fault.clone()
         });
-        (contents.reply(request), fault)
+        let ranges = !matches!(fault, Some(Fault::NoRange));
+        (contents.reply(request, ranges), fault)
     }
 }
 
 impl Contents {
-    fn reply(&self, request: &Request) -> Reply {
+    fn reply(&self, request: &Request, ranges: bool) -> Reply {
         let path = request.path.strip_prefix("/v2/");
         let path = path.unwrap_or("nowhere");
         if path.is_empty() {
@@ -240,6 +254,15 @@ impl Contents {
                 },
             );
         };
-        Reply::new(200, blob)
+        let range = request.header("range").strip_prefix("bytes=");
+        let start = range.and_then(|range| range.strip_suffix('-')?.parse().ok());
+        match start.filter(|_| ranges) {
+            Some(start) if start < blob.len() => {
+                let range = format!("bytes {start}-{}/{}", blob.len() - 1, blob.len());
+                Reply::new(206, &blob[start..]).with("Content-Range", &range)
+            }
+            Some(_) => Reply::error(416, "RANGE_INVALID"),
+            None => Reply::new(200, blob),
+        }
     }
 }

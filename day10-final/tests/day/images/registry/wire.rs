@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
 
 use crate::images::registry::{Fault, Reply, Request};
 
@@ -72,6 +74,10 @@ fn send_body(mut caller: &TcpStream, body: &[u8], fault: Option<Fault>) -> Optio
             caller.write_all(&body[..body.len() / 2]).ok()?;
             None
         }
+        Some(Fault::Slow(pause)) => body.chunks(4096).try_for_each(|part| {
+            thread::sleep(Duration::from_millis(pause));
+            caller.write_all(part).ok()
+        }),
         Some(Fault::Chunked) => {
             let parts = body.chunks(8192);
             parts

@@ -1,0 +1,38 @@
+//! Numbers in a tar archive: octal, binary if they are too large for that, or decimal in pax records. tar(5).
+
+use anyhow::{Context, Result};
+
+/// The number in a header's `field`. One that is empty counts as 0.
+pub fn field(field: &[u8]) -> Result<i64> {
+    match field.first() {
+        Some(first) if first & 0x80 != 0 => binary(field),
+        _ => octal(field),
+    }
+}
+
+fn octal(field: &[u8]) -> Result<i64> {
+    let padding = |byte: &u8| matches!(byte, b' ' | 0);
+    let digits = field.iter().skip_while(|byte| padding(byte));
+    let digits: Vec<_> = digits.take_while(|byte| !padding(byte)).copied().collect();
+    if digits.is_empty() {
+        return Ok(0);
+    }
+    let digits = str::from_utf8(&digits)
+        .ok()
+        .filter(|text| !text.starts_with(['+', '-']));
+    digits
+        .and_then(|digits| i64::from_str_radix(digits, 8).ok())
+        .context("a number in its header is wrong")
+}
+
+/// A signed number, the most significant byte first. Its first bit only says that it is one.
+fn binary(field: &[u8]) -> Result<i64> {
+    let first = i128::from(field[0] & 0x7f);
+    let sign = (first & 0x40) << 1;
+    let value = field[1..].iter().try_fold(first - sign, |value, byte| {
+        Some(value.checked_mul(256)? + i128::from(*byte))
+    });
+    value
+        .and_then(|value| i64::try_from(value).ok())
+        .context("a number in its header is too large")
+}

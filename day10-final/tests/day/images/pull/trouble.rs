@@ -1,0 +1,84 @@
+//! Connections that break off, blobs that are not what they should be, a pull that is killed, a disk that is full.
+
+use crate::images::build::{Built, digest};
+use crate::images::pull::{assert_complete, assert_pulled, image, offered, ranges};
+use crate::images::registry::{Fault, Registry};
+use crate::need_namespaces;
+use crate::support::{Running, see, state, tiny_docker, wait_until};
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::time::{Duration, Instant};
+
+/// The path of the image's only layer.
+fn layer(built: &Built) -> String {
+    format!("/blobs/{}", digest(&built.layers[0]))
+}
+
+#[test]
+fn a_download_goes_on_where_it_broke_off() {
+    need_namespaces!();
+    let (registry, name, built) = offered(&image());
+    registry.fault(&layer(&built), 3, Fault::Cut);
+    assert_pulled(&see(&["pull", &name]));
+    let size = built.layers[0].len();
+    let [half, quarter] = [2, 4].map(|part| size - size / part);
+    let eighth = quarter + (size - quarter) / 2;
+    assert_eq!(
+        ranges(&registry, &built),
+        [
+            "".to_owned(),
+            format!("bytes={half}-"),
+            format!("bytes={quarter}-"),
+            format!("bytes={eighth}-")
+        ]
+    );
+    assert_complete(&built);
+}
+
+#[test]
+fn a_registry_that_does_not_know_ranges_starts_over() {
+    need_namespaces!();
+    let (registry, name, built) = offered(&image());
+    registry.fault(&layer(&built), 1, Fault::Cut);
+    registry.fault(&layer(&built), 1, Fault::NoRange);
+    assert_pulled(&see(&["pull", &name]));
+    assert_eq!(ranges(&registry, &built).len(), 2);
+    assert_complete(&built);
+}
+
+/// Starts a pull whose layer arrives slowly, and waits until some of it is there. `end` should end it.
+fn interrupted(
+    registry: &Registry,
+    name: &str,
+    built: &Built,
+    end: impl FnOnce(&Running),
+) -> Running {
+    registry.fault(&layer(built), 1, Fault::Slow(20));
+    let blob = state().join("images/partial").join(&layer(built)[14..]);
+    let there = || fs::metadata(&blob).map_or(0, |blob| blob.len());
+    let before = there();
+    let mut pull = tiny_docker(&["pull", name]);
+    let mut pull = Running::start(pull.process_group(0));
+    wait_until("some of the layer", || there() > before + 50_000);
+    end(&pull);
+    let since = Instant::now();
+    let _ = pull.0.wait();
+    assert!(since.elapsed() < Duration::from_secs(5));
+    pull
+}
+
+#[test]
+fn what_a_power_failure_has_left_of_a_blob_is_not_trusted() {
+    need_namespaces!();
+    let (registry, name, built) = offered(&image());
+    interrupted(&registry, &name, &built, |pull| pull.signal(libc::SIGKILL));
+    let partial = state().join("images/partial").join(&layer(&built)[14..]);
+    for damaged in [vec![0; 60_000], vec![0; 400_000], built.layers[0].clone()] {
+        fs::write(&partial, damaged).unwrap();
+        let _ = fs::remove_dir_all(state().join("images/layers"));
+        let _ = fs::remove_file(state().join("images/index.json"));
+        let _ = fs::remove_dir_all(state().join("images/blobs"));
+        assert_pulled(&see(&["pull", &name]));
+        assert_complete(&built);
+    }
+}
