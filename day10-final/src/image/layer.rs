@@ -8,7 +8,9 @@ mod gzip;
 pub mod limits;
 mod make;
 mod number;
+mod open;
 pub mod path;
+mod tree;
 mod zstd;
 
 use std::io::{self, BufRead, BufReader, Read};
@@ -20,6 +22,7 @@ use crate::image::digest::{Digest, Hashing};
 use crate::image::layer::archive::Archive;
 use crate::image::layer::entry::Entry;
 use crate::image::layer::limits::Count;
+use crate::image::layer::tree::Tree;
 // ANCHOR: unpack
 /// Unpacks `blob` (compressed with gzip or zstd, or not at all: its first bytes decide, and `media_type` must not say
 /// otherwise) into the empty directory `into`. Its size limits what may come out of it. Returns the digest of the
@@ -31,15 +34,16 @@ pub fn unpack(blob: impl Read + Send, media_type: &str, into: &Path) -> Result<D
     let archive = compression::decompress(blob, said, turn, Count::clone(&count))?;
     let mut archive = Hashing::new(archive);
     let blocks = BufReader::new(&mut archive);
-    fill(into, Archive::new(blocks))?;
+    fill(&mut Tree::new(into, count)?, Archive::new(blocks))?;
     Ok(archive.digest())
 }
 
 /// Unpacks all of the `archive`, and reads what is behind it: zeros, in most cases. They count for the digest.
-fn fill(into: &Path, mut archive: Archive<impl BufRead>) -> Result<()> {
+fn fill(tree: &mut Tree, mut archive: Archive<impl BufRead>) -> Result<()> {
     while let Some(entry) = Entry::next(&mut archive)? {
-        make::make(into, &entry, &mut archive).with_context(|| path::cannot_unpack(&entry.name))?;
+        make::make(tree, &entry, &mut archive).with_context(|| path::cannot_unpack(&entry.name))?;
     }
+    tree.finish()?;
     io::copy(&mut archive.end(), &mut io::sink())?;
     Ok(())
 }

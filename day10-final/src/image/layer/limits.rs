@@ -2,13 +2,26 @@
 //! what has been read of it, whatever somebody says about it.
 
 use std::io::{self, Read};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::{Result, ensure};
 
 /// How many bytes may come out of any blob, and how many more out of each of its bytes. In images, a byte becomes 4 of
 /// a program or 10 of a text; only zeros become 1000.
 const BYTES: u64 = 256 << 20;
 const FACTOR: u64 = 200;
+
+/// How many things any layer may have, and how many bytes of the blob there are for each one more.
+const THINGS: u64 = 1 << 16;
+const PER_THING: u64 = 16;
+
+/// How many names may be looked up for any layer. Each byte of the blob adds one.
+const NAMES: u64 = 1 << 22;
+
+/// Few paths have more bytes.
+const USUAL_PATH: u64 = 64;
 
 const TOO_MUCH: &str = "far more comes out of it than its size would let one expect";
 
@@ -66,3 +79,42 @@ impl<R: Read> Read for Limited<R> {
         }
     }
 }
+
+// ANCHOR: limits
+/// What the layer of a blob has used up.
+pub struct Limits {
+    blob: Count,
+    things: u64,
+    names: u64,
+}
+
+impl Limits {
+    pub fn new(blob: Count) -> Self {
+        Self {
+            blob,
+            things: 0,
+            names: 0,
+        }
+    }
+
+    /// Something is about to be created.
+    pub fn create(&mut self) -> Result<()> {
+        self.things += 1;
+        let most = THINGS + self.blob.load(Ordering::Relaxed) / PER_THING;
+        ensure!(
+            self.things <= most,
+            "there are too many files in this layer"
+        );
+        Ok(())
+    }
+
+    /// A name is about to be looked up in the directory `here`. That takes longer if its path is long.
+    pub fn look(&mut self, here: &Path) -> Result<()> {
+        self.names += 1 + here.as_os_str().len() as u64 / USUAL_PATH;
+        let most = NAMES.saturating_add(self.blob.load(Ordering::Relaxed));
+        let cause = "there are too many directories and links on the way to its files";
+        ensure!(self.names <= most, cause);
+        Ok(())
+    }
+}
+// ANCHOR_END: limits

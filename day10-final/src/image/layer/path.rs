@@ -1,8 +1,8 @@
 //! Names in an archive, as paths below the image's root.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Result, ensure};
 
@@ -44,4 +44,13 @@ pub fn cannot_unpack(name: &[u8]) -> String {
         "" => "cannot unpack ''".to_owned(),
         _ => format!("cannot unpack {}", shown.escape_debug()),
     }
+}
+
+/// The names in `path`, the first one last.
+pub fn names(path: &Path) -> Vec<OsString> {
+    let names = path.components().rev().filter(|part| match part {
+        Component::Normal(_) | Component::ParentDir => true,
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => false,
+    });
+    names.map(|part| part.as_os_str().to_owned()).collect()
 }

@@ -6,8 +6,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::images::build::Image;
+use crate::images::build::layer::Layer;
 use crate::images::pull::listed;
 use crate::images::registry::Registry;
+use crate::need_namespaces;
 use crate::support::{Seen, see, state};
 
 fn refused_image(image: &Image) -> String {
@@ -39,4 +41,36 @@ fn unpacked(image: &Image) -> PathBuf {
     let (said, directory) = pulled(image);
     assert_eq!(said, "");
     directory
+}
+
+fn unpacked_layer(layer: &Layer) -> PathBuf {
+    unpacked(&Image::new().layer(layer))
+}
+
+#[test]
+fn what_comes_twice_is_there_as_it_comes_last() {
+    need_namespaces!();
+    let layer = Layer::new()
+        .file("file", "first, and longer")
+        .file("file", "second")
+        .directory("directory-file/sub/")
+        .file("directory-file/sub/x", "")
+        .file("directory-file", "now a file")
+        .file("file-directory", "")
+        .directory("file-directory/")
+        .file("file-directory/x", "in it")
+        .link("link-file", "file")
+        .file("link-file", "a file of its own")
+        .hard_link("hard", "file")
+        .file("hard", "not the other one's content")
+        .directory("kept/")
+        .file("kept/x", "stays")
+        .directory("kept/");
+    let directory = unpacked_layer(&layer);
+    let read = |name: &str| fs::read_to_string(directory.join(name)).unwrap();
+    assert_eq!(read("file"), "second");
+    assert_eq!(read("directory-file"), "now a file");
+    assert_eq!(read("file-directory/x"), "in it");
+    assert_eq!(read("link-file"), "a file of its own");
+    assert_eq!(read("kept/x"), "stays");
 }

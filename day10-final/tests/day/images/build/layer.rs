@@ -1,4 +1,4 @@
-use tar::Header;
+use tar::{EntryType, Header};
 
 /// A tar archive that grows. All owners are 0 and all times are 2023's, unless a test says otherwise.
 #[derive(Clone, Default)]
@@ -11,6 +11,29 @@ impl Layer {
 
     pub fn file(self, path: &str, contents: impl AsRef<[u8]>) -> Self {
         self.entry(path, contents, |_| ())
+    }
+
+    pub fn directory(self, path: &str) -> Self {
+        self.entry(path, "", |header| {
+            header.set_entry_type(EntryType::Directory);
+            header.set_mode(0o755);
+        })
+    }
+
+    pub fn link(self, path: &str, target: &str) -> Self {
+        self.other(path, EntryType::Symlink, target)
+    }
+
+    pub fn hard_link(self, path: &str, target: &str) -> Self {
+        self.other(path, EntryType::Link, target)
+    }
+
+    /// A link of either kind. tar's own functions would refuse what hostile archives say.
+    fn other(self, path: &str, kind: EntryType, target: &str) -> Self {
+        self.entry(path, "", |header| {
+            header.set_entry_type(kind);
+            header.as_old_mut().linkname[..target.len()].copy_from_slice(target.as_bytes());
+        })
     }
 
     /// Anything: `change` may say what it is. A path has at most 100 bytes here: for others, there is [`Self::pax`].
