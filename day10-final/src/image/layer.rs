@@ -2,6 +2,7 @@
 //! image specification, layer.md. Everything in an archive is hostile until it is proved otherwise.
 
 pub mod archive;
+pub mod attributes;
 pub mod compression;
 pub mod entry;
 mod gzip;

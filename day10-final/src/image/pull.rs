@@ -17,9 +17,10 @@ use crate::image::pull::progress::{Output, Target};
 use crate::image::pull::resolve::{Resolved, resolve};
 use crate::image::registry::Registry;
 use crate::image::store::Store;
+use crate::namespaces::idmap;
 
 // ANCHOR: pull
-/// `pull`: asks the registry for an image.
+/// `pull`: in a process of its own, as root of the caller's ids (see [`crate::namespaces::idmap`]).
 /// Prints what Docker prints. With `quiet`, only the name.
 pub fn pull(name: &str, quiet: bool, state: &Path) -> Result<u8> {
     let cannot = || format!("cannot pull {}", shown(name));
@@ -28,10 +29,20 @@ pub fn pull(name: &str, quiet: bool, state: &Path) -> Result<u8> {
         true => Target::Nowhere,
         false => Target::Stdout,
     };
-    let mut output = Output::to(target);
-    let store = Store::open(state).with_context(cannot)?;
-    complete(&name, store, &mut output).with_context(cannot)?;
-    Ok(print(name.canonical()))
+    match download(&name, target, state).with_context(cannot)? {
+        0 => Ok(print(name.canonical())),
+        code => Ok(code),
+    }
+}
+
+/// Returns an exit code: not 0 if a signal has ended it.
+fn download(name: &Name, target: Target, state: &Path) -> Result<u8> {
+    idmap::inside(|| {
+        let mut output = Output::to(target);
+        let store = Store::open(state)?;
+        complete(name, store, &mut output)?;
+        Ok(0)
+    })
 }
 
 /// Fetches what the store does not have yet.

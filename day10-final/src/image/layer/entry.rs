@@ -7,10 +7,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::sys::stat::{SFlag, makedev};
+use nix::sys::time::TimeSpec;
 use tar::Header;
 
 use crate::failure::shown;
 use crate::image::layer::archive::{Archive, text};
+use crate::image::layer::attributes::Attributes;
 use crate::image::layer::number;
 use crate::image::layer::path::{cannot_unpack, clean};
 
@@ -19,6 +21,7 @@ pub struct Entry {
     pub name: Vec<u8>,
     pub path: PathBuf,
     pub kind: Kind,
+    pub attributes: Attributes,
 }
 
 pub enum Kind {
@@ -45,7 +48,13 @@ impl Entry {
         let cannot = || cannot_unpack(&name);
         let path = clean(&name).with_context(cannot)?;
         let kind = Kind::read(header, &name, link, archive).with_context(cannot)?;
-        Ok(Self { name, path, kind })
+        let attributes = attributes(header).with_context(cannot)?;
+        Ok(Self {
+            name,
+            path,
+            kind,
+            attributes,
+        })
     }
 }
 
@@ -81,6 +90,17 @@ impl Kind {
     }
 }
 // ANCHOR_END: kind
+
+/// Owner, mode and time.
+fn attributes(header: &Header) -> Result<Attributes> {
+    let old = header.as_old();
+    Ok(Attributes {
+        user: number::id(number::field(&old.uid)?)?,
+        group: number::id(number::field(&old.gid)?)?,
+        mode: number::field(&old.mode)? as u32 & 0o7777,
+        time: TimeSpec::new(number::field(&old.mtime)?, 0),
+    })
+}
 
 /// The numbers of a device. Larger ones would be cut off by the kernel, and mean another device.
 fn device(header: &Header) -> Result<libc::dev_t> {

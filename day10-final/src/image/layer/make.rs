@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::BufRead;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Once;
 
@@ -14,6 +15,7 @@ use nix::unistd::{linkat, symlinkat};
 
 use crate::failure::say;
 use crate::image::layer::archive::Archive;
+use crate::image::layer::attributes::Attributes;
 use crate::image::layer::entry::{Entry, Kind};
 use crate::image::layer::open::Dir;
 use crate::image::layer::tree::{Missing, Tree};
@@ -22,30 +24,47 @@ use crate::image::layer::tree::{Missing, Tree};
 /// Creates what `entry` describes. The content of a file comes from the `archive`.
 pub fn make(tree: &mut Tree, entry: &Entry, archive: &mut Archive<impl BufRead>) -> Result<()> {
     tree.limits.create()?;
+    let attributes = &entry.attributes;
     let Some(name) = entry.path.file_name() else {
         let directory = matches!(entry.kind, Kind::Directory);
         ensure!(directory, "/ is a directory");
-        return Ok(());
+        return describe(&tree.root(), attributes);
     };
     let parent = entry.path.parent().unwrap_or(Path::new(""));
     let here = &tree.directory(parent, Missing::Make)?;
     match &entry.kind {
         Kind::File(size) => {
-            let file = file(tree, here, name)?;
-            archive.copy(*size, &mut &file)
+            let file = file(tree, here, name, attributes)?;
+            archive.copy(*size, &mut &file)?;
+            attributes.set(file.as_fd())?;
+            attributes.set_time(file.as_fd())
         }
-        Kind::Directory => tree.create(here, name).map(drop),
-        Kind::Link(target) => tree.replace(here, name, || symlinkat(&target[..], here, name)),
+        Kind::Directory => {
+            let dir = tree.create(here, name)?;
+            describe(&dir, attributes)
+        }
+        Kind::Link(target) => {
+            tree.replace(here, name, || symlinkat(&target[..], here, name))?;
+            attributes.set_at(here.as_fd(), name, true)
+        }
         Kind::Hard(target) => hard(tree, target, here, name)
             .with_context(|| format!("cannot link it to {}", target.display())),
-        Kind::Node(kind, device) => node(tree, here, name, (*kind, *device)),
+        Kind::Node(kind, device) => node(tree, here, name, (*kind, *device), attributes),
     }
 }
 // ANCHOR_END: make
 
-fn file(tree: &mut Tree, here: &Dir, name: &OsStr) -> Result<File> {
+/// Gives a directory its attributes. Its time is set when it is closed.
+fn describe(dir: &Dir, described: &Attributes) -> Result<()> {
+    described.set(dir.as_fd())?;
+    dir.time.set(described.time);
+    Ok(())
+}
+
+fn file(tree: &mut Tree, here: &Dir, name: &OsStr, attributes: &Attributes) -> Result<File> {
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
-    let mode = Mode::from_bits_truncate(0o600);
+    // Without setuid and setgid, as long as it belongs to us.
+    let mode = Mode::from_bits_truncate(attributes.mode & 0o777);
     tree.replace(here, name, || openat(here, name, flags, mode))
         .map(File::from)
 }
@@ -74,6 +93,7 @@ fn node(
     here: &Dir,
     name: &OsStr,
     (kind, device): (SFlag, libc::dev_t),
+    attributes: &Attributes,
 ) -> Result<()> {
     let mode = Mode::from_bits_truncate(0o600);
     let made = tree.replace(here, name, || mknodat(here, name, kind, mode, device));
@@ -83,6 +103,9 @@ fn node(
             SAID.call_once(|| say(said));
             Ok(())
         }
-        made => made,
+        made => {
+            made?;
+            attributes.set_at(here.as_fd(), name, false)
+        }
     }
 }

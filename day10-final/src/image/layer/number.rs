@@ -36,3 +36,9 @@ fn binary(field: &[u8]) -> Result<i64> {
         .and_then(|value| i64::try_from(value).ok())
         .context("a number in its header is too large")
 }
+
+/// A user or group id. The largest one means "none" to the kernel, chown(2).
+pub fn id(number: i64) -> Result<u32> {
+    let id = u32::try_from(number).ok().filter(|id| *id != u32::MAX);
+    id.with_context(|| format!("there is no user or group {number}"))
+}

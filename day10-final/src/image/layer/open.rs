@@ -1,5 +1,6 @@
 //! Directories that stay open while a layer is being unpacked, since entries of one directory follow each other.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -7,20 +8,35 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use anyhow::Result;
+use nix::sys::stat::fstat;
+use nix::sys::time::TimeSpec;
+
+use crate::image::layer::attributes::set_time;
 
 /// How many there are.
 const MOST: usize = 64;
 
-/// An open directory.
+// ANCHOR: dir
+/// An open directory. When it is closed, it gets back its time, which every change in it changes.
 pub struct Dir {
     fd: OwnedFd,
     /// Without links.
     pub path: PathBuf,
+    pub time: Cell<TimeSpec>,
 }
 
 impl Dir {
     pub fn new(fd: OwnedFd, path: PathBuf) -> Result<Self> {
-        Ok(Self { fd, path })
+        let now = fstat(&fd)?;
+        Ok(Self {
+            fd,
+            path,
+            time: Cell::new(TimeSpec::new(now.st_mtime, now.st_mtime_nsec)),
+        })
+    }
+
+    pub fn close(&self) -> Result<()> {
+        set_time(self.as_fd(), self.time.get())
     }
 }
 // ANCHOR_END: dir
@@ -52,8 +68,10 @@ impl Open {
             let held = |dir: &Rc<Dir>| Rc::strong_count(dir) > 1;
             let others = self.dirs.iter().filter(|(_, (_, dir))| !held(dir));
             let oldest = others.min_by_key(|(_, (used, _))| *used);
-            if let Some(oldest) = oldest.map(|(path, _)| path.clone()) {
-                self.dirs.remove(&oldest);
+            if let Some(oldest) = oldest.map(|(path, _)| path.clone())
+                && let Some((_, dir)) = self.dirs.remove(&oldest)
+            {
+                dir.close()?;
             }
         }
         let dir = Rc::new(Dir::new(fd, path.clone())?);
@@ -64,8 +82,9 @@ impl Open {
 
     /// Closes what is at `path`, and below it.
     pub fn close(&mut self, path: &Path) -> Result<()> {
-        self.dirs
-            .retain(|open, _| !Path::new(open).starts_with(path));
-        Ok(())
+        let mut gone = self
+            .dirs
+            .extract_if(|open, _| Path::new(open).starts_with(path));
+        gone.try_for_each(|(_, (_, dir))| dir.close())
     }
 }

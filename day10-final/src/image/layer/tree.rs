@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat, readlinkat};
 use nix::sys::stat::{Mode, fchmod, fstat, mkdirat};
-use nix::unistd::{UnlinkatFlags, unlinkat};
+use nix::unistd::{UnlinkatFlags, fchown, unlinkat};
 
 use crate::image::layer::limits::{Count, Limits};
 use crate::image::layer::open::{Dir, Open};
@@ -46,6 +46,7 @@ impl Tree {
     pub fn new(into: &Path, blob: Count) -> Result<Self> {
         let cannot = || format!("cannot open {}", into.display());
         let fd = directory(nix::fcntl::AT_FDCWD, into.as_os_str()).with_context(cannot)?;
+        fchown(&fd, Some(0.into()), Some(0.into())).with_context(cannot)?;
         fchmod(&fd, Mode::from_bits_truncate(0o755)).with_context(cannot)?;
         Ok(Self {
             root: Rc::new(Dir::new(fd, PathBuf::new())?),
@@ -57,7 +58,8 @@ impl Tree {
 
     /// Everything is there.
     pub fn finish(&mut self) -> Result<()> {
-        self.forget(Path::new(""))
+        self.forget(Path::new(""))?;
+        self.root.close()
     }
 
     pub fn root(&self) -> Rc<Dir> {
