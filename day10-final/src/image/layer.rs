@@ -5,13 +5,16 @@ pub mod archive;
 pub mod attributes;
 pub mod compression;
 pub mod entry;
+mod extended;
 mod gzip;
 pub mod limits;
 mod make;
 mod number;
 mod open;
 pub mod path;
+mod sparse;
 mod tree;
+mod xattr;
 mod zstd;
 
 use std::io::{self, BufRead, BufReader, Read};

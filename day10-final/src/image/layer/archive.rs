@@ -8,6 +8,7 @@ use std::io::{self, BufRead, Read, Write};
 use anyhow::{Context, Result, bail, ensure};
 use tar::Header;
 
+use crate::image::layer::extended::{Extended, MOST};
 use crate::image::layer::number;
 
 /// Everything in an archive begins at a multiple of this, in bytes.
@@ -18,14 +19,25 @@ pub struct Archive<R> {
     /// How many bytes are left of the current entry's data, and how many follow to the next block.
     rest: u64,
     padding: u64,
+    /// What pax's global headers say, for all entries that follow.
+    global: Extended,
+}
+
+/// What comes before an entry, and is about it.
+pub struct About {
+    pub extended: Extended,
+    pub name: Option<Vec<u8>>,
+    pub link: Option<Vec<u8>>,
 }
 
 impl<R: BufRead> Archive<R> {
     pub fn new(blob: R) -> Self {
+        let global = Extended::default();
         Self {
             blob,
             rest: 0,
             padding: 0,
+            global,
         }
     }
 
@@ -36,8 +48,28 @@ impl<R: BufRead> Archive<R> {
 
     // ANCHOR: next
     /// The next entry's header. None if there are no more: a block of zeros, or the end.
-    pub fn next(&mut self) -> Result<Option<Header>> {
-        self.header()
+    pub fn next(&mut self) -> Result<Option<(Header, About)>> {
+        let mut about = About {
+            extended: self.global.clone(),
+            name: None,
+            link: None,
+        };
+        while let Some(header) = self.header()? {
+            match header.as_old().linkflag[0] {
+                b'x' => about.extended.read(&self.extra(&header)?)?,
+                b'g' => {
+                    let records = self.extra(&header)?;
+                    self.global.read(&records)?;
+                    self.global.keep_small();
+                    about.extended.read(&records)?;
+                }
+                // GNU tar's way to long names.
+                b'L' => about.name = Some(text(&self.extra(&header)?)),
+                b'K' => about.link = Some(text(&self.extra(&header)?)),
+                _ => return Ok(Some((header, about))),
+            }
+        }
+        Ok(None)
     }
     // ANCHOR_END: next
 
@@ -79,6 +111,17 @@ impl<R: BufRead> Archive<R> {
         self.padding = size.wrapping_neg() % BLOCK as u64;
     }
 
+    /// The data of a header that is about the next entry.
+    fn extra(&mut self, header: &Header) -> Result<Vec<u8>> {
+        let size = number::field(&header.as_old().size)?;
+        let size = u64::try_from(size).ok().filter(|size| *size <= MOST);
+        let size = size.context("an extended header is too large")?;
+        self.begin(size);
+        let mut data = Vec::new();
+        self.copy(size, &mut data)?;
+        Ok(data)
+    }
+
     /// Copies the next `count` bytes of the current entry's data.
     pub fn copy(&mut self, mut count: u64, to: &mut impl Write) -> Result<()> {
         while count > 0 {
@@ -96,6 +139,20 @@ impl<R: BufRead> Archive<R> {
     /// How many bytes are left of the current entry's data.
     pub fn rest(&self) -> u64 {
         self.rest
+    }
+
+    /// A block that belongs neither to a header nor to data.
+    pub fn block(&mut self) -> Result<[u8; BLOCK]> {
+        self.begin(BLOCK as u64);
+        self.data_block()
+    }
+
+    /// The next block of the current entry's data.
+    pub fn data_block(&mut self) -> Result<[u8; BLOCK]> {
+        let mut block = [0; BLOCK];
+        ensure!(self.rest >= BLOCK as u64, CUT);
+        self.copy(BLOCK as u64, &mut &mut block[..])?;
+        Ok(block)
     }
 }
 

@@ -86,6 +86,7 @@ pub struct Limits {
     blob: Count,
     things: u64,
     names: u64,
+    bytes: u64,
 }
 
 impl Limits {
@@ -94,6 +95,7 @@ impl Limits {
             blob,
             things: 0,
             names: 0,
+            bytes: 0,
         }
     }
 
@@ -114,6 +116,13 @@ impl Limits {
         let most = NAMES.saturating_add(self.blob.load(Ordering::Relaxed));
         let cause = "there are too many directories and links on the way to its files";
         ensure!(self.names <= most, cause);
+        Ok(())
+    }
+
+    /// Something will need `count` bytes of the disk that do not come out of the blob.
+    pub fn write(&mut self, count: u64) -> Result<()> {
+        self.bytes = self.bytes.saturating_add(count);
+        ensure!(self.bytes <= bytes(&self.blob), TOO_MUCH);
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::BufRead;
+use std::io::{BufRead, Seek, SeekFrom};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Once;
@@ -15,10 +15,14 @@ use nix::unistd::{linkat, symlinkat};
 
 use crate::failure::say;
 use crate::image::layer::archive::Archive;
-use crate::image::layer::attributes::Attributes;
+use crate::image::layer::attributes::{self, Attributes};
 use crate::image::layer::entry::{Entry, Kind};
 use crate::image::layer::open::Dir;
+use crate::image::layer::sparse::Sparse;
 use crate::image::layer::tree::{Missing, Tree};
+
+/// Even a single byte between two holes needs as much of the disk, in most filesystems.
+const PAGE: usize = 4096;
 
 // ANCHOR: make
 /// Creates what `entry` describes. The content of a file comes from the `archive`.
@@ -33,9 +37,11 @@ pub fn make(tree: &mut Tree, entry: &Entry, archive: &mut Archive<impl BufRead>)
     let parent = entry.path.parent().unwrap_or(Path::new(""));
     let here = &tree.directory(parent, Missing::Make)?;
     match &entry.kind {
-        Kind::File(size) => {
+        Kind::File(size, sparse) => {
+            let pieces = sparse.as_ref().map_or(0, |sparse| sparse.pieces.len());
+            tree.limits.write((pieces * PAGE) as u64)?;
             let file = file(tree, here, name, attributes)?;
-            archive.copy(*size, &mut &file)?;
+            fill(&file, *size, sparse.as_ref(), archive)?;
             attributes.set(file.as_fd())?;
             attributes.set_time(file.as_fd())
         }
@@ -56,6 +62,7 @@ pub fn make(tree: &mut Tree, entry: &Entry, archive: &mut Archive<impl BufRead>)
 
 /// Gives a directory its attributes. Its time is set when it is closed.
 fn describe(dir: &Dir, described: &Attributes) -> Result<()> {
+    attributes::clear(dir.as_fd());
     described.set(dir.as_fd())?;
     dir.time.set(described.time);
     Ok(())
@@ -68,6 +75,25 @@ fn file(tree: &mut Tree, here: &Dir, name: &OsStr, attributes: &Attributes) -> R
     tree.replace(here, name, || openat(here, name, flags, mode))
         .map(File::from)
 }
+
+// ANCHOR: fill
+/// Writes what comes from the `archive`. What is not written stays a hole.
+fn fill(
+    mut file: &File,
+    size: u64,
+    sparse: Option<&Sparse>,
+    archive: &mut Archive<impl BufRead>,
+) -> Result<()> {
+    let Some(sparse) = sparse else {
+        return archive.copy(size, &mut file);
+    };
+    for (offset, length) in &sparse.pieces {
+        file.seek(SeekFrom::Start(*offset))?;
+        archive.copy(*length, &mut file)?;
+    }
+    Ok(file.set_len(sparse.size)?)
+}
+// ANCHOR_END: fill
 
 // ANCHOR: hard
 /// Lets `name` in `here` be another name of `target`, which may be a link itself.

@@ -13,6 +13,7 @@ use nix::fcntl::{OFlag, openat, readlinkat};
 use nix::sys::stat::{Mode, fchmod, fstat, mkdirat};
 use nix::unistd::{UnlinkatFlags, fchown, unlinkat};
 
+use crate::image::layer::attributes;
 use crate::image::layer::limits::{Count, Limits};
 use crate::image::layer::open::{Dir, Open};
 use crate::image::layer::path::names;
@@ -46,6 +47,8 @@ impl Tree {
     pub fn new(into: &Path, blob: Count) -> Result<Self> {
         let cannot = || format!("cannot open {}", into.display());
         let fd = directory(nix::fcntl::AT_FDCWD, into.as_os_str()).with_context(cannot)?;
+        // The store may be in a directory with a default access control list, acl(5).
+        attributes::clear(fd.as_fd());
         fchown(&fd, Some(0.into()), Some(0.into())).with_context(cannot)?;
         fchmod(&fd, Mode::from_bits_truncate(0o755)).with_context(cannot)?;
         Ok(Self {

@@ -1,9 +1,13 @@
 //! Layers, as archives have them and as containers see them.
 
 mod compressed;
+mod hostile;
+mod sparse;
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use tar::EntryType;
 
 use crate::images::build::Image;
 use crate::images::build::layer::Layer;
@@ -11,6 +15,11 @@ use crate::images::pull::listed;
 use crate::images::registry::Registry;
 use crate::need_namespaces;
 use crate::support::{Seen, see, state};
+
+/// What is said about an image that has these `layers`, and cannot be. Nothing of it stays.
+fn refused(layers: &[Layer]) -> String {
+    refused_image(&layers.iter().fold(Image::new(), Image::layer))
+}
 
 fn refused_image(image: &Image) -> String {
     let registry = Registry::start();
@@ -45,6 +54,80 @@ fn unpacked(image: &Image) -> PathBuf {
 
 fn unpacked_layer(layer: &Layer) -> PathBuf {
     unpacked(&Image::new().layer(layer))
+}
+
+#[test]
+fn names_are_as_long_and_as_strange_as_they_are() {
+    need_namespaces!();
+    let [long, longer] = [200, 255].map(|length| "n".repeat(length));
+    let gnu = |layer: Layer, kind: u8, name: &str| {
+        layer.entry("././@LongLink", format!("{name}\0"), |header| {
+            header.set_entry_type(EntryType::new(kind));
+        })
+    };
+    let mut layer = gnu(Layer::new(), b'L', &long).file("cut off", "GNU");
+    layer = gnu(layer, b'K', &long).link("to", "cut off");
+    layer = layer.pax(&[("path", &longer), ("comment", "not\nour\nbusiness")]);
+    layer = layer.file("cut off", "pax");
+    layer = layer
+        .pax(&[("linkpath", &longer)])
+        .hard_link("other", "cut off");
+    // ustar's own way, in two parts.
+    layer = layer.entry("name", "ustar", |header| {
+        header.as_old_mut().pad[88..88 + 6].copy_from_slice(b"prefix");
+    });
+    layer = layer.file("new\nline", "").file("-", "").file("ż😀", "");
+    // In the oldest archives, a slash makes a directory.
+    layer = layer.entry("old/", "", |header| header.as_old_mut().linkflag = [0]);
+    let directory = unpacked_layer(&layer);
+    let read = |name: &str| fs::read_to_string(directory.join(name)).unwrap();
+    assert_eq!(read(&long), "GNU");
+    assert_eq!(read("to"), "GNU");
+    assert_eq!(read(&longer), "pax");
+    assert_eq!(read("prefix/name"), "ustar");
+    let inode = |name: &str| fs::metadata(directory.join(name)).unwrap().ino();
+    assert_eq!(inode("other"), inode(&longer));
+    let mut names = [
+        &long,
+        &longer,
+        "to",
+        "other",
+        "prefix",
+        "new\nline",
+        "-",
+        "ż😀",
+        "old",
+    ];
+    names.sort();
+    let listed: Vec<_> = sorted(&directory);
+    assert_eq!(listed, names);
+    assert!(directory.join("old").is_dir());
+}
+
+fn sorted(directory: &PathBuf) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap().flatten();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn global_headers_hold_until_another_says_otherwise() {
+    need_namespaces!();
+    let global = |layer: Layer, record: &str| {
+        layer.entry("global", record, |header| {
+            header.set_entry_type(EntryType::XGlobalHeader);
+        })
+    };
+    let mut layer = global(Layer::new(), "11 mtime=9\n").file("a", "");
+    layer = layer.pax(&[("mtime", "8")]).file("b", "").file("c", "");
+    layer = global(layer, "10 mtime=\n").file("d", "");
+    let directory = unpacked_layer(&layer);
+    let times =
+        ["a", "b", "c", "d"].map(|name| fs::metadata(directory.join(name)).unwrap().mtime());
+    assert_eq!(times, [9, 8, 9, 1_700_000_000]);
 }
 
 #[test]

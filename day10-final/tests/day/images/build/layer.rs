@@ -1,3 +1,5 @@
+use std::io::Write;
+
 use tar::{EntryType, Header};
 
 /// A tar archive that grows. All owners are 0 and all times are 2023's, unless a test says otherwise.
@@ -57,6 +59,32 @@ impl Layer {
         self.0.extend(contents);
         self.0.resize(self.0.len().next_multiple_of(512), 0);
         self
+    }
+
+    /// Extended headers for the next entry: pax(1). For example ("SCHILY.xattr.user.a", "b").
+    pub fn pax(self, records: &[(&str, &str)]) -> Self {
+        let mut contents = Vec::new();
+        for (key, value) in records {
+            let rest = format!(" {key}={value}\n");
+            // The length counts its own digits.
+            let digits = |length: usize| rest.len() + length.to_string().len();
+            let length = digits(digits(rest.len()));
+            write!(contents, "{length}{rest}").unwrap();
+        }
+        self.entry("pax", contents, |header| {
+            header.set_entry_type(EntryType::XHeader)
+        })
+    }
+
+    /// Bytes that no archive should have.
+    pub fn raw(mut self, bytes: &[u8]) -> Self {
+        self.0.extend(bytes);
+        self
+    }
+
+    /// So far.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
     }
 
     /// The archive, with its end.
