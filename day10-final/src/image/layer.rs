@@ -3,12 +3,15 @@
 
 pub mod archive;
 pub mod attributes;
+mod beneath;
 pub mod compression;
+mod copy_up;
 pub mod entry;
 mod extended;
 mod gzip;
 pub mod limits;
 mod make;
+mod merged;
 mod number;
 mod open;
 pub mod path;
@@ -22,23 +25,31 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+pub use crate::image::layer::beneath::Below;
+
 use crate::image::digest::{Digest, Hashing};
 use crate::image::layer::archive::Archive;
 use crate::image::layer::entry::Entry;
 use crate::image::layer::limits::Count;
 use crate::image::layer::tree::Tree;
+
 // ANCHOR: unpack
 /// Unpacks `blob` (compressed with gzip or zstd, or not at all: its first bytes decide, and `media_type` must not say
 /// otherwise) into the empty directory `into`. Its size limits what may come out of it. Returns the digest of the
 /// uncompressed archive: the layer's diff id, which the caller compares.
-pub fn unpack(blob: impl Read + Send, media_type: &str, into: &Path) -> Result<Digest> {
+pub fn unpack(
+    blob: impl Read + Send,
+    media_type: &str,
+    below: &dyn Below,
+    into: &Path,
+) -> Result<Digest> {
     let said = compression::said(media_type)?;
     let count = Count::default();
     let turn = || Ok(());
     let archive = compression::decompress(blob, said, turn, Count::clone(&count))?;
     let mut archive = Hashing::new(archive);
     let blocks = BufReader::new(&mut archive);
-    fill(&mut Tree::new(into, count)?, Archive::new(blocks))?;
+    fill(&mut Tree::new(into, count, below)?, Archive::new(blocks))?;
     Ok(archive.digest())
 }
 

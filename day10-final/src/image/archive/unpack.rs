@@ -1,30 +1,50 @@
 //! The layers of an image whose blobs are in the store already.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result, ensure};
 
 use crate::image::digest::Digest;
-use crate::image::layer::unpack;
+use crate::image::layer::{Below, unpack};
 use crate::image::manifest::{Config, Descriptor, Manifest};
 use crate::image::store::Store;
+
+/// The layers that are there already, the uppermost first.
+struct Lower(Vec<PathBuf>);
+
+impl Below for Lower {
+    fn layers(&self) -> Result<&[PathBuf]> {
+        Ok(&self.0)
+    }
+}
 
 // ANCHOR: layers
 /// Unpacks them one after another, unless they are there, and checks that they are what `config` says.
 pub fn layers(store: &Store, manifest: &Manifest, config: &Config) -> Result<()> {
+    let mut below = Lower(Vec::new());
     let layers = manifest.layers.iter().zip(&config.rootfs.diff_ids);
     for ((layer, diff_id), chain) in layers.zip(config.chain()) {
-        let one = one(store, layer, diff_id, &chain);
+        let one = one(store, layer, diff_id, &chain, &below);
         one.with_context(|| format!("layer {}", layer.digest))?;
+        let directory = store.layer(&chain).context("a layer is missing")?;
+        below.0.insert(0, directory);
     }
     Ok(())
 }
 
-fn one(store: &Store, layer: &Descriptor, diff_id: &Digest, chain: &Digest) -> Result<()> {
+fn one(
+    store: &Store,
+    layer: &Descriptor,
+    diff_id: &Digest,
+    chain: &Digest,
+    below: &Lower,
+) -> Result<()> {
     let blob = store.open_blob(&layer.digest)?;
     let Some(unfinished) = store.begin_layer(chain)? else {
         return Ok(());
     };
     let into = &unfinished.directory;
-    let found = unpack(blob, &layer.media_type, into)?;
+    let found = unpack(blob, &layer.media_type, below, into)?;
     check(&found, diff_id)?;
     store.sync()?;
     unfinished.keep()

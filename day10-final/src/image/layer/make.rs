@@ -32,6 +32,7 @@ pub fn make(tree: &mut Tree, entry: &Entry, archive: &mut Archive<impl BufRead>)
     let Some(name) = entry.path.file_name() else {
         let directory = matches!(entry.kind, Kind::Directory);
         ensure!(directory, "/ is a directory");
+        tree.described = true;
         return describe(&tree.root(), attributes);
     };
     let parent = entry.path.parent().unwrap_or(Path::new(""));
@@ -102,6 +103,7 @@ fn hard(tree: &mut Tree, target: &Path, here: &Dir, name: &OsStr) -> Result<()> 
         bail!("it is a directory");
     };
     let there = &tree.directory(there, Missing::Fail)?;
+    tree.take(there, other)?;
     if (&there.path, other) == (&here.path, name) {
         return Ok(());
     }

@@ -1,6 +1,6 @@
 //! Directories that stay open while a layer is being unpacked, since entries of one directory follow each other.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -23,6 +23,8 @@ pub struct Dir {
     /// Without links.
     pub path: PathBuf,
     pub time: Cell<TimeSpec>,
+    /// Which layers have a part of it: see [`super::merged`].
+    pub parts: OnceCell<Rc<[usize]>>,
 }
 
 impl Dir {
@@ -32,6 +34,7 @@ impl Dir {
             fd,
             path,
             time: Cell::new(TimeSpec::new(now.st_mtime, now.st_mtime_nsec)),
+            parts: OnceCell::new(),
         })
     }
 

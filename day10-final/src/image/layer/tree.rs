@@ -9,11 +9,12 @@ use std::rc::Rc;
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, openat, readlinkat};
-use nix::sys::stat::{Mode, fchmod, fstat, mkdirat};
+use nix::fcntl::{AtFlags, OFlag, openat, readlinkat};
+use nix::sys::stat::{Mode, fchmod, fstat, fstatat, mkdirat};
 use nix::unistd::{UnlinkatFlags, fchown, unlinkat};
 
 use crate::image::layer::attributes;
+use crate::image::layer::beneath::{Below, Beneath, is_whiteout};
 use crate::image::layer::limits::{Count, Limits};
 use crate::image::layer::open::{Dir, Open};
 use crate::image::layer::path::names;
@@ -21,12 +22,15 @@ use crate::image::layer::path::names;
 /// The kernel's own limit on links in a path.
 const MOST_LINKS: usize = 40;
 
-pub struct Tree {
+pub struct Tree<'a> {
+    pub beneath: Beneath<'a>,
     root: Rc<Dir>,
     open: Open,
     /// Where the last look-up has led, since entries of one directory follow each other.
     last: Option<(PathBuf, Rc<Dir>)>,
     pub limits: Limits,
+    /// Whether the archive says what / is like.
+    pub described: bool,
 }
 
 /// What to do if a directory does not exist.
@@ -42,9 +46,9 @@ pub enum Step {
     Link(PathBuf),
 }
 
-impl Tree {
+impl<'a> Tree<'a> {
     /// `into` is an empty directory. As in Docker, / belongs to root, and everybody may enter it.
-    pub fn new(into: &Path, blob: Count) -> Result<Self> {
+    pub fn new(into: &Path, blob: Count, below: &'a dyn Below) -> Result<Self> {
         let cannot = || format!("cannot open {}", into.display());
         let fd = directory(nix::fcntl::AT_FDCWD, into.as_os_str()).with_context(cannot)?;
         // The store may be in a directory with a default access control list, acl(5).
@@ -52,15 +56,18 @@ impl Tree {
         fchown(&fd, Some(0.into()), Some(0.into())).with_context(cannot)?;
         fchmod(&fd, Mode::from_bits_truncate(0o755)).with_context(cannot)?;
         Ok(Self {
+            beneath: Beneath::new(below),
             root: Rc::new(Dir::new(fd, PathBuf::new())?),
             open: Open::default(),
             last: None,
             limits: Limits::new(blob),
+            described: false,
         })
     }
 
     /// Everything is there.
     pub fn finish(&mut self) -> Result<()> {
+        self.complete()?;
         self.forget(Path::new(""))?;
         self.root.close()
     }
@@ -111,7 +118,7 @@ impl Tree {
         let found = match self.own(here, name) {
             Ok(dir) => Some(Step::Into(dir)),
             Err(error) => match error.downcast_ref() {
-                Some(Errno::ENOENT) => None,
+                Some(Errno::ENOENT) => self.bring_up(here, name).with_context(cannot)?,
                 Some(Errno::ENOTDIR) => self.other(here, name).with_context(cannot)?,
                 _ => return Err(error.context(cannot())),
             },
@@ -128,6 +135,7 @@ impl Tree {
     fn other(&self, here: &Dir, name: &OsStr) -> Result<Option<Step>> {
         match readlinkat(here, name) {
             Ok(target) => Ok(Some(Step::Link(target.into()))),
+            Err(_) if is_whiteout(&fstatat(here, name, AtFlags::AT_SYMLINK_NOFOLLOW)?) => Ok(None),
             Err(_) => bail!(Errno::ENOTDIR),
         }
     }
@@ -136,6 +144,8 @@ impl Tree {
     fn make(&mut self, here: &Dir, name: &OsStr) -> Result<Rc<Dir>> {
         self.limits.create()?;
         let dir = self.create(here, name)?;
+        // There is nothing below, or it is hidden.
+        let _ = dir.parts.set(Rc::default());
         // In a directory with setgid, it has inherited that, and the group.
         let setgid = fstat(&dir)?.st_mode & 0o2000;
         fchmod(&dir, Mode::from_bits_truncate(0o755 | setgid))?;
@@ -150,7 +160,9 @@ impl Tree {
                 Err(error) if error.downcast_ref() == Some(&Errno::ENOTDIR) => {
                     self.remove(here, name)?;
                     create()?;
-                    self.own(here, name)
+                    let dir = self.own(here, name)?;
+                    self.cut_off(&dir, here, name)?;
+                    Ok(dir)
                 }
                 own => own,
             },

@@ -48,3 +48,12 @@ pub fn list(fd: BorrowedFd) -> nix::Result<Vec<CString>> {
         .filter(|name| !name.is_empty());
     Ok(names.filter_map(|name| CString::new(name).ok()).collect())
 }
+
+pub fn get(fd: BorrowedFd, name: &CStr) -> nix::Result<Vec<u8>> {
+    let mut value = vec![0_u8; MOST];
+    let (fd, start) = (fd.as_raw_fd(), value.as_mut_ptr());
+    // SAFETY: the call reads the name, up to its end, and writes at most as many bytes as there are.
+    let length = unsafe { libc::fgetxattr(fd, name.as_ptr(), start.cast(), MOST) };
+    value.truncate(Errno::result(length)? as usize);
+    Ok(value)
+}

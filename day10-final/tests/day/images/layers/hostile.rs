@@ -117,6 +117,7 @@ fn an_archive_that_makes_no_sense_is_refused_by_name() {
         header.set_entry_type(EntryType::XHeader);
         header.set_size(2 << 20);
     });
+    let nothing = "it does not exist";
     for (layer, reason) in [
         (
             typed("odd", b'Z'),
@@ -159,6 +160,12 @@ fn an_archive_that_makes_no_sense_is_refused_by_name() {
         (
             Layer::new().link("a", "b").link("b", "a").file("a/x", ""),
             "cannot unpack a/x: ELOOP: Too many symbolic links encountered",
+        ),
+        (Layer::new().hard_link("a", "b"), nothing),
+        (Layer::new().hard_link("a", "a"), nothing),
+        (
+            Layer::new().directory("d/").hard_link("a", "d"),
+            "cannot unpack a: cannot link it to d: it is a directory",
         ),
         (
             Layer::new().hard_link("a", "../b"),
