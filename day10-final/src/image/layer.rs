@@ -4,6 +4,7 @@
 pub mod archive;
 pub mod attributes;
 mod beneath;
+mod brought;
 pub mod compression;
 mod copy_up;
 pub mod entry;
@@ -17,6 +18,7 @@ mod open;
 pub mod path;
 mod sparse;
 mod tree;
+mod whiteout;
 mod xattr;
 mod zstd;
 

@@ -20,6 +20,7 @@ use crate::image::layer::entry::{Entry, Kind};
 use crate::image::layer::open::Dir;
 use crate::image::layer::sparse::Sparse;
 use crate::image::layer::tree::{Missing, Tree};
+use crate::image::layer::whiteout;
 
 /// Even a single byte between two holes needs as much of the disk, in most filesystems.
 const PAGE: usize = 4096;
@@ -27,6 +28,9 @@ const PAGE: usize = 4096;
 // ANCHOR: make
 /// Creates what `entry` describes. The content of a file comes from the `archive`.
 pub fn make(tree: &mut Tree, entry: &Entry, archive: &mut Archive<impl BufRead>) -> Result<()> {
+    if whiteout::apply(tree, &entry.path)? {
+        return Ok(());
+    }
     tree.limits.create()?;
     let attributes = &entry.attributes;
     let Some(name) = entry.path.file_name() else {
@@ -37,6 +41,7 @@ pub fn make(tree: &mut Tree, entry: &Entry, archive: &mut Archive<impl BufRead>)
     };
     let parent = entry.path.parent().unwrap_or(Path::new(""));
     let here = &tree.directory(parent, Missing::Make)?;
+    tree.brought.claim(&here.path.join(name));
     match &entry.kind {
         Kind::File(size, sparse) => {
             let pieces = sparse.as_ref().map_or(0, |sparse| sparse.pieces.len());

@@ -59,6 +59,7 @@ impl Tree<'_> {
             Found::Nothing => Ok(None),
             Found::Directory(top, parts) => {
                 let dir = copy_up::directory(self, &top, here, name)?;
+                self.brought.insert(&dir.path)?;
                 let _ = dir.parts.set(parts.into());
                 Ok(Some(Step::Into(dir)))
             }
@@ -79,7 +80,10 @@ impl Tree<'_> {
             Err(Errno::ENOENT) => match self.find_below(here, name)? {
                 Found::Nothing => bail!("it does not exist"),
                 Found::Directory(..) => bail!("it is a directory"),
-                Found::Other(other) => copy_up::other(self, other, here, name),
+                Found::Other(other) => {
+                    self.brought.insert(&here.path.join(name))?;
+                    copy_up::other(self, other, here, name)
+                }
             },
             Ok(_) => bail!("it does not exist"),
             Err(errno) => bail!(errno),

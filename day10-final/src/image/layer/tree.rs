@@ -15,6 +15,7 @@ use nix::unistd::{UnlinkatFlags, fchown, unlinkat};
 
 use crate::image::layer::attributes;
 use crate::image::layer::beneath::{Below, Beneath, is_whiteout};
+use crate::image::layer::brought::Brought;
 use crate::image::layer::limits::{Count, Limits};
 use crate::image::layer::open::{Dir, Open};
 use crate::image::layer::path::names;
@@ -29,6 +30,7 @@ pub struct Tree<'a> {
     /// Where the last look-up has led, since entries of one directory follow each other.
     last: Option<(PathBuf, Rc<Dir>)>,
     pub limits: Limits,
+    pub brought: Brought,
     /// Whether the archive says what / is like.
     pub described: bool,
 }
@@ -61,6 +63,7 @@ impl<'a> Tree<'a> {
             open: Open::default(),
             last: None,
             limits: Limits::new(blob),
+            brought: Brought::default(),
             described: false,
         })
     }

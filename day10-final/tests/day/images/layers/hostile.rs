@@ -171,8 +171,20 @@ fn an_archive_that_makes_no_sense_is_refused_by_name() {
             Layer::new().hard_link("a", "../b"),
             "cannot unpack a: it is a link to something else: it leads out of the image",
         ),
+        (
+            Layer::new().file("a/.wh...", ""),
+            "cannot unpack a/.wh...: it hides nothing that has a name",
+        ),
     ] {
         let said = refused(&[layer]);
+        assert!(said.ends_with(reason), "{said}");
+    }
+    let [v, gone] = ["v", ".wh.v"].map(|name| Layer::new().file(name, ""));
+    let other = Layer::new().hard_link("h", "v");
+    let at_once = gone.clone().hard_link("h", "v");
+    for layers in [vec![v.clone(), gone, other], vec![v, at_once]] {
+        let said = refused(&layers);
+        let reason = "cannot unpack h: cannot link it to v: it does not exist";
         assert!(said.ends_with(reason), "{said}");
     }
 }
