@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod digest;
+pub mod keep;
 pub mod layer;
 pub mod manifest;
 pub mod name;

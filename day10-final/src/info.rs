@@ -21,6 +21,7 @@ use crate::cgroup::hierarchy::{Version, delegated_group};
 use crate::container::Status;
 use crate::failure::{escaped, sudo_run};
 use crate::host::has;
+use crate::image::keep;
 use crate::namespaces::{idmap, refused};
 use crate::network::firewall;
 use crate::privileges::{NO_USERS, seccomp};
@@ -61,7 +62,7 @@ fn about(state: &Path) -> Result<String> {
         .iter()
         .filter(|container| container.status == Status::Running);
     Ok(format!(
-        "tiny-docker {} on {} {} as {}\ncontainers: {} ({} running) in {}\n\n",
+        "tiny-docker {} on {} {} as {}\ncontainers: {} ({} running), images: {}, in {}\n\n",
         env!("CARGO_PKG_VERSION"),
         kernel.sysname().display(),
         kernel.release().display(),
@@ -71,6 +72,7 @@ fn about(state: &Path) -> Result<String> {
         },
         all.len(),
         running.count(),
+        keep::count(state)?,
         state.display(),
     ))
 }

@@ -38,8 +38,8 @@ use clap::{CommandFactory, FromArgMatches, Parser};
 use cli::images;
 use cli::{Cli, Command};
 use failure::Failure;
-use image::pull;
 use image::registry;
+use image::{keep, pull};
 
 #[cfg(not(all(
     target_os = "linux",
@@ -115,13 +115,16 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
 
 /// The commands for images. To log in, no state is needed.
 fn on_images(command: images::Command, state: impl FnOnce() -> Anyhow<PathBuf>) -> Anyhow<u8> {
-    use images::{Command, Either};
+    use images::{Command, Either, Image};
     match command {
-        Command::Either(command) => {
+        Command::Either(command) | Command::Image(Image::Either(command)) => {
             let state = state()?;
             match command {
                 Either::Pull(options) => pull::pull(&options.name, options.quiet, &state),
             }
+        }
+        Command::Images(options) | Command::Image(Image::Ls(options)) => {
+            keep::list::list(&options, &state()?)
         }
         Command::Login(options) => registry::login(&options),
         Command::Logout { server } => registry::logout(server.as_deref()),

@@ -1,9 +1,7 @@
 //! `prune`: removes what nobody needs any more: records, caches, and the bridge. It asks each of these rooms to do so.
 
-use std::collections::HashSet;
-use std::fs::{self, DirEntry};
+use std::fs;
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -14,7 +12,7 @@ use crate::namespaces::idmap;
 use crate::network::bridge;
 use crate::state::record::Record;
 use crate::state::store::{self, NoSuch};
-use crate::state::{abandoned, name, paths};
+use crate::state::{abandoned, name, paths, space};
 use crate::stats::size;
 use crate::{ps, state};
 
@@ -36,7 +34,7 @@ pub fn prune(force: bool, state: &Path) -> Result<u8> {
     let mut removed = String::new();
     let containers = ps::listed(true, state)?.into_iter();
     for container in containers.filter(|container| container.status != Status::Running) {
-        let bytes = size(&paths::directory(state, &container.id), &mut HashSet::new());
+        let bytes = space::of(&paths::directory(state, &container.id));
         match Record::open(state, &container).and_then(|mut record| record.remove()) {
             Ok(()) => {
                 removed += &format!("{}\n", container.id);
@@ -64,21 +62,6 @@ pub fn prune(force: bool, state: &Path) -> Result<u8> {
 }
 // ANCHOR_END: prune
 
-/// How many bytes `directory` has: a container's layer, log and record. Some of them may be visible only to the
-/// container's users.
-fn size(directory: &Path, linked: &mut HashSet<(u64, u64)>) -> u64 {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let size = |entry: DirEntry| match entry.metadata() {
-        Ok(found) if found.is_dir() => size(&entry.path(), linked),
-        // Another name of a file that has been counted already.
-        Ok(found) if found.nlink() > 1 && !linked.insert((found.dev(), found.ino())) => 0,
-        // A file with holes takes less space than its length.
-        Ok(found) if found.is_file() => found.len().min(found.blocks() * 512),
-        _ => 0,
-    };
-    entries.map(size).sum()
-}
-
 /// Removes the caches, and then the directories that are empty. Returns how many bytes that was.
 fn remove_the_rest(state: &Path) -> Result<u64> {
     let removed = fs::remove_dir(state.join("containers"));
@@ -89,7 +72,7 @@ fn remove_the_rest(state: &Path) -> Result<u64> {
     let mut freed = 0;
     for rootfs in ["rootfs/default", "rootfs/default.unfinished"].map(|name| state.join(name)) {
         if rootfs.exists() {
-            freed += size(&rootfs, &mut HashSet::new());
+            freed += space::of(&rootfs);
             idmap::remove(&rootfs)?;
         }
     }

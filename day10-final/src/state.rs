@@ -11,6 +11,7 @@ pub mod paths;
 pub mod pidfd;
 pub mod process;
 pub mod record;
+pub mod space;
 pub mod store;
 pub mod supervisor;
 

@@ -95,6 +95,12 @@ Examples:
   tiny-docker pull -q debian:bookworm-slim
   tiny-docker pull ghcr.io/project/program:1.0";
 
+pub const IMAGES: &str = "\
+Examples:
+  tiny-docker images
+  tiny-docker images alpine       # all tags of a name
+  tiny-docker images --digests";
+
 pub const LOGIN: &str = "\
 Examples:
   tiny-docker login
@@ -104,3 +110,7 @@ pub const LOGOUT: &str = "\
 Examples:
   tiny-docker logout
   tiny-docker logout registry.example.com";
+
+pub const IMAGE: &str = "\
+Examples:
+  tiny-docker image ls";

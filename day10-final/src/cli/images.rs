@@ -3,12 +3,16 @@
 use clap::{Args, Subcommand};
 
 use crate::cli::examples;
+use crate::ps::table::Format;
 
 /// They are commands like `run`. Their options are put together only when one of them is typed: `run` should not have to
 /// wait for that.
 #[derive(Subcommand)]
 #[command(defer = true)]
 pub enum Command {
+    /// List images
+    #[command(after_help = examples::IMAGES)]
+    Images(List),
     #[command(flatten)]
     Either(Either),
     /// Log in to a registry
@@ -21,6 +25,20 @@ pub enum Command {
         #[arg(value_name = "SERVER")]
         server: Option<String>,
     },
+    /// Manage images
+    #[command(subcommand, after_help = examples::IMAGE)]
+    Image(Image),
+}
+
+/// What is typed as `tiny-docker image …`.
+#[derive(Subcommand)]
+#[command(defer = true)]
+pub enum Image {
+    /// List images
+    #[command(visible_alias = "list", after_help = examples::IMAGES)]
+    Ls(List),
+    #[command(flatten)]
+    Either(Either),
 }
 
 /// What is typed with `image` or without it.
@@ -40,6 +58,33 @@ pub struct Pull {
     /// The image's name
     #[arg(value_name = "NAME[:TAG|@DIGEST]")]
     pub name: String,
+}
+
+#[derive(Args)]
+pub struct List {
+    /// Show all images (there are no hidden ones here)
+    #[arg(short, long, hide = true)]
+    pub all: bool,
+    /// Show digests
+    #[arg(long)]
+    pub digests: bool,
+    /// Do not truncate output
+    #[arg(long)]
+    pub no_trunc: bool,
+    /// Only show image ids
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Output format: table, or json (one object per line)
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "table",
+        hide_default_value = true
+    )]
+    pub format: Format,
+    /// Only images of this name
+    #[arg(value_name = "REPOSITORY[:TAG]")]
+    pub name: Option<String>,
 }
 
 #[derive(Args)]

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::image::digest::Digest;
-use crate::image::manifest::Descriptor;
+use crate::image::manifest::{Config, Descriptor, Manifest};
 use crate::image::name::Name;
 use crate::state::store::{LOCK_SECONDS, lock_directory};
 use crate::state::{create_private, lock, open_regular};
@@ -46,6 +46,12 @@ pub struct Image {
     pub descriptor: Descriptor,
 }
 
+/// An image with everything that its manifest leads to.
+pub struct Whole {
+    pub manifest: Manifest,
+    pub config: Config,
+}
+
 impl Store {
     /// Creates it if need be (see [`crate::state::create_private`]).
     pub fn open(state: &Path) -> Result<Self> {
@@ -67,6 +73,17 @@ impl Store {
             prepare().with_context(|| format!("cannot prepare {}", store.directory.display()))?;
             return Ok(store);
         }
+    }
+
+    /// None if there are no images, so that commands which only look create nothing.
+    pub fn existing(state: &Path) -> Result<Option<Self>> {
+        let directory = state.join("images");
+        while directory.exists() {
+            if let Some(store) = Self::share(directory.clone(), LOCK_SECONDS)? {
+                return Ok(Some(store));
+            }
+        }
+        Ok(None)
     }
 
     /// None if it has just been removed, because it was empty.

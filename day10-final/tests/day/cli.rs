@@ -133,9 +133,11 @@ fn help_is_complete() {
       logs        Fetch the logs of a container
       stop        Stop a container
       rm          Remove containers, and everything they have written
+      images      List images
       pull        Download an image from a registry
       login       Log in to a registry
       logout      Log out from a registry
+      image       Manage images
       kill        Send a signal to running containers
       wait        Block until containers stop, then print their exit codes
       prune       Remove all stopped containers, and everything else that is unused

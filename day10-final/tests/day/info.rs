@@ -22,7 +22,7 @@ fn info_begins_with_who_asks_and_what_there_is() {
     assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
     let version = format!("tiny-docker {} on Linux ", env!("CARGO_PKG_VERSION"));
     assert!(seen.stdout.starts_with(&version), "{}", seen.stdout);
-    let counted = "\ncontainers: 2 (1 running) in /";
+    let counted = "\ncontainers: 2 (1 running), images: 0, in /";
     assert!(seen.stdout.contains(counted), "{}", seen.stdout);
     drop(container);
 }

@@ -3,10 +3,10 @@
 use anyhow::{Context, Result, bail};
 
 use crate::image::digest::Digest;
-use crate::image::manifest::{Descriptor, Document, Manifest, choose};
+use crate::image::manifest::{Config, Descriptor, Document, Manifest, choose};
 use crate::image::name::Name;
 use crate::image::store::index::Index;
-use crate::image::store::{Image, NESTED, Store};
+use crate::image::store::{Image, NESTED, Store, Whole};
 use crate::state::open_directory;
 
 impl Store {
@@ -19,6 +19,13 @@ impl Store {
     pub fn id(&self, image: &Image) -> Result<Digest> {
         let (_, manifest) = self.manifest(&image.descriptor)?;
         Ok(manifest.config.digest)
+    }
+
+    /// Its manifest and configuration, read from blobs whose digests are checked.
+    pub fn whole(&self, image: &Image) -> Result<Whole> {
+        let (_, manifest) = self.manifest(&image.descriptor)?;
+        let config = Config::read(&self.read_blob(&manifest.config)?, &manifest)?;
+        Ok(Whole { manifest, config })
     }
 
     /// The manifest that `descriptor` leads to, through indexes if need be.

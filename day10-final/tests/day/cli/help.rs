@@ -225,6 +225,26 @@ fn help_of_the_commands_of_this_day() {
       tiny-docker rm web
       tiny-docker rm -f web           # even if it is running
     ---
+    List images
+
+    Usage: tiny-docker images [OPTIONS] [REPOSITORY[:TAG]]
+
+    Arguments:
+      [REPOSITORY[:TAG]]  Only images of this name
+
+    Options:
+          --root <DIR>       Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+          --digests          Show digests
+          --no-trunc         Do not truncate output
+      -q, --quiet            Only show image ids
+          --format <FORMAT>  Output format: table, or json (one object per line)
+      -h, --help             Print help
+
+    Examples:
+      tiny-docker images
+      tiny-docker images alpine       # all tags of a name
+      tiny-docker images --digests
+    ---
     Download an image from a registry
 
     Usage: tiny-docker pull [OPTIONS] <NAME[:TAG|@DIGEST]>
@@ -274,6 +294,22 @@ fn help_of_the_commands_of_this_day() {
     Examples:
       tiny-docker logout
       tiny-docker logout registry.example.com
+    ---
+    Manage images
+
+    Usage: tiny-docker image [OPTIONS] <COMMAND>
+
+    Commands:
+      ls    List images [alias: list]
+      pull  Download an image from a registry
+      help  Print this message or the help of the given subcommand(s)
+
+    Options:
+          --root <DIR>  Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+      -h, --help        Print help
+
+    Examples:
+      tiny-docker image ls
     ---
     Send a signal to running containers
 

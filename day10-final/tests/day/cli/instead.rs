@@ -402,6 +402,8 @@ fn a_switch_may_have_a_value() {
     assert_eq!(see(&["wait", id.trim()]).stdout, "0\n");
     assert_eq!(see(&["ps", "-a=true", "-q=true"]).stdout.lines().count(), 3);
     assert_eq!(see(&["rm", "--force=true", id.trim()]).code, Some(0));
+    assert_eq!(see(&["images", "-q=true", "--digests=false"]).stdout, "");
+    assert_eq!(see(&["image", "ls", "--quiet=1"]).stdout, "");
     // What follows the command belongs to it.
     let seen = see(&["run", "--net", "isolated", "echo", "--rm=true", "-it=x"]);
     assert_eq!(seen.stdout, "--rm=true -it=x\n");

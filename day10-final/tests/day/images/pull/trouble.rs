@@ -1,7 +1,7 @@
 //! Connections that break off, blobs that are not what they should be, a pull that is killed, a disk that is full.
 
 use crate::images::build::{Built, digest};
-use crate::images::pull::{assert_complete, assert_pulled, image, offered, ranges};
+use crate::images::pull::{assert_complete, assert_pulled, image, listed, offered, ranges};
 use crate::images::registry::{Fault, Registry};
 use crate::need_namespaces;
 use crate::support::{Running, see, state, tiny_docker, wait_until};
@@ -65,6 +65,27 @@ fn interrupted(
     let _ = pull.0.wait();
     assert!(since.elapsed() < Duration::from_secs(5));
     pull
+}
+
+#[test]
+fn a_pull_that_was_killed_is_continued_by_the_next() {
+    need_namespaces!();
+    let (registry, name, built) = offered(&image());
+    let pull = interrupted(&registry, &name, &built, |pull| pull.signal(libc::SIGKILL));
+    // The process that does the work has died with it.
+    let work = format!("/proc/{}", pull.pid());
+    wait_until("all of it end", || {
+        !fs::exists(&work).unwrap() && listed("partial").len() == 1
+    });
+    assert_eq!(see(&["images", "-q"]).stdout, "");
+    registry.log();
+    assert_pulled(&see(&["pull", &name]));
+    let ranges = ranges(&registry, &built);
+    assert!(
+        ranges.len() == 1 && ranges[0].len() > "bytes=0-".len(),
+        "{ranges:?}"
+    );
+    assert_complete(&built);
 }
 
 #[test]

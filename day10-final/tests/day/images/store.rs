@@ -1,0 +1,89 @@
+//! What is in the state directory: others can read it, and may have changed or damaged it.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::images::build::layer::Layer;
+use crate::images::build::{Image, digest};
+use crate::images::keep::done;
+use crate::images::pull::{assert_complete, assert_pulled, image, listed, offered};
+use crate::images::registry::Registry;
+use crate::need_namespaces;
+use crate::support::{Running, see, state, tiny_docker};
+
+fn index() -> Value {
+    let text = fs::read(state().join("images/index.json")).unwrap();
+    serde_json::from_slice(&text).unwrap()
+}
+
+#[test]
+fn the_store_is_an_image_layout_that_others_can_read() {
+    need_namespaces!();
+    let (_registry, name, built) = offered(&image());
+    assert_pulled(&see(&["pull", &name]));
+    let layout = fs::read_to_string(state().join("images/oci-layout")).unwrap();
+    assert_eq!(layout, r#"{"imageLayoutVersion":"1.0.0"}"#);
+    let entry = json!({
+        "mediaType": built.media_type,
+        "digest": built.digest(),
+        "size": built.manifest.len(),
+        "annotations": {"org.opencontainers.image.ref.name": name},
+    });
+    assert_eq!(index()["manifests"], json!([entry]));
+    // If it is there, skopeo(1) is one of those others.
+    let images = format!("oci:{}:{name}", state().join("images").display());
+    let skopeo = Command::new("skopeo")
+        .args(["inspect", "--config", &images])
+        .output();
+    if let Ok(seen) = skopeo {
+        let config: Value = serde_json::from_slice(&seen.stdout).unwrap_or_default();
+        assert_eq!(config["config"]["Cmd"], json!(["sh"]), "{seen:?}");
+    }
+}
+
+#[test]
+fn a_damaged_blob_is_an_error_with_a_way_out() {
+    need_namespaces!();
+    let (_registry, name, built) = offered(&image());
+    assert_pulled(&see(&["pull", &name]));
+    let blobs = state().join("images/blobs/sha256");
+    for blob in [&built.config, &built.manifest] {
+        let path = blobs.join(&digest(blob)[7..]);
+        let mut damaged = blob.clone();
+        damaged[20] ^= 1;
+        fs::write(&path, damaged).unwrap();
+        // Otherwise, nobody would need the layer's blob.
+        let layer = listed("layers").swap_remove(0);
+        fs::remove_dir_all(state().join("images/layers").join(layer)).unwrap();
+        let said = see(&["pull", &format!("{name}@{}", built.digest())]).stderr;
+        let path = path.display();
+        let hint = format!(
+            "cannot read {path}: it is damaged\nhint: rm {path}, and pull the image again\n"
+        );
+        assert!(said.ends_with(&hint), "{said}");
+        fs::remove_file(path.to_string()).unwrap();
+        assert_pulled(&see(&["pull", &name]));
+        assert_complete(&built);
+    }
+}
+
+#[test]
+fn pulls_at_the_same_time_lose_no_image() {
+    need_namespaces!();
+    let registry = Registry::start();
+    let tags: Vec<_> = (0..8)
+        .map(|tag| registry.name(&format!("x/y:{tag}")))
+        .collect();
+    for (number, _) in tags.iter().enumerate() {
+        let image = Image::new().layer(&Layer::new().file("number", number.to_string()));
+        registry.push(&format!("x/y:{number}"), &image);
+    }
+    let start = |tag| Running::start(&mut tiny_docker(&["pull", "-q", tag]));
+    let pulls: Vec<_> = tags.iter().map(|tag| start(tag)).collect();
+    for mut pull in pulls {
+        assert!(pull.0.wait().unwrap().success());
+    }
+    assert_eq!(done(&["images", "-q"]).lines().count(), 8);
+}
