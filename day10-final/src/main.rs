@@ -121,10 +121,14 @@ fn on_images(command: images::Command, state: impl FnOnce() -> Anyhow<PathBuf>) 
             let state = state()?;
             match command {
                 Either::Pull(options) => pull::pull(&options.name, options.quiet, &state),
+                Either::Tag(options) => keep::tag::tag(&options.source, &options.target, &state),
             }
         }
         Command::Images(options) | Command::Image(Image::Ls(options)) => {
             keep::list::list(&options, &state()?)
+        }
+        Command::Rmi(options) | Command::Image(Image::Rm(options)) => {
+            keep::remove::remove(&options, &state()?)
         }
         Command::Login(options) => registry::login(&options),
         Command::Logout { server } => registry::logout(server.as_deref()),

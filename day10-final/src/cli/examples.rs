@@ -101,6 +101,16 @@ Examples:
   tiny-docker images alpine       # all tags of a name
   tiny-docker images --digests";
 
+pub const TAG: &str = "\
+Examples:
+  tiny-docker tag alpine alpine:before
+  tiny-docker tag alpine localhost:5000/base";
+
+pub const RMI: &str = "\
+Examples:
+  tiny-docker rmi alpine
+  tiny-docker rmi alpine debian:bookworm-slim";
+
 pub const LOGIN: &str = "\
 Examples:
   tiny-docker login

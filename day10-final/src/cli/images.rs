@@ -15,6 +15,9 @@ pub enum Command {
     Images(List),
     #[command(flatten)]
     Either(Either),
+    /// Remove one or more images
+    #[command(after_help = examples::RMI)]
+    Rmi(Rmi),
     /// Log in to a registry
     #[command(after_help = examples::LOGIN)]
     Login(Login),
@@ -39,6 +42,9 @@ pub enum Image {
     Ls(List),
     #[command(flatten)]
     Either(Either),
+    /// Remove one or more images
+    #[command(alias = "remove", after_help = examples::RMI)]
+    Rm(Rmi),
 }
 
 /// What is typed with `image` or without it.
@@ -48,6 +54,9 @@ pub enum Either {
     /// Download an image from a registry
     #[command(after_help = examples::PULL)]
     Pull(Pull),
+    /// Create a tag that refers to an image
+    #[command(after_help = examples::TAG)]
+    Tag(Tag),
 }
 
 #[derive(Args)]
@@ -85,6 +94,26 @@ pub struct List {
     /// Only images of this name
     #[arg(value_name = "REPOSITORY[:TAG]")]
     pub name: Option<String>,
+}
+
+#[derive(Args)]
+pub struct Rmi {
+    /// Force the removal of the image
+    #[arg(short, long)]
+    pub force: bool,
+    /// Names or ids
+    #[arg(required = true, value_name = "IMAGE")]
+    pub images: Vec<String>,
+}
+
+#[derive(Args)]
+pub struct Tag {
+    /// The image's name or id
+    #[arg(value_name = "SOURCE_IMAGE[:TAG]")]
+    pub source: String,
+    /// The new name
+    #[arg(value_name = "TARGET_IMAGE[:TAG]")]
+    pub target: String,
 }
 
 #[derive(Args)]

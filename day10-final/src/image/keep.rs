@@ -2,9 +2,13 @@
 //! each name is an entry. `main` calls the commands beside this file, and `prune` calls one of them.
 
 pub mod list;
+pub mod remove;
 pub mod size;
+pub mod tag;
 
 use std::cmp::Reverse;
+use std::error::Error;
+use std::fmt::{self, Display, Formatter};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -15,6 +19,18 @@ use crate::image::digest::Digest;
 use crate::image::name::Name;
 use crate::image::store::{Image, Store};
 use crate::ps::age;
+
+/// There is no such image.
+#[derive(Debug)]
+pub struct NoSuch;
+
+impl Display for NoSuch {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        f.write_str("no such image\nhint: tiny-docker images lists all images")
+    }
+}
+
+impl Error for NoSuch {}
 
 /// An image of the store, as far as these commands need it. A configuration may have megabytes.
 pub struct Kept {

@@ -9,14 +9,14 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::failure::{print, shown};
+use crate::failure::{print, shown, warn};
 use crate::image::archive::unpack;
 use crate::image::manifest::Config;
 use crate::image::name::Name;
 use crate::image::pull::progress::{Output, Target};
 use crate::image::pull::resolve::{Resolved, resolve};
 use crate::image::registry::Registry;
-use crate::image::store::Store;
+use crate::image::store::{Store, collect};
 use crate::namespaces::idmap;
 
 // ANCHOR: pull
@@ -37,12 +37,23 @@ pub fn pull(name: &str, quiet: bool, state: &Path) -> Result<u8> {
 
 /// Returns an exit code: not 0 if a signal has ended it.
 fn download(name: &Name, target: Target, state: &Path) -> Result<u8> {
-    idmap::inside(|| {
+    let outcome = idmap::inside(|| {
         let mut output = Output::to(target);
         let store = Store::open(state)?;
-        complete(name, store, &mut output)?;
+        let store = complete(name, store, &mut output)?;
+        // Nothing is collected while somebody uses the store, even if that is us.
+        drop(store);
+        collect::after_pull(state).unwrap_or_else(|error| warn(&error));
         Ok(0)
-    })
+    });
+    if !matches!(outcome, Ok(0)) {
+        // What it has left is nobody's now.
+        let _ = idmap::inside(|| {
+            collect::after_failure(state);
+            Ok(0)
+        });
+    }
+    outcome
 }
 
 /// Fetches what the store does not have yet.

@@ -7,8 +7,10 @@
 //! images/lock                                         shared by whoever uses images, exclusive for whoever removes
 
 pub mod blob;
+pub mod collect;
 pub mod images;
 pub mod index;
+mod needed;
 pub mod unfinished;
 
 use std::fs::{self, File};
@@ -84,6 +86,12 @@ impl Store {
             }
         }
         Ok(None)
+    }
+
+    /// The same for whoever removes something: None also if somebody else is using the images right now.
+    pub fn alone(state: &Path) -> Result<Option<Self>> {
+        let store = Self::existing(state)?;
+        Ok(store.filter(|store| store.lock.try_lock().is_ok()))
     }
 
     /// None if it has just been removed, because it was empty.

@@ -135,6 +135,8 @@ fn help_is_complete() {
       rm          Remove containers, and everything they have written
       images      List images
       pull        Download an image from a registry
+      tag         Create a tag that refers to an image
+      rmi         Remove one or more images
       login       Log in to a registry
       logout      Log out from a registry
       image       Manage images

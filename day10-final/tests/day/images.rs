@@ -4,6 +4,7 @@ mod layers;
 mod login;
 mod pull;
 pub mod registry;
+mod removal;
 mod requests;
 mod store;
 mod tls;

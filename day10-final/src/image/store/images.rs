@@ -1,5 +1,7 @@
 //! The images of the store, by name or by id, and what their manifests lead to.
 
+use std::fs;
+
 use anyhow::{Context, Result, bail};
 
 use crate::image::digest::Digest;
@@ -13,6 +15,34 @@ impl Store {
     /// All images, in the index's order.
     pub fn images(&self) -> Result<Vec<Image>> {
         Ok(Index::read(&self.directory)?.images())
+    }
+
+    /// The image that `text` means, as Docker has it: a name, an id (of the configuration) or the beginning of one.
+    /// Names come first. An ambiguous prefix is an error. None: there is none.
+    pub fn find(&self, text: &str) -> Result<Option<Image>> {
+        let images = self.images()?;
+        if let Ok(name) = text.parse() {
+            let named = images.iter().find(|image| image.is_called(&name));
+            if named.is_some() {
+                return Ok(named.cloned());
+            }
+        }
+        let text = text.strip_prefix("sha256:").unwrap_or(text);
+        let is_hex = |c: char| matches!(c, '0'..='9' | 'a'..='f');
+        if text.is_empty() || !text.chars().all(is_hex) {
+            return Ok(None);
+        }
+        let id = |image: &Image| self.id(image).ok();
+        let with_ids = images.iter().filter_map(|image| Some((id(image)?, image)));
+        let mut found = with_ids.filter(|(id, _)| id.hex().starts_with(text));
+        let Some((one, image)) = found.next() else {
+            return Ok(None);
+        };
+        if let Some((another, _)) = found.find(|(id, _)| *id != one) {
+            let (one, another) = (one.short(), another.short());
+            bail!("several ids begin with it, for example {one} and {another}");
+        }
+        Ok(Some(image.clone()))
     }
 
     /// What Docker calls the image's id: the digest of its configuration.
@@ -85,6 +115,28 @@ impl Store {
         }
     }
     // ANCHOR_END: add
+
+    /// Removes entries of the index, all at once, and returns those that were there. What nobody needs any more goes
+    /// with [`collect`](collect::collect).
+    pub fn remove(&self, images: &[Image]) -> Result<Vec<Image>> {
+        let is_meant = |entry: &Image| images.iter().any(|it| it.descriptor == entry.descriptor);
+        let remove = || {
+            let mut gone = Vec::new();
+            Index::change(&self.directory, |index| {
+                gone = index.images();
+                gone.retain(is_meant);
+                index.remove(is_meant);
+            })?;
+            Ok(gone)
+        };
+        // On a full disk, the new index finds no room. The sizes of layers can be measured again.
+        remove().or_else(
+            |error| match fs::remove_dir_all(self.directory.join("sizes")) {
+                Ok(()) => remove(),
+                Err(_) => Err(error),
+            },
+        )
+    }
 }
 
 impl Image {

@@ -77,6 +77,11 @@ impl Index {
         self.manifests.iter().filter_map(image).collect()
     }
 
+    /// Whether there are entries of a kind that we do not know.
+    pub fn has_others(&self) -> bool {
+        self.images().len() < self.manifests.len()
+    }
+
     /// Adds the image, or lets `name` mean it from now on.
     pub fn add(&mut self, name: Option<&Name>, descriptor: &Descriptor) {
         let mut descriptor = descriptor.clone();

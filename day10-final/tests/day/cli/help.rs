@@ -8,6 +8,10 @@ use std::process::{Command, Stdio};
 use insta::assert_snapshot;
 use tempfile::TempDir;
 
+use crate::images::build::Image;
+use crate::images::build::layer::Layer;
+use crate::images::keep::done;
+use crate::images::registry::Registry;
 use crate::need_namespaces;
 use crate::support::{
     Seen, TINY_DOCKER, can_have_cgroups, leave_to, own_network, see, shell, skip, state,
@@ -84,6 +88,7 @@ fn each_example_works() {
     for command in commands() {
         all.extend(examples(&[&command]));
     }
+    let stock = Stock::new();
     for line in all {
         // They need the internet, or Docker.
         let from_elsewhere = [" nginx", " pull ", " login", "docker save alpine |"];
@@ -98,7 +103,36 @@ fn each_example_works() {
             leave_to("a user who may create cgroups");
             continue;
         }
+        stock.fill();
         works(place.path(), &line);
+    }
+}
+
+/// The images that the examples are about, without the internet.
+struct Stock(Registry);
+
+impl Stock {
+    const NAMES: [&str; 2] = ["alpine:latest", "debian:bookworm-slim"];
+
+    fn new() -> Self {
+        let registry = Registry::start();
+        for name in Self::NAMES {
+            let layer = Layer::new().file("name", name);
+            registry.push(name, &Image::base().layer(&layer));
+        }
+        Self(registry)
+    }
+
+    /// Puts back what is missing in the store, and the archives beside it.
+    fn fill(&self) {
+        for name in Self::NAMES {
+            if done(&["images", "-q", name]).is_empty() {
+                let there = self.0.name(name);
+                done(&["pull", "-q", &there]);
+                done(&["tag", &there, name]);
+                done(&["rmi", &there]);
+            }
+        }
     }
 }
 
@@ -262,6 +296,38 @@ fn help_of_the_commands_of_this_day() {
       tiny-docker pull -q debian:bookworm-slim
       tiny-docker pull ghcr.io/project/program:1.0
     ---
+    Create a tag that refers to an image
+
+    Usage: tiny-docker tag [OPTIONS] <SOURCE_IMAGE[:TAG]> <TARGET_IMAGE[:TAG]>
+
+    Arguments:
+      <SOURCE_IMAGE[:TAG]>  The image's name or id
+      <TARGET_IMAGE[:TAG]>  The new name
+
+    Options:
+          --root <DIR>  Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+      -h, --help        Print help
+
+    Examples:
+      tiny-docker tag alpine alpine:before
+      tiny-docker tag alpine localhost:5000/base
+    ---
+    Remove one or more images
+
+    Usage: tiny-docker rmi [OPTIONS] <IMAGE>...
+
+    Arguments:
+      <IMAGE>...  Names or ids
+
+    Options:
+      -f, --force       Force the removal of the image
+          --root <DIR>  Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+      -h, --help        Print help
+
+    Examples:
+      tiny-docker rmi alpine
+      tiny-docker rmi alpine debian:bookworm-slim
+    ---
     Log in to a registry
 
     Usage: tiny-docker login [OPTIONS] [SERVER]
@@ -302,6 +368,8 @@ fn help_of_the_commands_of_this_day() {
     Commands:
       ls    List images [alias: list]
       pull  Download an image from a registry
+      tag   Create a tag that refers to an image
+      rm    Remove one or more images
       help  Print this message or the help of the given subcommand(s)
 
     Options:

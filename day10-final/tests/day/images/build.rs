@@ -59,6 +59,11 @@ impl Built {
     pub fn digest(&self) -> String {
         digest(&self.manifest)
     }
+
+    /// Of the configuration: Docker's image id.
+    pub fn id(&self) -> String {
+        digest(&self.config)
+    }
 }
 
 impl Image {
@@ -74,6 +79,11 @@ impl Image {
             }),
             docker: false,
         }
+    }
+
+    /// One that can run: see [`Layer::base`].
+    pub fn base() -> Self {
+        Self::new().packed(&Layer::base(), Packed::Plain)
     }
 
     /// Adds a layer on top.

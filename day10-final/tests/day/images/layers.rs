@@ -7,6 +7,8 @@ mod sparse;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+
+use nix::unistd::geteuid;
 use tar::EntryType;
 
 use crate::images::build::Image;
@@ -14,7 +16,7 @@ use crate::images::build::layer::Layer;
 use crate::images::pull::listed;
 use crate::images::registry::Registry;
 use crate::need_namespaces;
-use crate::support::{Seen, see, state};
+use crate::support::{Seen, see, skip, state};
 
 /// What is said about an image that has these `layers`, and cannot be. Nothing of it stays.
 fn refused(layers: &[Layer]) -> String {
@@ -27,6 +29,7 @@ fn refused_image(image: &Image) -> String {
     let name = registry.name("x:1");
     let Seen { code, stderr, .. } = see(&["pull", "-q", &name]);
     assert_eq!(code, Some(1), "{stderr}");
+    assert!(!state().join("images").exists(), "{stderr}");
     let reason = stderr.strip_prefix(&format!("tiny-docker: cannot pull {name}: "));
     reason.expect(&stderr).trim_end().to_owned()
 }
@@ -156,4 +159,16 @@ fn what_comes_twice_is_there_as_it_comes_last() {
     assert_eq!(read("file-directory/x"), "in it");
     assert_eq!(read("link-file"), "a file of its own");
     assert_eq!(read("kept/x"), "stays");
+}
+
+#[test]
+fn an_owner_who_is_not_among_the_users_ids_is_explained() {
+    need_namespaces!();
+    if geteuid().is_root() {
+        return skip("an ordinary user");
+    }
+    let layer = Layer::new().entry("far", "x", |header| header.set_uid(2_000_000));
+    let reason = refused(&[layer]);
+    let expected = "cannot unpack far: it belongs to user 2000000 and group 0, who is not among your users and groups\nhint: ";
+    assert!(reason.contains(expected), "{reason}");
 }

@@ -147,6 +147,20 @@ fn what_is_there_already_is_not_fetched() {
 }
 
 #[test]
+fn a_pull_of_what_there_is_not_leaves_nothing() {
+    need_namespaces!();
+    let registry = Registry::start();
+    let seen = see(&["pull", &registry.name("x/y:1")]);
+    assert_eq!((seen.code, &*seen.stdout), (Some(1), ""));
+    assert!(
+        seen.stderr.starts_with("tiny-docker: cannot pull "),
+        "{}",
+        seen.stderr
+    );
+    assert!(!state().join("images").exists());
+}
+
+#[test]
 fn the_same_layer_may_be_in_an_image_twice() {
     need_namespaces!();
     let layer = Layer::new().file("noise", noise(2, 100_000));

@@ -18,6 +18,10 @@ fn index() -> Value {
     serde_json::from_slice(&text).unwrap()
 }
 
+fn set_index(index: &Value) {
+    fs::write(state().join("images/index.json"), index.to_string()).unwrap();
+}
+
 #[test]
 fn the_store_is_an_image_layout_that_others_can_read() {
     need_namespaces!();
@@ -41,6 +45,59 @@ fn the_store_is_an_image_layout_that_others_can_read() {
         let config: Value = serde_json::from_slice(&seen.stdout).unwrap_or_default();
         assert_eq!(config["config"]["Cmd"], json!(["sh"]), "{seen:?}");
     }
+}
+
+#[test]
+fn what_others_have_added_to_the_index_stays() {
+    need_namespaces!();
+    let (registry, name, _) = offered(&image());
+    assert_pulled(&see(&["pull", &name]));
+    let mut index_before = index();
+    index_before["annotations"] = json!({"theirs": "yes"});
+    let theirs = json!({"mediaType": "x/y", "digest": "sha512:00", "size": 1, "data": ""});
+    index_before["manifests"]
+        .as_array_mut()
+        .unwrap()
+        .insert(0, theirs.clone());
+    index_before["manifests"][1]["artifactType"] = json!("z");
+    set_index(&index_before);
+    registry.push("x/y:2", &image().layer(&Layer::new().file("a", "b")));
+    let pulled = see(&["pull", "-q", &registry.name("x/y:2")]);
+    assert_eq!(pulled.code, Some(0));
+    // What theirs needs, nobody knows.
+    assert_eq!(
+        pulled.stderr,
+        "tiny-docker: cannot tell which images' files nobody needs: all of them stay: an entry of index.json is not an image\n"
+    );
+    let index = index();
+    assert_eq!(index["annotations"], index_before["annotations"]);
+    assert_eq!(index["manifests"][0], theirs);
+    assert_eq!(index["manifests"][1], index_before["manifests"][1]);
+    assert_eq!(index["manifests"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_damaged_index_is_an_error_with_a_way_out() {
+    need_namespaces!();
+    let (_registry, name, built) = offered(&image());
+    assert_pulled(&see(&["pull", &name]));
+    let path = state().join("images/index.json");
+    for damaged in ["", "{", "[]", r#"{"manifests": 1}"#, "\0\n\n"] {
+        fs::write(&path, damaged).unwrap();
+        for command in [vec!["images"], vec!["pull", &name], vec!["rmi", &name]] {
+            let seen = see(&command);
+            assert_eq!(seen.code, Some(1), "{command:?}");
+            let path = path.display();
+            let reason = format!("cannot read {path}: ");
+            let hint = format!("\nhint: rm {path}, and pull the images again\n");
+            assert!(seen.stderr.contains(&reason), "{}", seen.stderr);
+            assert!(seen.stderr.ends_with(&hint), "{}", seen.stderr);
+            assert_eq!(seen.stderr.lines().count(), 2, "{}", seen.stderr);
+        }
+    }
+    fs::remove_file(&path).unwrap();
+    assert_pulled(&see(&["pull", &name]));
+    assert_complete(&built);
 }
 
 #[test]

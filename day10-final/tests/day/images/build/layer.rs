@@ -1,6 +1,13 @@
+//! Layers, entry by entry.
+
+use std::fs;
 use std::io::Write;
+use std::path::Path;
+use std::sync::OnceLock;
 
 use tar::{EntryType, Header};
+
+use crate::support::{host, state};
 
 /// A tar archive that grows. All owners are 0 and all times are 2023's, unless a test says otherwise.
 #[derive(Clone, Default)]
@@ -9,6 +16,13 @@ pub struct Layer(Vec<u8>);
 impl Layer {
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A shell, some programs, and the libraries that they need: `sh cat env id ls pwd sleep stat true`.
+    pub fn base() -> Self {
+        static BASE: OnceLock<Layer> = OnceLock::new();
+        BASE.get_or_init(|| base(&state().join("rootfs/default")))
+            .clone()
     }
 
     pub fn file(self, path: &str, contents: impl AsRef<[u8]>) -> Self {
@@ -93,4 +107,28 @@ impl Layer {
         archive.extend([0; 1024]);
         archive
     }
+}
+
+fn base(rootfs: &Path) -> Layer {
+    let mut layer = Layer::new();
+    for directory in ["bin/", "dev/", "etc/", "proc/", "root/", "sys/", "tmp/"] {
+        layer = layer.directory(directory);
+    }
+    for file in ["etc/group", "etc/passwd"] {
+        layer = layer.file(file, fs::read(rootfs.join(file)).unwrap());
+    }
+    let mut files: Vec<String> = Vec::new();
+    for program in "sh cat env id ls pwd sleep stat true".split(' ') {
+        let file = rootfs.join("bin").join(program);
+        let libraries = host(&format!("ldd {} | grep -o '/[^ ]*'", file.display()));
+        files.extend(libraries.lines().map(|library| library[1..].to_owned()));
+        files.push(format!("bin/{program}"));
+    }
+    files.sort();
+    files.dedup();
+    for file in files {
+        let contents = fs::read(rootfs.join(&file)).unwrap();
+        layer = layer.entry(&file, contents, |header| header.set_mode(0o755));
+    }
+    layer
 }

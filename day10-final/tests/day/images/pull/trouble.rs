@@ -1,13 +1,18 @@
 //! Connections that break off, blobs that are not what they should be, a pull that is killed, a disk that is full.
 
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::time::{Duration, Instant};
+
+use nix::mount::{MsFlags, mount, umount};
+use nix::unistd::geteuid;
+
+use crate::images::build::layer::Layer;
 use crate::images::build::{Built, digest};
 use crate::images::pull::{assert_complete, assert_pulled, image, listed, offered, ranges};
 use crate::images::registry::{Fault, Registry};
 use crate::need_namespaces;
-use crate::support::{Running, see, state, tiny_docker, wait_until};
-use std::fs;
-use std::os::unix::process::CommandExt;
-use std::time::{Duration, Instant};
+use crate::support::{Running, leave_to, see, state, tiny_docker, wait_until};
 
 /// The path of the image's only layer.
 fn layer(built: &Built) -> String {
@@ -44,6 +49,21 @@ fn a_registry_that_does_not_know_ranges_starts_over() {
     assert_pulled(&see(&["pull", &name]));
     assert_eq!(ranges(&registry, &built).len(), 2);
     assert_complete(&built);
+}
+
+#[test]
+fn a_blob_that_is_damaged_on_its_way_is_refused() {
+    need_namespaces!();
+    let (registry, name, built) = offered(&image());
+    registry.fault(&layer(&built), 9, Fault::Flip);
+    let seen = see(&["pull", &name]);
+    assert_eq!(seen.code, Some(1));
+    let short = &digest(&built.layers[0])[7..19];
+    let reason =
+        format!("tiny-docker: cannot pull {name}: {short} is damaged: what the registry sends is ");
+    assert!(seen.stderr.starts_with(&reason), "{}", seen.stderr);
+    // Nothing of it stays.
+    assert!(!state().join("images").exists());
 }
 
 /// Starts a pull whose layer arrives slowly, and waits until some of it is there. `end` should end it.
@@ -101,5 +121,77 @@ fn what_a_power_failure_has_left_of_a_blob_is_not_trusted() {
         let _ = fs::remove_dir_all(state().join("images/blobs"));
         assert_pulled(&see(&["pull", &name]));
         assert_complete(&built);
+    }
+}
+
+#[test]
+fn nothing_stays_of_an_image_that_is_not_what_it_says() {
+    need_namespaces!();
+    let layer = Layer::new().file("a", "b");
+    let image = image().layer(&layer);
+    let registry = Registry::start();
+    let mut built = image.build();
+    // The upper layer is not what the configuration says.
+    let text = String::from_utf8(built.config).unwrap();
+    let wrong = text.replace(&digest(&layer.archive()), &digest(b"x"));
+    built.config = wrong.into_bytes();
+    let old = digest(text.as_bytes());
+    let manifest = String::from_utf8(built.manifest).unwrap();
+    built.manifest = manifest.replace(&old, &digest(&built.config)).into_bytes();
+    built
+        .layers
+        .iter()
+        .chain([&built.config])
+        .for_each(|blob| drop(registry.put_blob(blob)));
+    registry.put_manifest("x/y:1", &built.media_type, &built.manifest);
+    // By then, the lower layer has its name.
+    registry.fault(&digest(&built.layers[1]), 1, Fault::Slow(1000));
+    let seen = see(&["pull", &registry.name("x/y:1")]);
+    assert_eq!(seen.code, Some(1));
+    let reason = format!(", and the image says {}\n", digest(b"x"));
+    assert!(seen.stderr.ends_with(&reason), "{}", seen.stderr);
+    assert!(!state().join("images").exists());
+}
+
+#[test]
+fn a_full_disk_leaves_nothing() {
+    need_namespaces!();
+    if !geteuid().is_root() {
+        return leave_to("root");
+    }
+    let (_registry, name, _) = offered(&image());
+    let disk = state().join("disk");
+    fs::create_dir(&disk).unwrap();
+    let pull = || see(&["--root", disk.to_str().unwrap(), "pull", &name]);
+    for size in [8, 40, 200, 330, 400, 600] {
+        // In this test's mount namespace.
+        let (nothing, options) = (None::<&str>, format!("size={size}k,mode=700"));
+        mount(
+            Some("x"),
+            &disk,
+            Some("tmpfs"),
+            MsFlags::empty(),
+            Some(&*options),
+        )
+        .unwrap();
+        let seen = pull();
+        let left = disk.join("images").exists();
+        mount(
+            nothing,
+            &disk,
+            nothing,
+            MsFlags::MS_REMOUNT,
+            Some("size=8m,mode=700"),
+        )
+        .unwrap();
+        let again = pull();
+        umount(&disk).unwrap();
+        assert!(
+            seen.stderr.contains("No space left on device"),
+            "{size} {}",
+            seen.stderr
+        );
+        assert_eq!((seen.code, left), (Some(1), false), "{size}");
+        assert_pulled(&again);
     }
 }
