@@ -7,6 +7,7 @@ pub mod instead;
 pub mod run;
 pub mod slip;
 pub mod switches;
+pub mod word;
 
 use std::path::PathBuf;
 

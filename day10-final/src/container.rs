@@ -1,5 +1,7 @@
 //! What a container is: the one description that the parent and the child share. It knows nothing of the command line.
 
+pub mod origin;
+
 use std::fmt::{self, Display, Formatter};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -10,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::cgroup::limits::Limits;
+use crate::container::origin::Origin;
 use crate::network::Net;
 use crate::network::lookup::Lookup;
 use crate::network::ports::Ports;
@@ -99,6 +102,9 @@ pub struct Container {
     pub volumes: Volumes,
     #[serde(default)]
     pub privileges: Privileges,
+    /// The image below its layer, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<Origin>,
     /// Fields that a later day's program has written. They stay when this program changes a record.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
@@ -141,6 +147,19 @@ impl Container {
         match &self.process {
             Some(process) if self.status == Status::Running => PidFd::of(process),
             _ => Ok(None),
+        }
+    }
+
+    /// The directories below its layer, the uppermost first. The layers of an image are beside each other.
+    pub fn lower(&self) -> Vec<PathBuf> {
+        match &self.image {
+            Some(Origin { layers, .. }) => {
+                let layers = layers.iter().rev();
+                layers
+                    .map(|chain| self.rootfs.with_file_name(chain.hex()))
+                    .collect()
+            }
+            None => vec![self.rootfs.clone()],
         }
     }
 

@@ -8,4 +8,5 @@ pub mod manifest;
 pub mod name;
 pub mod pull;
 pub mod registry;
+pub mod settings;
 pub mod store;

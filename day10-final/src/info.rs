@@ -184,7 +184,7 @@ fn mount_layer(state: &Path) -> Result<()> {
     let tried = layer::create(&here.join("layer")).and_then(|()| {
         attempt(|| {
             enter_namespaces(CloneFlags::empty())?;
-            layer::overlay(Path::new("/usr"), &here.join("layer"), !geteuid().is_root())
+            layer::overlay(&["/usr".into()], &here.join("layer"), !geteuid().is_root())
         })
     });
     idmap::remove(&here)?;

@@ -58,7 +58,10 @@ fn describe(container: &Container, state: &Path) -> Value {
         "Created": container.created_at,
         "Path": container.command.first(),
         "Args": container.command.iter().skip(1).collect::<Vec<_>>(),
-        "Image": ps::image(container, state),
+        "Image": match &container.image {
+            Some(image) => image.id.to_string(),
+            None => ps::image(container, state),
+        },
         "State": state_of(container),
         "LogPath": container.log.as_deref().unwrap_or(Path::new("")),
         "Mounts": mounts(container),
@@ -120,7 +123,10 @@ fn config(container: &Container, state: &Path) -> Value {
         "User": container.privileges.user.as_deref().unwrap_or(""),
         "Env": container.environment,
         "Cmd": container.command,
-        "Image": ps::image(container, state),
+        "Image": match &container.image {
+            Some(image) => image.name.clone(),
+            None => ps::image(container, state),
+        },
         "WorkingDir": container.directory.as_deref().unwrap_or(Path::new("")),
         "Tty": container.tty,
         "OpenStdin": container.interactive,

@@ -45,7 +45,8 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let may_be_image = options.rootfs.is_none() && !options.command[0].starts_with(['/', '.']);
     // The caller's mask would decide who may read what the container creates. This one is Docker's, too.
     umask(Mode::from_bits_truncate(0o022));
-    let mut container = options.container(state)?;
+    let image = options.image(state)?;
+    let mut container = options.container(state, image.as_ref())?;
     let reserved = container.ports.reserve(container.net)?;
     let signals = signals::block()?;
     // Even if it is not lent, the command may have it as its stdin.
@@ -60,6 +61,8 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     let cgroup = Cgroup::create(&container.limits, &container.id)?;
     container.cgroup.clone_from(&cgroup.0);
     let network = prepare(&mut container, &mut record, child, state, reserved)?;
+    // Now the record keeps the image.
+    drop(image);
     if let Some(terminal) = &mut terminal {
         terminal.lend(child)?;
     }

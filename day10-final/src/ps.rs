@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::container::{Container, Status};
 use crate::failure::{escaped_json, warn};
+use crate::image::settings;
 use crate::ps::table::{Format, table};
 use crate::signals;
 use crate::state::store;
@@ -134,8 +135,11 @@ fn json(container: &Container, row: [String; 7]) -> serde_json::Value {
     })
 }
 
-/// There are no images yet. Instead, this is the name of the directory with the root filesystem.
+/// Without an image, this is the name of the directory with the root filesystem.
 pub fn image(container: &Container, state: &Path) -> String {
+    if let Some(image) = &container.image {
+        return settings::shown_as(image, state);
+    }
     let rootfs = &container.rootfs;
     match rootfs.file_name() {
         _ if *rootfs == state.join("rootfs/default") => "default".to_owned(),

@@ -4,6 +4,7 @@ pub mod default;
 pub mod dev;
 pub mod etc;
 pub mod layer;
+pub mod marks;
 pub mod masks;
 pub mod mounts;
 pub mod place;
@@ -37,11 +38,16 @@ pub fn enter(container: &Container) -> Result<()> {
     // is open and has its flags, but no place yet. Volumes come first: a volume of the host's / must not contain the
     // layer.
     let volumes = container.volumes.open()?;
-    layer::mount(rootfs, layer, rootless)?;
+    if container.image.is_some() {
+        layer::adopt(rootfs, layer)?;
+    }
+    layer::mount(&container.lower(), layer, rootless)?;
+    // Before `etc` covers /dev for a moment: the state directory may be in /dev/shm.
+    let root = mounts::directory(layer)?;
     let proc = new_proc().context("cannot mount /proc")?;
     let (sys, dev, etc) = (masks::new_sys()?, dev::open_hosts()?, etc::open(container)?);
 
-    change_root(mounts::directory(layer)?)?;
+    change_root(root)?;
     // From here on, no path and no link leads to the host.
     let place = place::directory("proc", rootfs)?;
     proc.attach(place).context("cannot mount /proc")?;

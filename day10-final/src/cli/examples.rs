@@ -109,6 +109,7 @@ Examples:
 pub const RMI: &str = "\
 Examples:
   tiny-docker rmi alpine
+  tiny-docker rmi -f alpine       # even if a stopped container was made from it
   tiny-docker rmi alpine debian:bookworm-slim";
 
 pub const LOGIN: &str = "\

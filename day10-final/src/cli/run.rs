@@ -7,6 +7,7 @@ use serde_json::Map;
 
 use crate::cli::RunOptions;
 use crate::container::{Container, Status, now};
+use crate::image::settings::Wanted;
 use crate::network::Net;
 use crate::rootfs;
 use crate::state::id::Id;
@@ -15,10 +16,17 @@ use crate::terminal::pty;
 
 impl RunOptions {
     /// The container that the user asked for.
-    pub fn container(mut self, state: &Path) -> Result<Container> {
-        let rootfs = match self.rootfs {
-            Some(directory) => path::absolute(directory).context("cannot use that --rootfs")?,
-            None => rootfs::default::find(state)?,
+    pub fn container(mut self, state: &Path, image: Option<&Wanted>) -> Result<Container> {
+        if image.is_some() {
+            self.command.remove(0);
+            anyhow::ensure!(!self.command.is_empty(), "no command specified");
+        }
+        let rootfs = match (image, self.rootfs) {
+            (Some(image), _) => image.rootfs.clone(),
+            (None, Some(directory)) => {
+                path::absolute(directory).context("cannot use that --rootfs")?
+            }
+            (None, None) => rootfs::default::find(state)?,
         };
         let id = Id::new()?;
         let net = Net::choose(self.net.and_then(|asked| asked.0))?;
@@ -57,6 +65,7 @@ impl RunOptions {
             lookup: self.lookup,
             layer,
             volumes: self.volumes,
+            image: image.map(|image| image.origin.clone()),
             privileges: self.privileges.into(),
             unknown: Map::new(),
         })

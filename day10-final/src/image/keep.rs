@@ -14,11 +14,13 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 
+use crate::container::Container;
 use crate::failure::warn;
 use crate::image::digest::Digest;
 use crate::image::name::Name;
 use crate::image::store::{Image, Store};
 use crate::ps::age;
+use crate::state::store;
 
 /// There is no such image.
 #[derive(Debug)]
@@ -108,6 +110,22 @@ fn called(image: &Image) -> String {
         Some(name) => name.to_string(),
         None => image.descriptor.digest.to_string(),
     }
+}
+
+/// The containers that were made from an image, even if they have ended. A record that cannot be read does not say.
+pub fn users(state: &Path) -> Result<Vec<Container>> {
+    let containers = store::all(state).context("cannot list containers")?;
+    let mut containers: Vec<_> = containers.into_iter().flatten().collect();
+    containers.retain(|container| container.image.is_some());
+    Ok(containers)
+}
+
+/// Whether `container` was made from the image `id`.
+pub fn uses(container: &Container, id: &Digest) -> bool {
+    container
+        .image
+        .as_ref()
+        .is_some_and(|image| image.id == *id)
 }
 
 /// How long ago that was, as Docker puts it.

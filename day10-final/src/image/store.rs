@@ -88,6 +88,15 @@ impl Store {
         Ok(None)
     }
 
+    /// The same for commands that must not wait. It fails if somebody is removing images right now.
+    pub fn glance(state: &Path) -> Result<Option<Self>> {
+        let directory = state.join("images");
+        match directory.exists() {
+            true => Self::share(directory, 0),
+            false => Ok(None),
+        }
+    }
+
     /// The same for whoever removes something: None also if somebody else is using the images right now.
     pub fn alone(state: &Path) -> Result<Option<Self>> {
         let store = Self::existing(state)?;

@@ -160,6 +160,9 @@ pub fn load(directory: &Path, id: &Id) -> Result<Container> {
     container.log = container.log.map(|_| directory.join("container.log"));
     container.etc = container.etc.map(|_| directory.join("etc"));
     container.layer = directory.join("layer");
+    if let (Some(state), Some(image)) = (directory.ancestors().nth(2), &container.image) {
+        container.rootfs = image.rootfs(state);
+    }
     container.cgroup = cgroup::those_of(id, &container.cgroup);
     container.notice_its_end();
     Ok(container)

@@ -6,5 +6,6 @@ mod pull;
 pub mod registry;
 mod removal;
 mod requests;
+pub mod run;
 mod store;
 mod tls;

@@ -3,11 +3,12 @@
 use std::cmp::Reverse;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
+use crate::container::{Container, Status};
 use crate::failure::{FAILED, print, shown, warn};
 use crate::image::digest::Digest;
-use crate::image::keep::NoSuch;
+use crate::image::keep::{NoSuch, users, uses};
 use crate::image::name::Name;
 use crate::image::store::collect::collect;
 use crate::image::store::{Image, Store};
@@ -41,14 +42,22 @@ fn one(text: &str, force: bool, state: &Path) -> Result<u8> {
     let store = Store::existing(state)?.ok_or(NoSuch)?;
     let found = store.find(text)?.ok_or(NoSuch)?;
     let image = Going::of(&store, &found)?;
+    let mut users = users(state)?;
+    users.retain(|container| uses(container, &image.id));
     // A digest says which image is meant, but not by which of its names.
     let is_meant = |name: &Name| text.parse::<Name>().is_ok_and(|typed| same(&typed, name));
     if found.name.as_ref().is_some_and(is_meant) {
         if image.names.len() > 1 {
             return untagged(&store.remove(&[found])?);
         }
+        image.check_name(text, force, &users)?;
+        if users.iter().any(is_running) {
+            // It stays, without a name: there is more to say about a running container's image than its layers.
+            store.untag(&found)?;
+            return untagged(&[found]);
+        }
     } else {
-        image.check_id(text, force)?;
+        image.check_id(text, force, &users)?;
     }
     let chain = store.whole(&found).map(|whole| whole.config.chain());
     let mut code = untagged(&store.remove(&image.entries())?)?;
@@ -78,6 +87,10 @@ fn untagged(gone: &[Image]) -> Result<u8> {
     Ok(printed.fold(0, u8::max))
 }
 
+fn is_running(container: &Container) -> bool {
+    container.status == Status::Running
+}
+
 /// An image, and all entries of the index that lead to it.
 struct Going {
     id: Digest,
@@ -105,10 +118,35 @@ impl Going {
     }
 
     // ANCHOR: conflicts
+    /// Fails if its last name must not go.
+    fn check_name(&self, text: &str, force: bool, users: &[Container]) -> Result<()> {
+        let Some(user) = users.first().filter(|_| !force) else {
+            return Ok(());
+        };
+        let (image, text) = (self.id.short(), shown(text));
+        bail!(
+            "conflict: container {} is using its referenced image {image}\nhint: tiny-docker rm {0}, or rmi -f {text}",
+            user.id
+        )
+    }
+
     /// Fails if it must not go, with all of its names.
-    fn check_id(&self, text: &str, force: bool) -> Result<()> {
+    fn check_id(&self, text: &str, force: bool, users: &[Container]) -> Result<()> {
+        let image = self.id.short();
+        if let Some(user) = users.iter().find(|user| is_running(user)) {
+            let user = &user.id;
+            bail!(
+                "conflict: running container {user} is using its referenced image {image}\nhint: tiny-docker rm -f {user}"
+            );
+        }
         if force {
             return Ok(());
+        }
+        if let Some(user) = users.first() {
+            let (user, text) = (&user.id, shown(text));
+            bail!(
+                "conflict: stopped container {user} is using its referenced image {image}\nhint: tiny-docker rm {user}, or rmi -f {text}"
+            );
         }
         let names = self.names.iter().filter_map(|image| image.name.as_ref());
         let mut some: Vec<_> = names.take(ENOUGH).map(Name::to_string).collect();

@@ -59,7 +59,7 @@ impl Collected {
         let Some(store) = Store::alone(state)? else {
             return Ok(false);
         };
-        let needed = match Needed::by(&store) {
+        let needed = match Needed::by(&store, state) {
             Ok(needed) => needed,
             Err(error) => {
                 let reason = "cannot tell which images' files nobody needs: all of them stay";

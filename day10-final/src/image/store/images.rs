@@ -137,6 +137,14 @@ impl Store {
             },
         )
     }
+
+    /// Takes the name away from an entry of the index. The image stays.
+    pub fn untag(&self, image: &Image) -> Result<()> {
+        Index::change(&self.directory, |index| {
+            index.remove(|entry| entry.descriptor == image.descriptor);
+            index.add(None, &image.descriptor);
+        })
+    }
 }
 
 impl Image {

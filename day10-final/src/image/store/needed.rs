@@ -1,6 +1,7 @@
 //! What has to stay in the store, because an image or a container needs it.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
@@ -8,6 +9,7 @@ use crate::image::digest::Digest;
 use crate::image::manifest::{Config, Descriptor, Document, Manifest};
 use crate::image::store::index::Index;
 use crate::image::store::{NESTED, Store};
+use crate::state::store::all;
 
 #[derive(Default)]
 pub struct Needed {
@@ -19,7 +21,7 @@ pub struct Needed {
 impl Needed {
     // ANCHOR: needed
     /// What the images in the index and the containers need. If it cannot be known, that is an error.
-    pub fn by(store: &Store) -> Result<Self> {
+    pub fn by(store: &Store, state: &Path) -> Result<Self> {
         let mut needed = Self::default();
         let index = Index::read(&store.directory)?;
         ensure!(
@@ -28,6 +30,12 @@ impl Needed {
         );
         for image in index.images() {
             needed.add(store, &image.descriptor, NESTED)?;
+        }
+        for container in all(state)? {
+            let image = container?.image;
+            needed
+                .layers
+                .extend(image.into_iter().flat_map(|image| image.layers));
         }
         Ok(needed)
     }

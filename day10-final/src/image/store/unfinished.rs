@@ -55,6 +55,16 @@ impl Store {
         }
         Ok(None)
     }
+
+    /// What an image without layers has instead, since overlayfs wants something below. It stays as long as a container
+    /// needs it.
+    pub fn empty_layer(&self) -> Result<Digest> {
+        let chain = Digest::of(b"");
+        if let Some(unfinished) = self.begin_layer(&chain)? {
+            unfinished.keep()?;
+        }
+        Ok(chain)
+    }
 }
 
 impl Unfinished {

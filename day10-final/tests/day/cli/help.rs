@@ -326,6 +326,7 @@ fn help_of_the_commands_of_this_day() {
 
     Examples:
       tiny-docker rmi alpine
+      tiny-docker rmi -f alpine       # even if a stopped container was made from it
       tiny-docker rmi alpine debian:bookworm-slim
     ---
     Log in to a registry

@@ -2,10 +2,11 @@
 
 mod compressed;
 mod hostile;
+mod merged;
 mod sparse;
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::PathBuf;
 
 use nix::unistd::geteuid;
@@ -15,8 +16,17 @@ use crate::images::build::Image;
 use crate::images::build::layer::Layer;
 use crate::images::pull::listed;
 use crate::images::registry::Registry;
+use crate::images::run::{put, ran};
 use crate::need_namespaces;
+use crate::privileges::users::can_be_somebody_else;
 use crate::support::{Seen, see, skip, state};
+
+/// What `script` prints in a container of an image that has these `layers` above a shell.
+fn seen_in(layers: &[Layer], script: &str) -> String {
+    let image = layers.iter().fold(Image::base(), Image::layer);
+    put("layers", &image);
+    ran(&["layers", "sh", "-c", script])
+}
 
 /// What is said about an image that has these `layers`, and cannot be. Nothing of it stays.
 fn refused(layers: &[Layer]) -> String {
@@ -57,6 +67,55 @@ fn unpacked(image: &Image) -> PathBuf {
 
 fn unpacked_layer(layer: &Layer) -> PathBuf {
     unpacked(&Image::new().layer(layer))
+}
+
+#[test]
+fn everybody_may_enter_the_root_directory_if_no_layer_says_otherwise() {
+    need_namespaces!();
+    let root = unpacked_layer(&Layer::new().file("f", ""));
+    assert_eq!(fs::metadata(root).unwrap().mode() & 0o7777, 0o755);
+}
+
+#[test]
+fn files_have_their_owners_modes_and_times() {
+    need_namespaces!();
+    if !can_be_somebody_else() {
+        return skip("newuidmap, and a range of ids for this user in /etc/subuid");
+    }
+    let owned = |layer: Layer, name, mode, id| {
+        layer.entry(name, "x", |header| {
+            header.set_mode(mode);
+            header.set_uid(id);
+            header.set_gid(id);
+        })
+    };
+    let mut layer = Layer::new();
+    // A new owner takes setuid away, so the mode has to come later.
+    layer = owned(layer, "setuid", 0o6755, 1000);
+    layer = owned(layer, "closed", 0o0, 7);
+    layer = layer.entry("sticky/", "", |header| {
+        header.set_entry_type(EntryType::Directory);
+        header.set_mode(0o1777);
+        header.set_mtime(5);
+    });
+    layer = owned(layer, "sticky/inside", 0o640, 0);
+    layer = layer.pax(&[("mtime", "1234567890.987654321")]);
+    layer = layer.file("fraction", "");
+    layer = layer.pax(&[("mtime", "-1.5"), ("uid", "33"), ("gid", "44")]);
+    layer = layer.link("link", "nowhere");
+    let seen = seen_in(
+        &[layer],
+        "cd /; stat -c '%n %a %u:%g %.9Y' setuid closed sticky sticky/inside fraction link",
+    );
+    assert_eq!(
+        seen,
+        "setuid 6755 1000:1000 1700000000.000000000\n\
+        closed 0 7:7 1700000000.000000000\n\
+        sticky 1777 0:0 5.000000000\n\
+        sticky/inside 640 0:0 1700000000.000000000\n\
+        fraction 644 0:0 1234567890.987654321\n\
+        link 777 33:44 -1.500000000\n"
+    );
 }
 
 #[test]
@@ -159,6 +218,45 @@ fn what_comes_twice_is_there_as_it_comes_last() {
     assert_eq!(read("file-directory/x"), "in it");
     assert_eq!(read("link-file"), "a file of its own");
     assert_eq!(read("kept/x"), "stays");
+}
+
+#[test]
+fn only_root_gets_devices() {
+    need_namespaces!();
+    let node = |layer: Layer, name, kind, [major, minor]: [u32; 2]| {
+        layer.entry(name, "", |header| {
+            header.set_entry_type(kind);
+            header.set_device_major(major).unwrap();
+            header.set_device_minor(minor).unwrap();
+        })
+    };
+    let mut layer = node(Layer::new(), "null", EntryType::Char, [1, 3]);
+    layer = node(layer, "disk", EntryType::Block, [7, 0]);
+    layer = node(layer, "fifo", EntryType::Fifo, [0, 0]);
+    let (said, directory) = pulled(&Image::new().layer(&layer));
+    let left_out =
+        "tiny-docker: the image contains devices, which only root can create: they are left out\n";
+    let expected = match geteuid().is_root() {
+        true => "",
+        false => left_out,
+    };
+    assert_eq!(said, expected);
+    let kind = |name| fs::metadata(directory.join(name)).map(|is| is.file_type());
+    assert!(kind("fifo").unwrap().is_fifo());
+    assert_eq!(
+        kind("null").is_ok_and(|kind| kind.is_char_device()),
+        geteuid().is_root()
+    );
+    assert_eq!(
+        kind("disk").is_ok_and(|kind| kind.is_block_device()),
+        geteuid().is_root()
+    );
+    // They are there, but nobody may use them in a container.
+    if geteuid().is_root() {
+        put("devices", &Image::base().layer(&layer));
+        let seen = ran(&["devices", "sh", "-c", "cat /null 2>&1 || echo no"]);
+        assert_eq!(seen, "cat: /null: Permission denied\nno\n");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::images::build::Image;
 use crate::images::build::layer::Layer;
-use crate::images::layers::{refused, unpacked};
+use crate::images::layers::{refused, seen_in, unpacked};
 use crate::need_namespaces;
 use crate::support::state;
 
@@ -50,6 +50,29 @@ fn no_name_and_no_link_leads_out_of_the_image() {
     inside(&[write(link(&file).hard_link("h", "l"), "h")], "h");
     assert_eq!(fs::read_to_string(&canary).unwrap(), "untouched");
     assert_eq!(fs::read_dir(host.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_link_of_one_layer_does_not_lead_another_out_of_the_image() {
+    need_namespaces!();
+    let host = TempDir::new_in(state()).unwrap();
+    let canary = host.path().join("canary");
+    fs::write(&canary, "untouched").unwrap();
+    let directory = host.path().to_str().unwrap();
+    let link = Layer::new().pax(&[("linkpath", directory)]).link("l", "");
+    let upper = Layer::new().hard_link("stolen", "l/canary");
+    let said = refused(&[link.clone(), upper]);
+    assert!(
+        said.ends_with("cannot link it to l/canary: ENOENT: No such file or directory"),
+        "{said}"
+    );
+    let upper = Layer::new()
+        .file("l/.wh.canary", "")
+        .file("l/.wh..wh..opq", "")
+        .file("l/canary", "inside");
+    let seen = seen_in(&[link, upper], &format!("cat /l/canary {directory}/canary"));
+    assert_eq!(seen, "insideinside");
+    assert_eq!(fs::read_to_string(&canary).unwrap(), "untouched");
 }
 
 #[test]
