@@ -220,11 +220,13 @@ pub struct RunOptions {
     /// Directory to use as the root filesystem [default: one built from this machine's programs]
     #[arg(long, value_name = "DIR")]
     pub rootfs: Option<PathBuf>,
+    #[command(flatten)]
+    pub pulling: word::Pulling,
     /// Print help (-h sets the hostname, as in Docker)
     #[arg(long, action = ArgAction::Help)]
     pub help: Option<bool>,
-    /// The command and its arguments
-    #[arg(required = true, trailing_var_arg = true)]
+    /// An image and, if it is not the image's own, the command; or only a command, in the default root filesystem
+    #[arg(required = true, trailing_var_arg = true, value_name = "IMAGE|COMMAND")]
     pub command: Vec<String>,
 }
 

@@ -84,6 +84,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Run(mut options) if options.detach => {
             options.environment.read_files()?;
             let state = state()?;
+            options.pull_now(&state)?;
             let keep_stdin = options.interactive && !options.tty;
             return detach::run(keep_stdin, |caller| {
                 parent::run(*options, &state, Some(caller))

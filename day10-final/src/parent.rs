@@ -16,7 +16,7 @@ use crate::cgroup::Cgroup;
 use crate::cli::RunOptions;
 use crate::container::{Container, Status, now};
 use crate::detach::Caller;
-use crate::failure::{Failure, KILLED, NOT_FOUND, warn};
+use crate::failure::{Failure, KILLED, warn};
 use crate::namespaces::idmap;
 use crate::network::Net;
 use crate::network::bridge;
@@ -33,16 +33,11 @@ use crate::terminal::stdio::{self, Pipes};
 use crate::terminal::{State, Terminal};
 use crate::{namespaces, signals};
 
-/// For those who type the name of an image first, as in Docker.
-const NO_IMAGE: &str = "\nhint: run takes a command, not an image: tiny-docker run ls /bin lists the commands, \
-    and --rootfs DIR provides others";
-
 /// Runs the command to its end, and returns the exit code to pass on.
 ///
 /// A `caller` is told when it has started.
-pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<u8, Failure> {
+pub fn run(mut options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<u8, Failure> {
     pty::check_stdin(options.interactive && options.tty && !options.detach)?;
-    let may_be_image = options.rootfs.is_none() && !options.command[0].starts_with(['/', '.']);
     // The caller's mask would decide who may read what the container creates. This one is Docker's, too.
     umask(Mode::from_bits_truncate(0o022));
     let image = options.image(state)?;
@@ -78,9 +73,6 @@ pub fn run(options: RunOptions, state: &Path, caller: Option<Caller>) -> Result<
     }
     if !received.said.is_empty() {
         let code = signals::wait(child, &signals, None)?;
-        if may_be_image && code == NOT_FOUND {
-            received.said.extend(NO_IMAGE.as_bytes());
-        }
         let reason = anyhow!("{}", String::from_utf8_lossy(&received.said));
         return Err(Failure { code, reason });
     }

@@ -17,8 +17,9 @@ Examples:
   tiny-docker run --rm -v $PWD:/work:ro -w /work ls
   tiny-docker run --rm --memory 128m --cpus 0.5 --pids-limit 64 -e NAME=value env
   tiny-docker run --rm --net isolated --read-only --tmpfs /tmp --cap-drop ALL id
-  mkdir nginx && docker export $(docker create nginx) | tar -x -C nginx
-  tiny-docker run -d --name web -p 8080:80 --rootfs nginx nginx -g 'daemon off;'";
+  tiny-docker run -it --rm alpine
+  tiny-docker run -d --name web -p 8080:80 nginx
+  tiny-docker run -d --name web -p 8080:80 --rootfs DIR nginx -g 'daemon off;'";
 // ANCHOR_END: examples
 
 pub const EXEC: &str = "\

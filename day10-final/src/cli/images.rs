@@ -1,6 +1,6 @@
 //! The commands for images, as the user types them.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::cli::examples;
 use crate::ps::table::Format;
@@ -130,4 +130,13 @@ pub struct Login {
     /// The registry [default: Docker Hub]
     #[arg(value_name = "SERVER")]
     pub server: Option<String>,
+}
+
+/// When `run` asks the registry.
+#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum PullPolicy {
+    Always,
+    #[default]
+    Missing,
+    Never,
 }

@@ -1,5 +1,7 @@
 //! From what was typed after `run` to the container that it describes. For `parent`.
 
+mod image;
+
 use std::path::{self, Path};
 
 use anyhow::{Context, Result};
@@ -17,10 +19,7 @@ use crate::terminal::pty;
 impl RunOptions {
     /// The container that the user asked for.
     pub fn container(mut self, state: &Path, image: Option<&Wanted>) -> Result<Container> {
-        if image.is_some() {
-            self.command.remove(0);
-            anyhow::ensure!(!self.command.is_empty(), "no command specified");
-        }
+        self.follow(image)?;
         let rootfs = match (image, self.rootfs) {
             (Some(image), _) => image.rootfs.clone(),
             (None, Some(directory)) => {

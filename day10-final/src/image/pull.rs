@@ -7,7 +7,7 @@ mod resolve;
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::failure::{print, shown, warn};
 use crate::image::archive::unpack;
@@ -32,6 +32,19 @@ pub fn pull(name: &str, quiet: bool, state: &Path) -> Result<u8> {
     match download(&name, target, state).with_context(cannot)? {
         0 => Ok(print(name.canonical())),
         code => Ok(code),
+    }
+}
+
+/// For `run`: the same, with everything on stderr. Its error is the pull's.
+pub fn for_run(name: &Name, quiet: bool, state: &Path) -> Result<()> {
+    let target = match quiet {
+        true => Target::Nowhere,
+        false => Target::Stderr,
+    };
+    match download(name, target, state) {
+        Ok(0) => Ok(()),
+        Ok(_) => bail!("cannot pull {name}: interrupted by a signal"),
+        Err(error) => Err(error).with_context(|| format!("cannot pull {name}")),
     }
 }
 

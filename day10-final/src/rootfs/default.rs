@@ -74,6 +74,19 @@ pub fn find(state: &Path) -> Result<PathBuf> {
 }
 // ANCHOR_END: find
 
+/// Whether `name` is in one of the directories of `path`, or will be once the root filesystem is built.
+pub fn has_program(state: &Path, name: &str, path: &str) -> bool {
+    let rootfs = state.join("rootfs/default");
+    if !rootfs.is_dir() {
+        let mut programs = PROGRAMS.split_whitespace();
+        return programs.any(|program| program == name) && find_program(name).is_some();
+    }
+    path.split(':').any(|directory| {
+        let directory = rootfs.join(directory.trim_start_matches('/'));
+        fs::symlink_metadata(directory.join(name)).is_ok()
+    })
+}
+
 fn build(root: &Path) -> Result<()> {
     for directory in DIRECTORIES.split(' ') {
         fs::create_dir_all(root.join(directory))?;

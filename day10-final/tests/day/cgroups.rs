@@ -257,7 +257,7 @@ fn all_that_it_starts_is_in_its_group() {
 #[test]
 fn no_group_is_left_behind() {
     need_cgroups!();
-    for command in ["true", "no-such-command"] {
+    for command in ["true", "/no-such-command"] {
         see(&["run", "--memory", "64m", command]);
     }
     assert!(groups(&id_of(&only_record())).is_empty());

@@ -34,7 +34,7 @@ fn run_d_prints_the_id_and_returns() {
 fn a_command_that_cannot_start_says_so_and_leaves_nothing() {
     need_namespaces!();
     for (arguments, code) in [
-        (&["no-such-command"][..], 127),
+        (&["/no-such-command"][..], 127),
         (&["/etc/passwd"], 126),
         (&["--rootfs", "/no/such", "true"], 125),
     ] {
@@ -51,7 +51,7 @@ fn a_command_that_cannot_start_says_so_and_leaves_nothing() {
 #[test]
 fn a_caller_that_ignores_sigchld_hears_that_it_cannot_start() {
     need_namespaces!();
-    let seen = shell("timeout 30 env --ignore-signal=CHLD $TD run -d no-such-command; echo $?");
+    let seen = shell("timeout 30 env --ignore-signal=CHLD $TD run -d /no-such-command; echo $?");
     assert_eq!(seen.stdout, "127\n", "{}", seen.stderr);
 }
 

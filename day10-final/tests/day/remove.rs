@@ -36,7 +36,7 @@ fn in_the_foreground_only_the_exit_code_is_left() {
 #[test]
 fn a_command_that_cannot_start_leaves_nothing_either() {
     need_namespaces!();
-    for (command, code) in [("no-such-command", 127), ("/etc/passwd", 126)] {
+    for (command, code) in [("/no-such-command", 127), ("/etc/passwd", 126)] {
         let seen = see(&["run", "--net", "isolated", "--rm", "--name", "web", command]);
         assert_eq!(seen.code, Some(code));
         assert_nothing_is_kept();

@@ -266,7 +266,7 @@ fn no_mount_is_left_behind() {
     need_namespaces!();
     let before = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
     see(&["run", "true"]);
-    see(&["run", "no-such-command"]);
+    see(&["run", "/no-such-command"]);
     assert_eq!(
         fs::read_to_string("/proc/thread-self/mountinfo").unwrap(),
         before

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 /// Where a pull's lines go.
 pub enum Target {
     Stdout,
+    /// For `run`, whose stdout belongs to the container.
+    Stderr,
     /// With --quiet.
     Nowhere,
 }
@@ -31,6 +33,7 @@ impl Output {
                 let written = stdout.write_all(text.as_bytes());
                 written.and_then(|()| stdout.flush())
             }
+            Target::Stderr => io::stderr().write_all(text.as_bytes()),
             Target::Nowhere => Ok(()),
         };
     }

@@ -112,7 +112,7 @@ const OPTIONS: [(&str, &str); 11] = [
         --health-timeout --io-maxbandwidth --io-maxiops --ip --ip6 --ipc --isolation --kernel-memory -l --label
         --label-file --link --link-local-ip --log-driver --log-opt --mac-address --memory-reservation --memory-swap
         --memory-swappiness --mount --net-alias --network-alias --no-healthcheck --oom-kill-disable --oom-score-adj -P
-        --pid --platform --privileged --publish-all --pull -q --quiet --restart --runtime --shm-size --sig-proxy
+        --pid --platform --privileged --publish-all --restart --runtime --shm-size --sig-proxy
         --stop-signal --stop-timeout --storage-opt --sysctl --ulimit --use-api-socket --userns --uts --volume-driver
         --volumes-from",
     ),
@@ -178,7 +178,7 @@ fn each_option_that_docker_has_is_answered() {
     hint: --cpus NUMBER
     run --device --device-cgroup-rule --gpus
     containers have only the usual devices
-    run --disable-content-trust --platform --pull
+    run --disable-content-trust --platform
     there are no images, only directories
     hint: docker export $(docker create IMAGE) | tar -x -C DIR, then tiny-docker run --rootfs DIR …
     run --dns-opt --dns-option --dns-search
@@ -223,9 +223,6 @@ fn each_option_that_docker_has_is_answered() {
     run --privileged
     no single option disables all protections
     hint: --cap-add ALL --security-opt seccomp=unconfined --security-opt no-new-privileges=false
-    run -q --quiet
-    nothing is pulled
-    hint: leave it out
     run --restart
     there is no daemon to do it
     hint: let systemd do it: tiny-docker run without -d, and Restart=always

@@ -8,8 +8,12 @@ use std::process::Command;
 
 use insta::assert_snapshot;
 use nix::unistd::geteuid;
+use serde_json::json;
 use tempfile::TempDir;
 
+use crate::images::build::Image;
+use crate::images::build::layer::Layer;
+use crate::images::run::put;
 use crate::need_namespaces;
 use crate::privileges::users::can_be_somebody_else;
 use crate::support::{Seen, TINY_DOCKER, leave_to, state};
@@ -149,9 +153,17 @@ fn typed(commands: &str) -> Vec<Typed> {
     fs::write(&session, commands).unwrap();
     let here = directory.path().join("here");
     fs::create_dir(&here).unwrap();
+    let rootfs = state().join("rootfs/default");
+    let tar = Command::new("tar")
+        .arg("-C")
+        .arg(rootfs)
+        .args(["-c", "."])
+        .output();
+    let layer = Layer::new().raw(&tar.unwrap().stdout);
+    put("default", &Image::new().layer(&layer).settings(json!({})));
     let mut sh = Command::new("sh");
     sh.arg(TYPE).stdin(File::open(session).unwrap());
-    sh.envs([("D", TINY_DOCKER), ("IMAGE", ""), ("CONTAINER", "")]);
+    sh.envs([("D", TINY_DOCKER), ("IMAGE", "default"), ("CONTAINER", "")]);
     sh.env("TINY_DOCKER_ROOT", state()).env("LC_ALL", "C");
     let seen: Seen = sh.current_dir(&here).output().unwrap().into();
     assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));

@@ -96,6 +96,12 @@ impl Image {
         self
     }
 
+    /// Replaces what the image says about its containers: `json!({"Cmd": ["true"]})`.
+    pub fn settings(mut self, settings: Value) -> Self {
+        self.config["config"] = settings;
+        self
+    }
+
     pub fn build(&self) -> Built {
         let (mut layers, mut diff_ids, mut descriptors) = (Vec::new(), Vec::new(), Vec::new());
         for (archive, how) in &self.layers {

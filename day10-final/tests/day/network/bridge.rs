@@ -415,7 +415,7 @@ fn the_bridge_and_its_rules_stay_until_somebody_removes_them() {
     let rules = host("nft list ruleset");
     let container = Detached::start(&["sleep", "1000"]);
     let with_ours = ruleset();
-    assert_eq!(see(&["run", "no-such-command"]).code, Some(127));
+    assert_eq!(see(&["run", "/no-such-command"]).code, Some(127));
     see(&["stop", "-t", "0", &container.id]);
     wait_until_none_is_connected();
     wait_until_all_have_ended();

@@ -598,7 +598,7 @@ fn the_rules_go_with_the_container() {
         };
         run(&["run", "-p", "8080:80", "true"]);
         assert!(!leads());
-        run(&["run", "-p", "8080:80", "no-such-command"]);
+        run(&["run", "-p", "8080:80", "/no-such-command"]);
         assert!(!leads());
         see(&["rm", "-f", &other.id]);
         start_over();

@@ -118,7 +118,7 @@ fn the_root_directory_is_open_to_all_its_users() {
 #[test]
 fn a_failed_run_leaves_no_layer() {
     need_namespaces!();
-    assert_eq!(see(&["run", "no-such-command"]).code, Some(127));
+    assert_eq!(see(&["run", "/no-such-command"]).code, Some(127));
     let left = fs::read_dir(state().join("containers")).unwrap();
     assert_eq!(left.count(), 0);
 }

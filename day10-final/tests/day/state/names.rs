@@ -126,7 +126,7 @@ fn a_name_is_free_again_when_its_container_is_gone() {
     assert_eq!(see(&["rm", "web"]).code, Some(0));
     assert_eq!(run(&["--name", "web", "--rm", "true"]).code, Some(0));
     // These have never existed.
-    assert_eq!(run(&["--name", "web", "no-such-command"]).code, Some(127));
+    assert_eq!(run(&["--name", "web", "/no-such-command"]).code, Some(127));
     assert_eq!(run(&["--name", "web", "/etc/passwd"]).code, Some(126));
     let missing = ["--name", "web", "--rootfs", "/no/such", "true"];
     assert_eq!(run(&missing).code, Some(125));

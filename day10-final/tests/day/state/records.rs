@@ -120,7 +120,7 @@ fn the_child_is_told_what_the_record_says() {
 fn a_run_that_fails_leaves_no_record() {
     need_namespaces!();
     for arguments in [
-        &["no-such-command"][..],
+        &["/no-such-command"][..],
         &["/etc/passwd"],
         &["--rootfs", "/no/such", "true"],
     ] {

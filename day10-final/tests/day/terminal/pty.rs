@@ -121,7 +121,7 @@ fn the_callers_terminal_is_raw_meanwhile_and_restored_afterwards() {
         format!("sh -c 'echo $$ >$TINY_DOCKER_ROOT/pid; exec $TD run -it sh -c \"$0\"' '{script}'");
     for (run, expected) in [
         ("$TD run -it sh -c 'stty -echo raw; exit 4'", "code 4"),
-        ("$TD run -it no-such-command", "code 127"),
+        ("$TD run -it /no-such-command", "code 127"),
         (&run, "code 5"),
     ] {
         let (mut user, name) = named_terminal(&format!(
