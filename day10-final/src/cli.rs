@@ -18,6 +18,7 @@ use clap_complete::Shell;
 use crate::cgroup::limits::Limits;
 use crate::command::environment::Variables;
 use crate::command::workdir;
+use crate::image::settings::besides::Overrides;
 use crate::logs::tail::Lines;
 use crate::network::Asked;
 use crate::network::lookup::Lookup;
@@ -91,6 +92,9 @@ pub enum Command {
     /// Stop a container
     #[command(after_help = examples::STOP)]
     Stop {
+        /// Signal to send [default: the container's, or TERM]
+        #[arg(short, long, value_name = "SIGNAL", value_parser = kill::Name, hide_possible_values = true)]
+        signal: Option<String>,
         /// Seconds to wait before killing the container (-1: as long as it takes)
         #[arg(
             short,
@@ -222,6 +226,8 @@ pub struct RunOptions {
     pub rootfs: Option<PathBuf>,
     #[command(flatten)]
     pub pulling: word::Pulling,
+    #[command(flatten)]
+    pub overrides: Overrides,
     /// Print help (-h sets the hostname, as in Docker)
     #[arg(long, action = ArgAction::Help)]
     pub help: Option<bool>,

@@ -1,5 +1,6 @@
 //! What a container is: the one description that the parent and the child share. It knows nothing of the command line.
 
+pub mod notes;
 pub mod origin;
 
 use std::fmt::{self, Display, Formatter};
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::cgroup::limits::Limits;
+use crate::container::notes::Notes;
 use crate::container::origin::Origin;
 use crate::network::Net;
 use crate::network::lookup::Lookup;
@@ -105,6 +107,8 @@ pub struct Container {
     /// The image below its layer, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<Origin>,
+    #[serde(default, skip_serializing_if = "Notes::is_empty")]
+    pub notes: Notes,
     /// Fields that a later day's program has written. They stay when this program changes a record.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,

@@ -2,6 +2,8 @@
 //!
 //! It reads the records in [`crate::state`], and the names of images from [`crate::ps`]. Only `main` uses it.
 
+mod notes;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
@@ -114,11 +116,12 @@ fn mounts(container: &Container) -> Value {
                 "RW": !volume.read_only,
             })
         })
+        .chain(notes::volumes(container))
         .collect()
 }
 
 fn config(container: &Container, state: &Path) -> Value {
-    json!({
+    let mut config = json!({
         "Hostname": container.hostname,
         "User": container.privileges.user.as_deref().unwrap_or(""),
         "Env": container.environment,
@@ -130,7 +133,9 @@ fn config(container: &Container, state: &Path) -> Value {
         "WorkingDir": container.directory.as_deref().unwrap_or(Path::new("")),
         "Tty": container.tty,
         "OpenStdin": container.interactive,
-    })
+    });
+    notes::add_to(&mut config, container);
+    config
 }
 
 fn host_config(container: &Container) -> Value {
@@ -189,7 +194,7 @@ fn network_settings(container: &Container) -> Value {
         "IPAddress": text(address),
         "MacAddress": address.map_or_else(String::new, addresses::mac),
         "Gateway": text(address.and(pid(container)).and_then(gateway)),
-        "Ports": pid(container).map(|_| bindings(container)).unwrap_or_default(),
+        "Ports": pid(container).map(|_| notes::ports(bindings(container), container)).unwrap_or_default(),
     })
 }
 

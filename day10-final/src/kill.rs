@@ -41,7 +41,7 @@ impl TypedValueParser for Name {
 }
 
 /// The signal that the user means: HUP, SIGHUP, 1, RTMIN+3, or RTMAX-1.
-fn named(text: &str) -> Result<i32> {
+pub fn named(text: &str) -> Result<i32> {
     let name = text.to_ascii_uppercase();
     let name = format!("SIG{}", name.strip_prefix("SIG").unwrap_or(&name));
     let by_number = text.parse().ok().filter(|number| (1..=64).contains(number));

@@ -108,7 +108,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Prune { force } => prune::prune(force, &state()?),
         Command::Completion { shell } => cli::completion::print(shell),
         Command::Info => info::print(&state()?),
-        Command::Stop { time, ids } => stop::stop(&ids, time, &state()?),
+        Command::Stop { signal, time, ids } => stop::stop(&ids, signal.as_deref(), time, &state()?),
     };
     // `run` and `exec` have exit codes of their own. Docker's other commands share one.
     outcome.map_err(Failure::ordinary)

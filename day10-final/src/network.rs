@@ -6,6 +6,7 @@ pub mod addresses;
 pub mod bridge;
 pub mod device;
 pub mod etc;
+pub mod exposed;
 pub mod firewall;
 pub mod lookup;
 pub mod ports;

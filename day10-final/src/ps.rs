@@ -16,6 +16,8 @@ use serde_json::json;
 use crate::container::{Container, Status};
 use crate::failure::{escaped_json, warn};
 use crate::image::settings;
+use crate::network::Net;
+use crate::network::exposed::Exposed;
 use crate::ps::table::{Format, table};
 use crate::signals;
 use crate::state::store;
@@ -113,7 +115,7 @@ fn row(container: &Container, whole: bool, state: &Path) -> [String; 7] {
         created.map_or_else(String::new, |age| format!("{age} ago")),
         status(container),
         if running {
-            container.ports.to_string()
+            ports(container)
         } else {
             String::new()
         },
@@ -129,7 +131,10 @@ fn json(container: &Container, row: [String; 7]) -> serde_json::Value {
         .created_at
         .replace('T', " ")
         .replace('Z', " +0000 UTC");
+    let labels = container.notes.labels.iter();
+    let labels = labels.map(|(name, value)| format!("{name}={value}"));
     json!({
+        "Labels": labels.collect::<Vec<_>>().join(","),
         "ID": id, "Image": image, "Command": command, "CreatedAt": at, "RunningFor": created, "Status": status,
         "State": container.status.to_string(), "Ports": ports, "Names": name, "Networks": container.net.in_docker(),
     })
@@ -146,6 +151,18 @@ pub fn image(container: &Container, state: &Path) -> String {
         Some(name) => name.to_string_lossy().into_owned(),
         None => rootfs.display().to_string(),
     }
+}
+
+/// Those that only other containers can reach come first.
+fn ports(container: &Container) -> String {
+    let inside = match container.net {
+        Net::Bridge => Exposed::unpublished(&container.notes.exposed, &container.ports),
+        Net::Isolated | Net::Host => Vec::new(),
+    };
+    let inside = inside.iter().map(ToString::to_string);
+    let published = container.ports.to_string();
+    let all = inside.chain(Some(published).filter(|ports| !ports.is_empty()));
+    all.collect::<Vec<_>>().join(", ")
 }
 
 /// The command, in quotes. An argument with blanks has its own quotes, as the user will have typed them.

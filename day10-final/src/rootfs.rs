@@ -37,7 +37,7 @@ pub fn enter(container: &Container) -> Result<()> {
     // First, everything that comes from the host, and what the kernel creates only while the host's own is visible. It
     // is open and has its flags, but no place yet. Volumes come first: a volume of the host's / must not contain the
     // layer.
-    let volumes = container.volumes.open()?;
+    let mut volumes = container.volumes.open()?;
     if container.image.is_some() {
         layer::adopt(rootfs, layer)?;
     }
@@ -54,6 +54,7 @@ pub fn enter(container: &Container) -> Result<()> {
     masks::mount_sys(&sys, rootfs)?;
     dev::mount(&dev, rootfs, rootless)?;
     masks::cover(dev.null())?;
+    volumes.add(&container.volumes.own)?;
     let places = volumes.mount()?;
     etc::mount(&etc, &places)?;
 

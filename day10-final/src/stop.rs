@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::container::{Container, Status, now};
 use crate::failure::{FAILED, KILLED, print, shown, warn};
+use crate::kill;
 use crate::state::abandoned;
 use crate::state::pidfd::PidFd;
 use crate::state::record::Record;
@@ -21,10 +22,10 @@ struct Ending {
 
 /// Stops the containers that `ids` mean. All are asked first, so that all have the same `seconds`. A negative number
 /// means no limit.
-pub fn stop(ids: &[String], seconds: i64, state: &Path) -> Result<u8> {
+pub fn stop(ids: &[String], signal: Option<&str>, seconds: i64, state: &Path) -> Result<u8> {
     let limit = seconds.try_into().map(Duration::from_secs).ok();
     let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-    let asked: Vec<_> = ids.iter().map(|id| terminate(id, state)).collect();
+    let asked: Vec<_> = ids.iter().map(|id| terminate(id, signal, state)).collect();
     let mut code = 0;
     for (id, asked) in ids.iter().zip(asked) {
         let stopped = asked.and_then(|ending| kill(ending, deadline, state));
@@ -42,12 +43,13 @@ pub fn stop(ids: &[String], seconds: i64, state: &Path) -> Result<u8> {
     Ok(code)
 }
 
-/// SIGTERM: the program may finish what it is doing.
-fn terminate(id: &str, state: &Path) -> Result<Ending> {
+/// SIGTERM: the program may finish what it is doing. Some programs, such as nginx, expect another signal.
+fn terminate(id: &str, signal: Option<&str>, state: &Path) -> Result<Ending> {
     let container = store::find(state, id)?;
     let process = container.running()?;
     if let Some(process) = &process {
-        process.signal(libc::SIGTERM)?;
+        let signal = signal.or(container.notes.stop_signal.as_deref());
+        process.signal(signal.map_or(Ok(libc::SIGTERM), kill::named)?)?;
     }
     Ok(Ending { container, process })
 }

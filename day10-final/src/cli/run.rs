@@ -11,6 +11,7 @@ use crate::cli::RunOptions;
 use crate::container::{Container, Status, now};
 use crate::image::settings::Wanted;
 use crate::network::Net;
+use crate::network::exposed::Exposed;
 use crate::rootfs;
 use crate::state::id::Id;
 use crate::state::paths;
@@ -19,7 +20,7 @@ use crate::terminal::pty;
 impl RunOptions {
     /// The container that the user asked for.
     pub fn container(mut self, state: &Path, image: Option<&Wanted>) -> Result<Container> {
-        self.follow(image)?;
+        let notes = self.follow(image)?;
         let rootfs = match (image, self.rootfs) {
             (Some(image), _) => image.rootfs.clone(),
             (None, Some(directory)) => {
@@ -33,6 +34,9 @@ impl RunOptions {
         let etc = has_etc.then(|| paths::etc(state, &id));
         let layer = paths::layer(state, &id);
         self.volumes.prepare()?;
+        if self.overrides.publish_all {
+            Exposed::publish(&notes.exposed, &mut self.ports);
+        }
         let log = self.detach.then(|| paths::log(state, &id));
         Ok(Container {
             id,
@@ -65,6 +69,7 @@ impl RunOptions {
             layer,
             volumes: self.volumes,
             image: image.map(|image| image.origin.clone()),
+            notes,
             privileges: self.privileges.into(),
             unknown: Map::new(),
         })

@@ -11,12 +11,12 @@ pub fn may_have_value(error: &Error) -> bool {
 }
 
 /// Docker's options with values that ask for what we do anyway. For the others, there is [`crate::cli::instead`].
-pub fn anyway() -> [Arg; 2] {
+pub fn anyway() -> [Arg; 1] {
     let option = |name, values: &[&'static str]| {
         let option = Arg::new(name).long(name).hide(true);
         option.value_parser(PossibleValuesParser::new(values))
     };
-    [option("restart", &["no", ""]), option("entrypoint", &[""])]
+    [option("restart", &["no", ""])]
 }
 
 // ANCHOR: with_values

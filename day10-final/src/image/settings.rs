@@ -1,5 +1,9 @@
 //! What an image says about its containers, put together with what the user has typed. For `run`. The image
 //! specification, config.md.
+//!
+//! In this room, [`besides`] knows what does not belong to the command.
+
+pub mod besides;
 
 use std::path::{Path, PathBuf};
 

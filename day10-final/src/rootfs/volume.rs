@@ -29,6 +29,10 @@ pub struct Volumes {
     /// Mount the root filesystem as read-only
     #[arg(long)]
     pub read_only: bool,
+    /// Directories of the image that are mounts of their own: they stay writable, and change with the container only.
+    #[arg(skip)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own: Vec<PathBuf>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -104,6 +108,8 @@ impl Volumes {
                 pair[0].display()
             );
         }
+        // The user's have precedence.
+        self.own.retain(|own| !places.contains(&own));
         for Volume { host, .. } in &mut self.volumes {
             let cannot = format!("cannot create {}", host.display());
             if !host.exists() {
@@ -143,6 +149,21 @@ impl Volumes {
 pub struct Opened(Vec<(PathBuf, Tree)>);
 
 impl Opened {
+    // ANCHOR: own
+    /// Adds the directories that are the container's `own`, as they are in the image and its layer. The root directory
+    /// must be the container's already, and without any volume.
+    pub fn add(&mut self, own: &[PathBuf]) -> Result<()> {
+        for path in own {
+            let cannot = || format!("cannot mount {}", path.display());
+            let place = place::to_mount(path, Missing::MakeDirectory).with_context(cannot)?;
+            self.0
+                .push((path.clone(), Tree::of(place.fd).with_context(cannot)?));
+        }
+        self.0.sort_by_key(|(path, _)| path.components().count());
+        Ok(())
+    }
+    // ANCHOR_END: own
+
     /// Mounts all of them, and returns where links have led.
     pub fn mount(self) -> Result<Vec<PathBuf>> {
         let mount_one = |(path, tree): (PathBuf, Tree)| {

@@ -182,6 +182,11 @@ fn help_is_complete() {
           --rootfs <DIR>                  Directory to use as the root filesystem [default: one built from this machine's programs]
           --pull <WHEN>                   When to pull the image: always, missing (the default) or never
       -q, --quiet                         Suppress the output of the pull
+          --entrypoint <COMMAND>          Command to use instead of the image's entry point (an empty one removes it)
+          --stop-signal <SIGNAL>          Signal with which to stop the container [default: the image's, or TERM]
+          --expose <PORT>                 Expose a port: PORT[-PORT][/udp]
+      -P, --publish-all                   Publish each exposed port on a free host port
+      -l, --label <NAME[=VALUE]>          Set a label on the container
           --help                          Print help (-h sets the hostname, as in Docker)
 
     Examples:
@@ -242,9 +247,10 @@ fn help_is_complete() {
       <ID>...  The containers' names or ids, or unique prefixes of the ids
 
     Options:
-          --root <DIR>      Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
-      -t, --time <SECONDS>  Seconds to wait before killing the container (-1: as long as it takes) [default: 10]
-      -h, --help            Print help
+          --root <DIR>       Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+      -s, --signal <SIGNAL>  Signal to send [default: the container's, or TERM]
+      -t, --time <SECONDS>   Seconds to wait before killing the container (-1: as long as it takes) [default: 10]
+      -h, --help             Print help
 
     Examples:
       tiny-docker stop web

@@ -7,5 +7,6 @@ pub mod registry;
 mod removal;
 mod requests;
 pub mod run;
+mod says;
 mod store;
 mod tls;

@@ -79,14 +79,19 @@ fn everything_that_was_asked_for_is_shown() {
           "sleep",
           "1000"
         ],
+        "Entrypoint": null,
         "Env": [
           "A=B"
         ],
+        "ExposedPorts": {},
         "Hostname": "www",
         "Image": "default",
+        "Labels": {},
         "OpenStdin": true,
+        "StopSignal": "SIGTERM",
         "Tty": false,
         "User": "root",
+        "Volumes": {},
         "WorkingDir": "/tmp"
       },
       "Created": "TIME",
@@ -228,12 +233,17 @@ fn how_it_ended_is_shown() {
           "-c",
           "exit 3"
         ],
+        "Entrypoint": null,
         "Env": [],
+        "ExposedPorts": {},
         "Hostname": "tiny-container",
         "Image": "default",
+        "Labels": {},
         "OpenStdin": false,
+        "StopSignal": "SIGTERM",
         "Tty": false,
         "User": "",
+        "Volumes": {},
         "WorkingDir": ""
       },
       "Created": "TIME",

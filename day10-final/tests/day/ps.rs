@@ -199,8 +199,8 @@ fn for_programs_there_is_json() {
         object.to_string()
     });
     assert_snapshot!(objects.collect::<Vec<_>>().join("\n"), @r#"
-    {"Command":"\"true\"","CreatedAt":"TIME","ID":"ID","Image":"default","Names":"gone","Networks":"none","Ports":"","RunningFor":"AGE ago","State":"exited","Status":"Exited (0) AGE ago"}
-    {"Command":"\"sh -c 'sleep 1000; …\"","CreatedAt":"TIME","ID":"ID","Image":"default","Names":"up","Networks":"none","Ports":"","RunningFor":"AGE ago","State":"running","Status":"Up AGE"}
+    {"Command":"\"true\"","CreatedAt":"TIME","ID":"ID","Image":"default","Labels":"","Names":"gone","Networks":"none","Ports":"","RunningFor":"AGE ago","State":"exited","Status":"Exited (0) AGE ago"}
+    {"Command":"\"sh -c 'sleep 1000; …\"","CreatedAt":"TIME","ID":"ID","Image":"default","Labels":"","Names":"up","Networks":"none","Ports":"","RunningFor":"AGE ago","State":"running","Status":"Up AGE"}
     "#);
     let seen = see(&["ps", "--format", "{{.Names}}"]);
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(125), ""));

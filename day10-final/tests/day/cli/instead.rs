@@ -101,26 +101,25 @@ fn dockers_commands_that_are_not_here() {
 }
 
 /// Docker's options, from version 20 to 28, except those that we have.
-const OPTIONS: [(&str, &str); 11] = [
+const OPTIONS: [(&str, &str); 10] = [
     (
         "run",
         "-a --annotation --attach --blkio-weight --blkio-weight-device -c --cgroup-parent --cgroupns --cidfile --cpu-count
         --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpu-shares --cpuset-cpus --cpuset-mems
         --detach-keys --device --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps
-        --device-write-iops --disable-content-trust --dns-opt --dns-option --dns-search --domainname --entrypoint --expose
+        --device-write-iops --disable-content-trust --dns-opt --dns-option --dns-search --domainname
         --gpus --group-add --health-cmd --health-interval --health-retries --health-start-interval --health-start-period
-        --health-timeout --io-maxbandwidth --io-maxiops --ip --ip6 --ipc --isolation --kernel-memory -l --label
+        --health-timeout --io-maxbandwidth --io-maxiops --ip --ip6 --ipc --isolation --kernel-memory
         --label-file --link --link-local-ip --log-driver --log-opt --mac-address --memory-reservation --memory-swap
-        --memory-swappiness --mount --net-alias --network-alias --no-healthcheck --oom-kill-disable --oom-score-adj -P
-        --pid --platform --privileged --publish-all --restart --runtime --shm-size --sig-proxy
-        --stop-signal --stop-timeout --storage-opt --sysctl --ulimit --use-api-socket --userns --uts --volume-driver
+        --memory-swappiness --mount --net-alias --network-alias --no-healthcheck --oom-kill-disable --oom-score-adj
+        --pid --platform --privileged --restart --runtime --shm-size --sig-proxy
+        --stop-timeout --storage-opt --sysctl --ulimit --use-api-socket --userns --uts --volume-driver
         --volumes-from",
     ),
     ("exec", "--detach-keys --privileged"),
     ("ps", "-f --filter -s --size"),
     ("inspect", "-f --format -s --size --type"),
     ("logs", "--details --since -t --timestamps --until"),
-    ("stop", "-s --signal"),
     ("rm", "-l --link"),
     ("stats", "--no-trunc"),
     ("prune", "-a --all --filter --volumes"),
@@ -158,7 +157,7 @@ fn each_option_that_docker_has_is_answered() {
     run -a --attach --detach-keys --sig-proxy
     without -d, output and signals are always passed on
     hint: tiny-docker run -d, then logs -f ID
-    run --annotation -l --label --label-file
+    run --annotation --label-file
     containers have no labels
     hint: --name NAME
     run --blkio-weight --blkio-weight-device -c --cpu-count --cpu-percent --cpu-rt-period --cpu-rt-runtime --cpu-shares --cpuset-cpus --cpuset-mems --device-read-bps --device-read-iops --device-write-bps --device-write-iops --io-maxbandwidth --io-maxiops --kernel-memory --memory-reservation
@@ -187,12 +186,6 @@ fn each_option_that_docker_has_is_answered() {
     run --domainname
     the domain is part of the hostname
     hint: --hostname NAME.DOMAIN
-    run --entrypoint
-    there are no images, and therefore no entry points
-    hint: tiny-docker run … COMMAND ARG…
-    run --expose -P --publish-all
-    ports are published one by one
-    hint: -p HOST:CONTAINER
     run --group-add
     a user's groups come from the container's /etc/group
     hint: -u USER:GROUP
@@ -229,9 +222,6 @@ fn each_option_that_docker_has_is_answered() {
     run --shm-size
     /dev/shm shares the space of /dev, unless it is a separate tmpfs
     hint: --tmpfs /dev/shm
-    run --stop-signal -s --signal
-    stop always sends SIGTERM
-    hint: tiny-docker kill -s SIGNAL ID
     run --stop-timeout
     it is an option of stop
     hint: tiny-docker stop -t SECONDS ID
