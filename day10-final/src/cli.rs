@@ -60,13 +60,9 @@ pub enum Command {
     /// List containers
     #[command(after_help = examples::PS)]
     Ps(ps::Options),
-    /// Display detailed information on containers, as JSON
+    /// Display detailed information on containers and images, as JSON
     #[command(after_help = examples::INSPECT)]
-    Inspect {
-        /// The containers' names or ids, or unique prefixes of the ids
-        #[arg(required = true, value_name = "ID")]
-        ids: Vec<String>,
-    },
+    Inspect(images::Inspect),
     /// Display a live stream of containers' resource usage
     #[command(after_help = examples::STATS)]
     Stats(stats::Options),

@@ -1,7 +1,8 @@
-//! `inspect`: everything that we know about containers, under Docker's names, for jq(1).
+//! `inspect`: everything that we know about containers and images, under Docker's names, for jq(1).
 //!
 //! It reads the records in [`crate::state`], and the names of images from [`crate::ps`]. Only `main` uses it.
 
+mod image;
 mod notes;
 
 use std::collections::BTreeMap;
@@ -15,23 +16,25 @@ use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};
 use serde_json::{Map, Value, json};
 
+use crate::cli::images::{Inspect, Kind};
 use crate::container::{Container, Status};
 use crate::failure::{FAILED, escaped_json, shown, warn};
 use crate::network::addresses;
-use crate::state::store;
+use crate::state::store::{self, NoSuch};
 use crate::{ps, signals};
 
 /// How Docker says "never": the zero time of its language, Go.
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
 // ANCHOR: inspect
-/// Prints what we know about the containers that `ids` mean: an array of those that exist.
-pub fn inspect(ids: &[String], state: &Path) -> Result<u8> {
+/// Prints what we know about the containers and images that the ids mean: an array of those that exist.
+pub fn inspect(options: &Inspect, state: &Path) -> Result<u8> {
     signals::end_with_the_reader()?;
     let (mut found, mut code) = (Vec::new(), 0);
-    for id in ids {
-        match store::find(state, id).with_context(|| format!("cannot inspect {}", shown(id))) {
-            Ok(container) => found.push(describe(&container, state)),
+    for id in &options.ids {
+        match one(id, options.kind, state).with_context(|| format!("cannot inspect {}", shown(id)))
+        {
+            Ok(known) => found.push(known),
             Err(error) => {
                 warn(&error);
                 code = FAILED;
@@ -51,6 +54,22 @@ pub fn inspect(ids: &[String], state: &Path) -> Result<u8> {
     Ok(code)
 }
 // ANCHOR_END: inspect
+
+// ANCHOR: one
+/// As in Docker, a container comes before an image with the same name.
+fn one(id: &str, kind: Option<Kind>, state: &Path) -> Result<Value> {
+    if kind != Some(Kind::Image) {
+        match store::find(state, id) {
+            Err(error) if kind.is_none() && error.is::<NoSuch>() => (),
+            found => return found.map(|container| describe(&container, state)),
+        }
+    }
+    image::describe(id, state)?.context(match kind {
+        Some(_) => "no such image",
+        None => "no such container or image\nhint: tiny-docker ps -a lists all containers",
+    })
+}
+// ANCHOR_END: one
 
 // ANCHOR: describe
 fn describe(container: &Container, state: &Path) -> Value {

@@ -98,7 +98,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         }
         Command::Exec(options) => return exec::run(*options, &state()?, None),
         Command::Ps(options) => ps::print(&options, &state()?),
-        Command::Inspect { ids } => inspect::inspect(&ids, &state()?),
+        Command::Inspect(options) => inspect::inspect(&options, &state()?),
         Command::Stats(options) => stats::print(&options, &state()?),
         Command::Logs { follow, tail, id } => logs::print(&id, follow, tail, &state()?),
         Command::Rm { force, ids, .. } => rm::remove(&ids, force, &state()?),
@@ -123,6 +123,7 @@ fn on_images(command: images::Command, state: impl FnOnce() -> Anyhow<PathBuf>) 
             match command {
                 Either::Pull(options) => pull::pull(&options.name, options.quiet, &state),
                 Either::Tag(options) => keep::tag::tag(&options.source, &options.target, &state),
+                Either::History(options) => keep::history::history(&options, &state),
             }
         }
         Command::Images(options) | Command::Image(Image::Ls(options)) => {
@@ -130,6 +131,10 @@ fn on_images(command: images::Command, state: impl FnOnce() -> Anyhow<PathBuf>) 
         }
         Command::Rmi(options) | Command::Image(Image::Rm(options)) => {
             keep::remove::remove(&options, &state()?)
+        }
+        Command::Image(Image::Inspect { images }) => {
+            let kind = Some(images::Kind::Image);
+            inspect::inspect(&images::Inspect { kind, ids: images }, &state()?)
         }
         Command::Login(options) => registry::login(&options),
         Command::Logout { server } => registry::logout(server.as_deref()),

@@ -107,6 +107,11 @@ Examples:
   tiny-docker tag alpine alpine:before
   tiny-docker tag alpine localhost:5000/base";
 
+pub const HISTORY: &str = "\
+Examples:
+  tiny-docker history alpine
+  tiny-docker history --no-trunc alpine";
+
 pub const RMI: &str = "\
 Examples:
   tiny-docker rmi alpine

@@ -45,6 +45,13 @@ pub enum Image {
     /// Remove one or more images
     #[command(alias = "remove", after_help = examples::RMI)]
     Rm(Rmi),
+    /// Display detailed information on images, as JSON
+    #[command(after_help = examples::INSPECT)]
+    Inspect {
+        /// The images' names or ids, or unique prefixes of the ids
+        #[arg(required = true, value_name = "IMAGE")]
+        images: Vec<String>,
+    },
 }
 
 /// What is typed with `image` or without it.
@@ -57,6 +64,9 @@ pub enum Either {
     /// Create a tag that refers to an image
     #[command(after_help = examples::TAG)]
     Tag(Tag),
+    /// Show the history of an image
+    #[command(after_help = examples::HISTORY)]
+    History(History),
 }
 
 #[derive(Args)]
@@ -117,6 +127,19 @@ pub struct Tag {
 }
 
 #[derive(Args)]
+pub struct History {
+    /// Do not truncate output
+    #[arg(long)]
+    pub no_trunc: bool,
+    /// Only show image ids
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// The image's name or id
+    #[arg(value_name = "IMAGE")]
+    pub image: String,
+}
+
+#[derive(Args)]
 pub struct Login {
     /// Username
     #[arg(short, long)]
@@ -139,4 +162,27 @@ pub enum PullPolicy {
     #[default]
     Missing,
     Never,
+}
+
+/// Display detailed information on containers and images, as JSON
+#[derive(Args)]
+pub struct Inspect {
+    /// Only look for this type: container, or image
+    #[arg(
+        long = "type",
+        value_name = "TYPE",
+        value_enum,
+        hide_possible_values = true
+    )]
+    pub kind: Option<Kind>,
+    /// Names or ids, or unique prefixes of the ids
+    #[arg(required = true, value_name = "NAME|ID")]
+    pub ids: Vec<String>,
+}
+
+/// What has a name.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+pub enum Kind {
+    Container,
+    Image,
 }

@@ -1,6 +1,7 @@
 //! Looking at the images in the store, and removing them. Here, an image is one thing with all its names; to the index,
 //! each name is an entry. `main` calls the commands beside this file, and `prune` calls one of them.
 
+pub mod history;
 pub mod list;
 pub mod remove;
 pub mod size;

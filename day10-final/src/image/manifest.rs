@@ -14,8 +14,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-pub use crate::image::manifest::config::{Config, Settings};
 // A circle: these read the types that are defined here. All of it has its names in one place.
+pub use crate::image::manifest::config::{Config, History, Settings};
 pub use crate::image::manifest::document::Document;
 pub use crate::image::manifest::platform::choose;
 

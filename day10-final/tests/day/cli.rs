@@ -111,7 +111,7 @@ fn help_is_complete() {
       run         Run a command in a new container
       exec        Run a command in a running container
       ps          List containers
-      inspect     Display detailed information on containers, as JSON
+      inspect     Display detailed information on containers and images, as JSON
       stats       Display a live stream of containers' resource usage
       logs        Fetch the logs of a container
       stop        Stop a container
@@ -119,6 +119,7 @@ fn help_is_complete() {
       images      List images
       pull        Download an image from a registry
       tag         Create a tag that refers to an image
+      history     Show the history of an image
       rmi         Remove one or more images
       login       Log in to a registry
       logout      Log out from a registry

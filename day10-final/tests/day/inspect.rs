@@ -343,7 +343,7 @@ fn existing_containers_are_shown_and_every_other_id_is_an_error() {
         json!(["/two", "/one", null])
     );
     assert_snapshot!(seen.stderr, @"
-    tiny-docker: cannot inspect nope: no such container
+    tiny-docker: cannot inspect nope: no such container or image
     hint: tiny-docker ps -a lists all containers
     tiny-docker: cannot inspect '': the id is empty
     ");
@@ -353,9 +353,9 @@ fn existing_containers_are_shown_and_every_other_id_is_an_error() {
     assert_eq!(seen.code, Some(1));
     assert_snapshot!(seen.stderr, @"
     error: the following required arguments were not provided:
-      <ID>...
+      <NAME|ID>...
 
-    Usage: tiny-docker inspect --root <DIR> <ID>...
+    Usage: tiny-docker inspect --root <DIR> <NAME|ID>...
 
     For more information, try '--help'.
     ");
@@ -387,7 +387,7 @@ fn a_full_output_is_an_error() {
         .unwrap();
     assert_eq!(seen.status.code(), Some(1));
     assert_snapshot!(String::from_utf8(seen.stderr).unwrap(), @"
-    tiny-docker: cannot inspect nope: no such container
+    tiny-docker: cannot inspect nope: no such container or image
     hint: tiny-docker ps -a lists all containers
     tiny-docker: cannot print: No space left on device (os error 28)
     ");
@@ -396,16 +396,17 @@ fn a_full_output_is_an_error() {
 #[test]
 fn its_help_is_complete() {
     assert_snapshot!(see(&["inspect", "--help"]).stdout, @"
-    Display detailed information on containers, as JSON
+    Display detailed information on containers and images, as JSON
 
-    Usage: tiny-docker inspect [OPTIONS] <ID>...
+    Usage: tiny-docker inspect [OPTIONS] <NAME|ID>...
 
     Arguments:
-      <ID>...  The containers' names or ids, or unique prefixes of the ids
+      <NAME|ID>...  Names or ids, or unique prefixes of the ids
 
     Options:
-          --root <DIR>  Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
-      -h, --help        Print help
+          --root <DIR>   Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+          --type <TYPE>  Only look for this type: container, or image
+      -h, --help         Print help
 
     Examples:
       tiny-docker inspect web

@@ -210,16 +210,17 @@ fn help_of_the_commands_of_this_day() {
       tiny-docker exec -w /etc web cat passwd
       tiny-docker exec -i web sh -c 'cat >/tmp/copy' </etc/hosts
     ---
-    Display detailed information on containers, as JSON
+    Display detailed information on containers and images, as JSON
 
-    Usage: tiny-docker inspect [OPTIONS] <ID>...
+    Usage: tiny-docker inspect [OPTIONS] <NAME|ID>...
 
     Arguments:
-      <ID>...  The containers' names or ids, or unique prefixes of the ids
+      <NAME|ID>...  Names or ids, or unique prefixes of the ids
 
     Options:
-          --root <DIR>  Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
-      -h, --help        Print help
+          --root <DIR>   Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+          --type <TYPE>  Only look for this type: container, or image
+      -h, --help         Print help
 
     Examples:
       tiny-docker inspect web
@@ -312,6 +313,23 @@ fn help_of_the_commands_of_this_day() {
       tiny-docker tag alpine alpine:before
       tiny-docker tag alpine localhost:5000/base
     ---
+    Show the history of an image
+
+    Usage: tiny-docker history [OPTIONS] <IMAGE>
+
+    Arguments:
+      <IMAGE>  The image's name or id
+
+    Options:
+          --no-trunc    Do not truncate output
+          --root <DIR>  Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+      -q, --quiet       Only show image ids
+      -h, --help        Print help
+
+    Examples:
+      tiny-docker history alpine
+      tiny-docker history --no-trunc alpine
+    ---
     Remove one or more images
 
     Usage: tiny-docker rmi [OPTIONS] <IMAGE>...
@@ -367,11 +385,13 @@ fn help_of_the_commands_of_this_day() {
     Usage: tiny-docker image [OPTIONS] <COMMAND>
 
     Commands:
-      ls    List images [alias: list]
-      pull  Download an image from a registry
-      tag   Create a tag that refers to an image
-      rm    Remove one or more images
-      help  Print this message or the help of the given subcommand(s)
+      ls       List images [alias: list]
+      pull     Download an image from a registry
+      tag      Create a tag that refers to an image
+      history  Show the history of an image
+      rm       Remove one or more images
+      inspect  Display detailed information on images, as JSON
+      help     Print this message or the help of the given subcommand(s)
 
     Options:
           --root <DIR>  Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]

@@ -118,7 +118,7 @@ const OPTIONS: [(&str, &str); 10] = [
     ),
     ("exec", "--detach-keys --privileged"),
     ("ps", "-f --filter -s --size"),
-    ("inspect", "-f --format -s --size --type"),
+    ("inspect", "-f --format -s --size"),
     ("logs", "--details --since -t --timestamps --until"),
     ("rm", "-l --link"),
     ("stats", "--no-trunc"),
@@ -252,9 +252,6 @@ fn each_option_that_docker_has_is_answered() {
     inspect -f --format
     there are no templates, but the output is JSON
     hint: tiny-docker inspect ID | jq -r '.[].State.Pid'
-    inspect --type
-    only containers can be inspected
-    hint: leave it out
     logs --details
     a log contains only the output
     hint: leave it out

@@ -278,7 +278,7 @@ fn a_day_in_docker_is_a_day_here() {
     $D exec nope true
         tiny-docker: cannot run a command in nope: no such container
     $D inspect nope
-        tiny-docker: cannot inspect nope: no such container
+        tiny-docker: cannot inspect nope: no such container or image
     $D nope
         error: unrecognized subcommand 'nope'
     $D ps --nope

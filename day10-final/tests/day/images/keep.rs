@@ -181,6 +181,55 @@ fn a_tag_is_one_more_name() {
 }
 
 #[test]
+fn history_shows_what_the_image_says_about_its_layers() {
+    need_namespaces!();
+    let shelf = Shelf::new();
+    let mut image = Image::new()
+        .layer(&Layer::new().file("few", [1; 1000]))
+        .layer(&Layer::new().file("more", [7; 123_456]))
+        .layer(&Layer::new().file("unsaid", [9; 77]));
+    image.config["history"] = json!([
+        {"created": "2024-01-02T03:04:05Z", "created_by": "COPY few /"},
+        {"created": "now\u{1b}[2J", "created_by": "ENV\tA=\u{1b}[31m\n\u{202e}", "empty_layer": true},
+        {"created_by": format!("RUN {}", "x".repeat(100)), "comment": "y".repeat(100)},
+        {},
+    ]);
+    let built = shelf.registry.push("x/history:1", &image);
+    let name = shelf.registry.name("x/history:1");
+    done(&["pull", "-q", &name]);
+    let history = |words: &[&str]| {
+        let shown = shelf.plain(&done(&[&["history", &name], words].concat()));
+        shown
+            .replace(&built.id(), "ID")
+            .replace(&built.id()[7..19], "ID")
+    };
+    assert_snapshot!(history(&[]), @r"
+    IMAGE | CREATED | CREATED BY | SIZE | COMMENT
+    ID | N/A | 77B
+    <missing> | N/A | RUN xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx… | 123kB | yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy…
+    <missing> | N/A | ENV A=\u{1b}[31m\n\u{202e} | 0B
+    <missing> | AGE ago | COPY few / | 1kB
+    ");
+    assert_snapshot!(history(&["--no-trunc"]).replace(&"x".repeat(100), "X").replace(&"y".repeat(100), "Y"), @r"
+    IMAGE | CREATED | CREATED BY | SIZE | COMMENT
+    LAYER | N/A | 77B
+    <missing> | N/A | RUN X | 123kB | Y
+    <missing> | N/A | ENV A=\u{1b}[31m\n\u{202e} | 0B
+    <missing> | AGE ago | COPY few / | 1kB
+    ");
+    assert_snapshot!(history(&["-q"]), @"
+    ID
+    <missing>
+    <missing>
+    <missing>
+    ");
+    assert_snapshot!(refused(&["history", "nope"]), @"
+    tiny-docker: cannot show the history of nope: no such image
+    hint: tiny-docker images lists all images
+    ");
+}
+
+#[test]
 fn a_damaged_image_costs_only_itself() {
     need_namespaces!();
     let shelf = Shelf::new();

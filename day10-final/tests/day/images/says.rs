@@ -277,3 +277,38 @@ fn its_labels_are_the_containers() {
     let said = refused(&["-l", "", "x"]);
     assert!(said.contains(": '' is not a label\n"), "{said}");
 }
+
+#[test]
+fn inspect_knows_images() {
+    need_namespaces!();
+    let mut image =
+        Image::base().settings(json!({"Cmd": ["true"], "Healthcheck": {"Test": ["NONE"]}}));
+    image.config["author"] = json!("somebody");
+    let built = put("box", &image);
+    done(&["tag", "box", "other:1"]);
+    let known = inspected(&["box"]);
+    assert_eq!(known["Id"], built.id());
+    assert_eq!(known["RepoTags"], json!(["box:latest", "other:1"]));
+    let digests = ["box", "other"].map(|name| format!("{name}@{}", built.digest()));
+    assert_eq!(known["RepoDigests"], json!(digests));
+    assert_eq!(known["Created"], "2024-01-02T03:04:05Z");
+    assert_eq!(known["Config"]["Healthcheck"]["Test"], json!(["NONE"]));
+    assert_eq!(known["RootFS"]["Layers"].as_array().unwrap().len(), 1);
+    assert!(known["Size"].as_u64().unwrap() > 1_000_000);
+
+    // A container of this name comes first.
+    done(&["run", "--net", "isolated", "--name", "box", "box"]);
+    assert_eq!(inspected(&["box"])["Name"], "/box");
+    assert_eq!(inspected(&["--type", "image", "box"])["Id"], built.id());
+    let known: Value = serde_json::from_str(&done(&["image", "inspect", "box"])).unwrap();
+    assert_eq!(known[0]["Id"], built.id());
+    done(&["rm", "box"]);
+    assert_eq!(inspected(&[&built.id()[7..15]])["Id"], built.id());
+    let seen = see(&["inspect", "--type", "container", "box"]);
+    assert_eq!((seen.code, seen.stdout.as_str()), (Some(1), "[]\n"));
+    let seen = see(&["image", "inspect", "nope"]);
+    assert_eq!(
+        seen.stderr,
+        "tiny-docker: cannot inspect nope: no such image\n"
+    );
+}
