@@ -1,6 +1,7 @@
 //! What the user can type. `main` acts on it.
 
 pub mod completion;
+pub mod confirm;
 pub mod examples;
 pub mod images;
 pub mod instead;
@@ -146,11 +147,7 @@ pub enum Command {
     },
     /// Remove all stopped containers, and everything else that is unused
     #[command(after_help = examples::PRUNE)]
-    Prune {
-        /// Do not prompt for confirmation
-        #[arg(short, long)]
-        force: bool,
-    },
+    Prune(images::Prune),
     /// Show which features this host supports, and how to enable the others
     #[command(after_help = examples::INFO)]
     Info,

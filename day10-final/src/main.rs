@@ -105,7 +105,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Images(command) => on_images(*command, state),
         Command::Kill { signal, ids } => kill::kill(&ids, &signal, &state()?),
         Command::Wait { ids } => wait::wait(&ids, &state()?),
-        Command::Prune { force } => prune::prune(force, &state()?),
+        Command::Prune(options) => prune::prune(&options, &state()?),
         Command::Completion { shell } => cli::completion::print(shell),
         Command::Info => info::print(&state()?),
         Command::Stop { signal, time, ids } => stop::stop(&ids, signal.as_deref(), time, &state()?),
@@ -116,7 +116,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
 
 /// The commands for images. To log in, no state is needed.
 fn on_images(command: images::Command, state: impl FnOnce() -> Anyhow<PathBuf>) -> Anyhow<u8> {
-    use images::{Command, Either, Image};
+    use images::{Command, Either, Image, System};
     match command {
         Command::Either(command) | Command::Image(Image::Either(command)) => {
             let state = state()?;
@@ -136,7 +136,11 @@ fn on_images(command: images::Command, state: impl FnOnce() -> Anyhow<PathBuf>) 
             let kind = Some(images::Kind::Image);
             inspect::inspect(&images::Inspect { kind, ids: images }, &state()?)
         }
+        Command::Image(Image::Prune(options)) => keep::prune::prune(&options, &state()?),
         Command::Login(options) => registry::login(&options),
         Command::Logout { server } => registry::logout(server.as_deref()),
+        Command::System(System::Df(options)) => keep::usage::disk_usage(&options, &state()?),
+        Command::System(System::Prune(options)) => prune::prune(&options, &state()?),
+        Command::System(System::Info) => info::print(&state()?),
     }
 }

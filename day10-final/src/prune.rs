@@ -1,4 +1,4 @@
-//! `prune`: removes what nobody needs any more: records, caches, and the bridge. It asks each of these rooms to do so.
+//! `prune`: removes what nobody needs any more: records, images, caches, and the bridge. It asks each of these rooms to do so.
 
 use std::fs;
 use std::io::{self, ErrorKind, Write};
@@ -6,8 +6,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use crate::cli::confirm::is_confirmed;
+use crate::cli::images::Prune;
 use crate::container::Status;
 use crate::failure::{FAILED, warn};
+use crate::image::keep::prune::{self as images, Pruned};
 use crate::namespaces::idmap;
 use crate::network::bridge;
 use crate::state::record::Record;
@@ -16,16 +19,23 @@ use crate::state::{abandoned, name, paths, space};
 use crate::stats::size;
 use crate::{ps, state};
 
-const WARNING: &str = "WARNING! This will remove all stopped containers.\n\
-    Are you sure you want to continue? [y/N] ";
+const WARNING: &str = "WARNING! This will remove:
+  - all stopped containers
+  - all dangling images
+";
+const ALL_IMAGES: &str = "WARNING! This will remove:
+  - all stopped containers
+  - all images without at least one container associated to them
+";
 
 // ANCHOR: prune
 /// Removes the containers that have ended and, if none is left, the default root filesystem, too: the next `run`
-/// builds it again.
+/// builds it again. Then images without a name or, if told to, all that have no container.
 ///
-/// Asks first, unless told to `force`.
-pub fn prune(force: bool, state: &Path) -> Result<u8> {
-    if !force && !is_confirmed()? {
+/// Asks first, unless told not to.
+pub fn prune(options: &Prune, state: &Path) -> Result<u8> {
+    let warning = if options.all { ALL_IMAGES } else { WARNING };
+    if !options.force && !is_confirmed(warning)? {
         return Ok(0);
     }
     abandoned::remove(state);
@@ -48,17 +58,19 @@ pub fn prune(force: bool, state: &Path) -> Result<u8> {
             }
         }
     }
+    let images = images::unused(options.all, state).unwrap_or_else(Pruned::failed);
     // Meanwhile, nobody must begin a record.
     let _all = store::lock_directory(&state.join("containers"));
     name::remove_abandoned(state);
-    freed += remove_the_rest(state)?;
+    freed += images.freed + remove_the_rest(state)?;
     bridge::remove_unused().context("cannot remove the bridge")?;
     if !removed.is_empty() {
         removed = format!("Deleted Containers:\n{removed}\n");
     }
+    removed += &images.report;
     let freed = size::of_data(freed);
     writeln!(io::stdout(), "{removed}Total reclaimed space: {freed}").context("cannot print")?;
-    Ok(code)
+    Ok(code.max(images.code))
 }
 // ANCHOR_END: prune
 
@@ -82,15 +94,4 @@ fn remove_the_rest(state: &Path) -> Result<u64> {
     }
     state::remove(state);
     Ok(freed)
-}
-
-/// Whether the user says yes. If nobody can be asked, the answer is no.
-fn is_confirmed() -> Result<bool> {
-    write!(io::stdout(), "{WARNING}").context("cannot print")?;
-    io::stdout().flush().context("cannot print")?;
-    let mut answer = String::new();
-    io::stdin()
-        .read_line(&mut answer)
-        .context("cannot read the answer")?;
-    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
 }

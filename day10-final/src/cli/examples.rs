@@ -130,4 +130,20 @@ Examples:
 
 pub const IMAGE: &str = "\
 Examples:
-  tiny-docker image ls";
+  tiny-docker image ls
+  tiny-docker image prune -a      # remove all images without a container";
+
+pub const IMAGE_PRUNE: &str = "\
+Examples:
+  tiny-docker image prune
+  tiny-docker image prune -a -f   # even those with a name, and without asking";
+
+pub const SYSTEM: &str = "\
+Examples:
+  tiny-docker system df
+  tiny-docker system prune";
+
+pub const DF: &str = "\
+Examples:
+  tiny-docker system df
+  tiny-docker system df -v        # each image, and each container";

@@ -31,6 +31,9 @@ pub enum Command {
     /// Manage images
     #[command(subcommand, after_help = examples::IMAGE)]
     Image(Image),
+    /// Manage everything that we keep
+    #[command(subcommand, after_help = examples::SYSTEM)]
+    System(System),
 }
 
 /// What is typed as `tiny-docker image …`.
@@ -52,6 +55,9 @@ pub enum Image {
         #[arg(required = true, value_name = "IMAGE")]
         images: Vec<String>,
     },
+    /// Remove unused images
+    #[command(after_help = examples::IMAGE_PRUNE)]
+    Prune(Prune),
 }
 
 /// What is typed with `image` or without it.
@@ -67,6 +73,21 @@ pub enum Either {
     /// Show the history of an image
     #[command(after_help = examples::HISTORY)]
     History(History),
+}
+
+/// What is typed as `tiny-docker system …`.
+#[derive(Subcommand)]
+#[command(defer = true)]
+pub enum System {
+    /// Show disk usage
+    #[command(after_help = examples::DF)]
+    Df(Df),
+    /// Remove all stopped containers, and everything else that is unused
+    #[command(after_help = examples::PRUNE)]
+    Prune(Prune),
+    /// Show which features this host supports, and how to enable the others
+    #[command(after_help = examples::INFO)]
+    Info,
 }
 
 #[derive(Args)]
@@ -137,6 +158,23 @@ pub struct History {
     /// The image's name or id
     #[arg(value_name = "IMAGE")]
     pub image: String,
+}
+
+#[derive(Args)]
+pub struct Prune {
+    /// Remove all images without a container, not just those without a name
+    #[arg(short, long)]
+    pub all: bool,
+    /// Do not prompt for confirmation
+    #[arg(short, long)]
+    pub force: bool,
+}
+
+#[derive(Args)]
+pub struct Df {
+    /// Show detailed information on space usage
+    #[arg(short, long)]
+    pub verbose: bool,
 }
 
 #[derive(Args)]

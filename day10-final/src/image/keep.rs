@@ -3,9 +3,11 @@
 
 pub mod history;
 pub mod list;
+pub mod prune;
 pub mod remove;
 pub mod size;
 pub mod tag;
+pub mod usage;
 
 use std::cmp::Reverse;
 use std::error::Error;
@@ -45,16 +47,21 @@ pub struct Kept {
     pub created: Option<SystemTime>,
     /// Its layers, from the bottom.
     pub chain: Vec<Digest>,
+    /// Manifest, configuration, and layers as they came.
+    pub blobs: Vec<Digest>,
 }
 
 impl Kept {
     fn of(store: &Store, image: &Image) -> Result<Self> {
         let whole = store.whole(image)?;
+        let parts = [&image.descriptor, &whole.manifest.config];
+        let blobs = parts.into_iter().chain(&whole.manifest.layers);
         Ok(Self {
             id: whole.manifest.config.digest,
             entries: vec![image.clone()],
             created: whole.config.created.as_deref().and_then(time),
             chain: whole.config.chain(),
+            blobs: blobs.map(|blob| blob.digest).collect(),
         })
     }
 

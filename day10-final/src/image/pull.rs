@@ -11,11 +11,14 @@ use anyhow::{Context, Result, bail};
 
 use crate::failure::{print, shown, warn};
 use crate::image::archive::unpack;
+use crate::image::digest::Digest;
 use crate::image::manifest::Config;
 use crate::image::name::Name;
+use crate::image::pull::fetch::Broken;
 use crate::image::pull::progress::{Output, Target};
 use crate::image::pull::resolve::{Resolved, resolve};
 use crate::image::registry::Registry;
+use crate::image::store::blob::make_old;
 use crate::image::store::{Store, collect};
 use crate::namespaces::idmap;
 
@@ -75,7 +78,21 @@ fn complete(name: &Name, store: Store, output: &mut Output) -> Result<Store> {
     let resolved = resolve(&registry, &store, name)?;
     let reference = resolve::reference(name);
     output.line(&format!("{reference}: Pulling from {}", name.repository));
-    let (store, is_new) = fill(name, store, registry, &resolved, output)?;
+    let images = store.directory.clone();
+    let completed = fill(name, store, registry, &resolved, output);
+    if let Err(error) = &completed
+        && !error.is::<Broken>()
+    {
+        // The image cannot be right, or the disk is full. So nothing of it stays.
+        let parts = resolved.manifest.layers.iter();
+        for part in parts.chain([&resolved.manifest.config]) {
+            make_old(&images, &part.digest);
+        }
+        for document in &resolved.documents {
+            make_old(&images, &Digest::of(document));
+        }
+    }
+    let (store, is_new) = completed?;
     output.line(&format!("Digest: {}", resolved.descriptor.digest));
     output.line(&match is_new {
         true => format!("Status: Downloaded newer image for {name}"),

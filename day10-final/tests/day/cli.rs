@@ -124,6 +124,7 @@ fn help_is_complete() {
       login       Log in to a registry
       logout      Log out from a registry
       image       Manage images
+      system      Manage everything that we keep
       kill        Send a signal to running containers
       wait        Block until containers stop, then print their exit codes
       prune       Remove all stopped containers, and everything else that is unused

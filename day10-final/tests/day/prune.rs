@@ -57,7 +57,10 @@ fn it_asks_and_only_yes_means_yes() {
         assert_eq!(records().len(), 1, "{no:?}");
     }
     assert_snapshot!(answer("").stdout.replace("[y/N] ", "[y/N]"), @"
-    WARNING! This will remove all stopped containers.
+    WARNING! This will remove:
+      - all stopped containers
+      - all dangling images
+
     Are you sure you want to continue? [y/N]
     ");
     for yes in ["y\n", "Y\n", "yes\n", " y \n", "y"] {

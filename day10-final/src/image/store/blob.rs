@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::{Context, Error, Result, anyhow, ensure};
 
@@ -132,6 +133,16 @@ impl Store {
     /// is there by then.
     pub fn begin_blob(&self, digest: &Digest) -> Result<Option<Partial>> {
         Partial::begin(self, digest)
+    }
+}
+
+/// Nobody will try again to pull what needs this blob of the store in `images`. So it should look as if it had come long
+/// ago, or what is there of it.
+pub fn make_old(images: &Path, digest: &Digest) {
+    for place in ["blobs/sha256", "partial"] {
+        let path = images.join(place).join(digest.hex());
+        let file = open_regular(&path, File::options().read(true));
+        let _ = file.map(|file| file.set_modified(SystemTime::UNIX_EPOCH));
     }
 }
 

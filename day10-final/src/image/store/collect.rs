@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Error, Result};
 
@@ -12,6 +13,9 @@ use crate::image::store::index::Index;
 use crate::image::store::needed::Needed;
 use crate::namespaces::idmap;
 use crate::state::{self, open_directory, space};
+
+/// How long blobs are kept, or what has arrived of them, for a pull that goes on.
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How many layers are removed at once. Each is open meanwhile.
 const AT_ONCE: usize = 256;
@@ -30,22 +34,22 @@ pub struct Collected {
 /// Removes blobs and layers that are not needed, and what a killed pull or load has left behind. If somebody is using the
 /// store right now, that is left to whoever comes next. If anything cannot be read, everything stays.
 pub fn collect(state: &Path) -> Result<Collected> {
-    remove(state, warn)
+    remove(state, Duration::ZERO, warn)
 }
 
-/// The same, after a pull: what its name meant before may be nobody's now.
+/// The same, except for blobs that have arrived not long ago, or a part of them: somebody may try again.
 pub fn after_pull(state: &Path) -> Result<()> {
-    remove(state, warn).map(drop)
+    remove(state, A_DAY, warn).map(drop)
 }
 
 /// The same, without a word: the user has been told already.
 pub fn after_failure(state: &Path) {
-    let _ = remove(state, |_| ());
+    let _ = remove(state, A_DAY, |_| ());
 }
 
-fn remove(state: &Path, tell: fn(&Error)) -> Result<Collected> {
+fn remove(state: &Path, keep: Duration, tell: fn(&Error)) -> Result<Collected> {
     let mut collected = Collected::default();
-    while collected.round(state, tell)? {}
+    while collected.round(state, keep, tell)? {}
     if let Some(store) = Store::alone(state)? {
         remove_empty(&store);
         state::remove(state);
@@ -55,7 +59,7 @@ fn remove(state: &Path, tell: fn(&Error)) -> Result<Collected> {
 
 impl Collected {
     /// Returns whether there may be more.
-    fn round(&mut self, state: &Path, tell: fn(&Error)) -> Result<bool> {
+    fn round(&mut self, state: &Path, keep: Duration, tell: fn(&Error)) -> Result<bool> {
         let Some(store) = Store::alone(state)? else {
             return Ok(false);
         };
@@ -67,7 +71,7 @@ impl Collected {
                 return Ok(false);
             }
         };
-        self.remove_files(&store, &needed)?;
+        self.remove_files(&store, &needed, keep)?;
         let layers = self.hide_layers(&store, &needed)?;
         // Removing them takes its time. They are locked: only those who need the same layer wait for us.
         drop(store);
@@ -80,9 +84,9 @@ impl Collected {
     }
     // ANCHOR_END: collect
 
-    fn remove_files(&mut self, store: &Store, needed: &Needed) -> Result<()> {
+    fn remove_files(&mut self, store: &Store, needed: &Needed, keep: Duration) -> Result<()> {
         for (path, digest) in entries(&store.directory.join("blobs/sha256"), "")? {
-            if !needed.blobs.contains(&digest) {
+            if !needed.blobs.contains(&digest) && is_old(&path, keep)? {
                 self.remove_file(&path)?;
                 self.blobs.push(digest);
             }
@@ -92,7 +96,10 @@ impl Collected {
             self.remove_file(&path)?;
         }
         for (path, _) in entries(&store.directory.join("partial"), "")? {
-            self.remove_file(&path)?;
+            let is_empty = || fs::symlink_metadata(&path).is_ok_and(|found| found.len() == 0);
+            if is_old(&path, keep)? || is_empty() {
+                self.remove_file(&path)?;
+            }
         }
         Ok(())
     }
@@ -131,6 +138,15 @@ impl Collected {
         Ok(gone)
     }
     // ANCHOR_END: hide_layers
+}
+
+/// Whether nobody has changed a file for so long.
+fn is_old(path: &Path, keep: Duration) -> Result<bool> {
+    let modified = fs::symlink_metadata(path).and_then(|found| found.modified());
+    let modified = modified.with_context(|| format!("cannot look at {}", path.display()))?;
+    // If it comes from the future, nobody knows its age.
+    let age = SystemTime::now().duration_since(modified);
+    Ok(keep.is_zero() || age.is_ok_and(|age| age >= keep))
 }
 
 /// What is in `directory` and has one of our names: `prefix`, and 64 digits.

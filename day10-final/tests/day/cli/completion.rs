@@ -45,6 +45,8 @@ fn bash_completes_commands_and_options() {
     complete(&["tiny-docker", "run", "--net", "bri"], "bridge");
     complete(&["tiny-docker", "kill", "-s", "US"], "USR1 USR2");
     complete(&["tiny-docker", "kill", "--signal", "WI"], "WINCH");
+    complete(&["tiny-docker", "image", "pru"], "prune");
+    complete(&["tiny-docker", "system", "df", "--verb"], "--verbose");
 }
 
 #[test]

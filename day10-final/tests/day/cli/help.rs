@@ -391,6 +391,7 @@ fn help_of_the_commands_of_this_day() {
       history  Show the history of an image
       rm       Remove one or more images
       inspect  Display detailed information on images, as JSON
+      prune    Remove unused images
       help     Print this message or the help of the given subcommand(s)
 
     Options:
@@ -399,6 +400,25 @@ fn help_of_the_commands_of_this_day() {
 
     Examples:
       tiny-docker image ls
+      tiny-docker image prune -a      # remove all images without a container
+    ---
+    Manage everything that we keep
+
+    Usage: tiny-docker system [OPTIONS] <COMMAND>
+
+    Commands:
+      df     Show disk usage
+      prune  Remove all stopped containers, and everything else that is unused
+      info   Show which features this host supports, and how to enable the others
+      help   Print this message or the help of the given subcommand(s)
+
+    Options:
+          --root <DIR>  Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+      -h, --help        Print help
+
+    Examples:
+      tiny-docker system df
+      tiny-docker system prune
     ---
     Send a signal to running containers
 
@@ -436,8 +456,9 @@ fn help_of_the_commands_of_this_day() {
     Usage: tiny-docker prune [OPTIONS]
 
     Options:
-      -f, --force       Do not prompt for confirmation
+      -a, --all         Remove all images without a container, not just those without a name
           --root <DIR>  Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+      -f, --force       Do not prompt for confirmation
       -h, --help        Print help
 
     Examples:

@@ -36,7 +36,6 @@ fn dockers_commands_that_are_not_here() {
         "pause x",
         "port x",
         "rename x y",
-        "system df",
         "top x",
         "version",
         "volume ls",
@@ -85,9 +84,6 @@ fn dockers_commands_that_are_not_here() {
     $ tiny-docker rename x y
     tiny-docker: rename is not supported: a container cannot be changed
     hint: tiny-docker rm ID, then run --name NAME
-    $ tiny-docker system df
-    tiny-docker: system is not supported: its subcommands are commands of their own
-    hint: tiny-docker info, or prune
     $ tiny-docker top x
     tiny-docker: top is not supported: processes can be listed from inside
     hint: tiny-docker exec ID ps -ef
@@ -122,7 +118,7 @@ const OPTIONS: [(&str, &str); 10] = [
     ("logs", "--details --since -t --timestamps --until"),
     ("rm", "-l --link"),
     ("stats", "--no-trunc"),
-    ("prune", "-a --all --filter --volumes"),
+    ("prune", "--filter --volumes"),
     ("info", "-f --format"),
     (
         "",
@@ -264,9 +260,6 @@ fn each_option_that_docker_has_is_answered() {
     stats --no-trunc
     nothing is truncated
     hint: leave it out
-    prune -a --all
-    there are no images to remove
-    hint: tiny-docker prune
     prune --filter
     there are no filters
     hint: tiny-docker ps -a, then rm ID

@@ -132,6 +132,11 @@ fn without_images_there_is_an_empty_list_and_no_directory() {
     need_namespaces!();
     let empty = "REPOSITORY   TAG       IMAGE ID   CREATED   SIZE\n";
     assert_eq!(done(&["images"]), empty);
+    assert_eq!(
+        done(&["image", "prune", "-f"]),
+        "Total reclaimed space: 0B\n"
+    );
+    done(&["system", "df"]);
     assert!(!state().join("images").exists());
 }
 

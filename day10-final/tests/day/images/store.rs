@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
@@ -143,4 +144,75 @@ fn pulls_at_the_same_time_lose_no_image() {
         assert!(pull.0.wait().unwrap().success());
     }
     assert_eq!(done(&["images", "-q"]).lines().count(), 8);
+}
+
+#[test]
+fn what_killed_pulls_have_left_goes_with_the_next_command_that_removes() {
+    need_namespaces!();
+    let (_registry, name, built) = offered(&image());
+    assert_pulled(&see(&["pull", &name]));
+    let images = state().join("images");
+    let left = |days: u64| {
+        let hex = digest(&days.to_le_bytes())[7..].to_owned();
+        let partial = images.join("partial").join(&hex);
+        fs::write(&partial, "some").unwrap();
+        let time = SystemTime::now() - Duration::from_secs(days * 24 * 60 * 60);
+        fs::File::open(&partial)
+            .unwrap()
+            .set_modified(time)
+            .unwrap();
+        fs::create_dir_all(images.join("layers").join(format!(".{hex}")).join("a/b")).unwrap();
+        fs::write(images.join("blobs/sha256").join(&hex), "all").unwrap();
+        hex
+    };
+    let (new, _old) = (left(0), left(2));
+    // What is not ours stays.
+    fs::write(images.join("partial/theirs"), "").unwrap();
+    assert_pulled(&see(&["pull", &name]));
+    let mut partial = vec![new, "theirs".to_owned()];
+    partial.sort();
+    assert_eq!(listed("partial"), partial);
+    fs::remove_file(images.join("partial/theirs")).unwrap();
+    done(&["image", "prune", "-f"]);
+    assert_complete(&built);
+    // And with the last image, all of it.
+    done(&["rmi", &name]);
+    assert!(!images.exists());
+}
+
+#[test]
+fn the_layers_of_a_container_stay_as_long_as_it_does() {
+    need_namespaces!();
+    let (registry, name, built) = offered(&Image::base());
+    assert_pulled(&see(&["pull", &name]));
+    done(&["run", "--net", "isolated", "--name", "one", &name, "true"]);
+    // The tag means something else now, and nobody wants the old image.
+    registry.push("x/y:1", &Image::base().layer(&Layer::new().file("a", "b")));
+    done(&["rmi", "-f", &name]);
+    let layers = built.layers.len();
+    assert_eq!(listed("layers").len(), layers);
+    let record = state().join("containers");
+    let record = fs::read_dir(record)
+        .unwrap()
+        .flatten()
+        .next()
+        .unwrap()
+        .path();
+    let record = record.join("config.json");
+    let text = fs::read(&record).unwrap();
+    // A record that cannot be read may need anything.
+    fs::write(&record, "{").unwrap();
+    let seen = see(&["pull", "-q", &name]);
+    assert_eq!(seen.code, Some(0));
+    assert!(
+        seen.stderr.contains("all of them stay: cannot read"),
+        "{}",
+        seen.stderr
+    );
+    fs::write(&record, text).unwrap();
+    done(&["rmi", &name]);
+    assert_eq!(listed("layers").len(), layers);
+    done(&["rm", "one"]);
+    done(&["image", "prune", "-f"]);
+    assert!(!state().join("images").exists());
 }
