@@ -36,8 +36,10 @@ use std::process::ExitCode;
 use anyhow::{Result as Anyhow, anyhow};
 use clap::{CommandFactory, FromArgMatches, Parser};
 use cli::images;
+use cli::images::archives::Save;
 use cli::{Cli, Command};
 use failure::Failure;
+use image::archive::save;
 use image::registry;
 use image::{keep, pull};
 
@@ -124,6 +126,9 @@ fn on_images(command: images::Command, state: impl FnOnce() -> Anyhow<PathBuf>) 
                 Either::Pull(options) => pull::pull(&options.name, options.quiet, &state),
                 Either::Tag(options) => keep::tag::tag(&options.source, &options.target, &state),
                 Either::History(options) => keep::history::history(&options, &state),
+                Either::Save(Save { output, images }) => {
+                    save::save(&images, output.as_deref(), &state)
+                }
             }
         }
         Command::Images(options) | Command::Image(Image::Ls(options)) => {

@@ -118,6 +118,11 @@ Examples:
   tiny-docker rmi -f alpine       # even if a stopped container was made from it
   tiny-docker rmi alpine debian:bookworm-slim";
 
+pub const SAVE: &str = "\
+Examples:
+  tiny-docker save alpine >alpine.tar
+  tiny-docker save -o images.tar alpine debian:bookworm-slim";
+
 pub const LOGIN: &str = "\
 Examples:
   tiny-docker login

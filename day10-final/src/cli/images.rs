@@ -1,8 +1,11 @@
 //! The commands for images, as the user types them.
 
+pub mod archives;
+
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::cli::examples;
+use crate::cli::images::archives::Save;
 use crate::ps::table::Format;
 
 /// They are commands like `run`. Their options are put together only when one of them is typed: `run` should not have to
@@ -73,6 +76,9 @@ pub enum Either {
     /// Show the history of an image
     #[command(after_help = examples::HISTORY)]
     History(History),
+    /// Save images to a tar archive
+    #[command(after_help = examples::SAVE)]
+    Save(Save),
 }
 
 /// What is typed as `tiny-docker system …`.

@@ -50,6 +50,9 @@ pub struct Image {
 
 /// An image with everything that its manifest leads to.
 pub struct Whole {
+    pub image: Image,
+    /// From what the image's descriptor describes to its manifest: perhaps there are indexes on the way.
+    pub documents: Vec<Descriptor>,
     pub manifest: Manifest,
     pub config: Config,
 }

@@ -120,6 +120,7 @@ fn help_is_complete() {
       pull        Download an image from a registry
       tag         Create a tag that refers to an image
       history     Show the history of an image
+      save        Save images to a tar archive
       rmi         Remove one or more images
       login       Log in to a registry
       logout      Log out from a registry

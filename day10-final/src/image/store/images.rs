@@ -53,9 +53,14 @@ impl Store {
 
     /// Its manifest and configuration, read from blobs whose digests are checked.
     pub fn whole(&self, image: &Image) -> Result<Whole> {
-        let (_, manifest) = self.manifest(&image.descriptor)?;
+        let (documents, manifest) = self.manifest(&image.descriptor)?;
         let config = Config::read(&self.read_blob(&manifest.config)?, &manifest)?;
-        Ok(Whole { manifest, config })
+        Ok(Whole {
+            image: image.clone(),
+            documents,
+            manifest,
+            config,
+        })
     }
 
     /// The manifest that `descriptor` leads to, through indexes if need be.

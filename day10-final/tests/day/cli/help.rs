@@ -14,7 +14,7 @@ use crate::images::keep::done;
 use crate::images::registry::Registry;
 use crate::need_namespaces;
 use crate::support::{
-    Seen, TINY_DOCKER, can_have_cgroups, leave_to, own_network, see, shell, skip, state,
+    Seen, TINY_DOCKER, can_have_cgroups, host, leave_to, own_network, see, shell, skip, state,
 };
 
 /// The commands that the help names, except for help itself.
@@ -103,7 +103,7 @@ fn each_example_works() {
             leave_to("a user who may create cgroups");
             continue;
         }
-        stock.fill();
+        stock.fill(place.path());
         works(place.path(), &line);
     }
 }
@@ -124,7 +124,7 @@ impl Stock {
     }
 
     /// Puts back what is missing in the store, and the archives beside it.
-    fn fill(&self) {
+    fn fill(&self, place: &Path) {
         for name in Self::NAMES {
             if done(&["images", "-q", name]).is_empty() {
                 let there = self.0.name(name);
@@ -132,6 +132,11 @@ impl Stock {
                 done(&["tag", &there, name]);
                 done(&["rmi", &there]);
             }
+        }
+        let archive = |name: &str| place.join(name).display().to_string();
+        if !place.join("images.tar").exists() {
+            done(&["save", "-o", &archive("images.tar"), "alpine"]);
+            host(&format!("tar -C /etc -c hosts >{}", archive("rootfs.tar")));
         }
     }
 }
@@ -330,6 +335,22 @@ fn help_of_the_commands_of_this_day() {
       tiny-docker history alpine
       tiny-docker history --no-trunc alpine
     ---
+    Save images to a tar archive
+
+    Usage: tiny-docker save [OPTIONS] <IMAGE>...
+
+    Arguments:
+      <IMAGE>...  Names or ids
+
+    Options:
+      -o, --output <FILE>  Write to a file instead of stdout
+          --root <DIR>     Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+      -h, --help           Print help
+
+    Examples:
+      tiny-docker save alpine >alpine.tar
+      tiny-docker save -o images.tar alpine debian:bookworm-slim
+    ---
     Remove one or more images
 
     Usage: tiny-docker rmi [OPTIONS] <IMAGE>...
@@ -389,6 +410,7 @@ fn help_of_the_commands_of_this_day() {
       pull     Download an image from a registry
       tag      Create a tag that refers to an image
       history  Show the history of an image
+      save     Save images to a tar archive
       rm       Remove one or more images
       inspect  Display detailed information on images, as JSON
       prune    Remove unused images
