@@ -39,7 +39,7 @@ use cli::images;
 use cli::images::archives::Save;
 use cli::{Cli, Command};
 use failure::Failure;
-use image::archive::save;
+use image::archive::{export, save};
 use image::registry;
 use image::{keep, pull};
 
@@ -142,6 +142,7 @@ fn on_images(command: images::Command, state: impl FnOnce() -> Anyhow<PathBuf>) 
             inspect::inspect(&images::Inspect { kind, ids: images }, &state()?)
         }
         Command::Image(Image::Prune(options)) => keep::prune::prune(&options, &state()?),
+        Command::Export { output, id } => export::export(&id, output.as_deref(), &state()?),
         Command::Login(options) => registry::login(&options),
         Command::Logout { server } => registry::logout(server.as_deref()),
         Command::System(System::Df(options)) => keep::usage::disk_usage(&options, &state()?),

@@ -123,6 +123,11 @@ Examples:
   tiny-docker save alpine >alpine.tar
   tiny-docker save -o images.tar alpine debian:bookworm-slim";
 
+pub const EXPORT: &str = "\
+Examples:
+  tiny-docker export web >web.tar
+  tiny-docker export web | tar -t";
+
 pub const LOGIN: &str = "\
 Examples:
   tiny-docker login

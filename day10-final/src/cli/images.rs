@@ -2,6 +2,8 @@
 
 pub mod archives;
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::cli::examples;
@@ -21,6 +23,15 @@ pub enum Command {
     /// Remove one or more images
     #[command(after_help = examples::RMI)]
     Rmi(Rmi),
+    /// Export a container's filesystem as a tar archive
+    #[command(after_help = examples::EXPORT)]
+    Export {
+        /// Write to a file instead of stdout
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// The container's name or id, or a unique prefix of the id
+        id: String,
+    },
     /// Log in to a registry
     #[command(after_help = examples::LOGIN)]
     Login(Login),

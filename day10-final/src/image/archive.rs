@@ -3,6 +3,7 @@
 //! There are two forms of archives with images. Docker's own lists its images in manifest.json; the other one is a tar
 //! archive of an OCI image layout, which lists them in index.json. Since version 25, Docker writes both at once.
 
+pub mod export;
 pub mod output;
 pub mod save;
 pub mod unpack;

@@ -21,6 +21,9 @@ use crate::rootfs::mounts::{Tree, directory};
 /// The parts of a layer's directory: what differs from the root filesystem, and a work area for overlayfs.
 const PARTS: [&str; 2] = ["upper", "work"];
 
+/// overlayfs takes no more lower directories.
+const MOST: usize = 500;
+
 /// Creates the layer's `directory`, on the host, while the child is still starting.
 pub fn create(directory: &Path) -> Result<()> {
     fs::create_dir(directory)
@@ -52,6 +55,8 @@ pub fn mount(lower: &[PathBuf], layer: &Path, rootless: bool) -> Result<()> {
         Err(error) if error.is::<Errno>() && layer.starts_with(&lower[0]) => {
             // For example when an ordinary user types --rootfs /. A copy of that would have to contain itself.
             warn(&error.context("cannot add a layer to this root filesystem, so it is read-only"));
+            // So that `look` knows.
+            let _ = fs::remove_dir(layer.join(PARTS[0]));
             bind(&lower[0], layer, MsFlags::MS_RDONLY).context("cannot mount the root filesystem")
         }
         Err(error) if error.is::<Errno>() => {
@@ -63,6 +68,8 @@ pub fn mount(lower: &[PathBuf], layer: &Path, rootless: bool) -> Result<()> {
                 copy_to(&copy, below)?;
                 marks.iter().try_for_each(|mark| marks::remove(mark))?;
             }
+            // So that `look` knows.
+            let _ = fs::remove_dir_all(layer.join(PARTS[1]));
             // pivot_root(2) wants a mount point.
             bind(&copy, layer, MsFlags::empty()).context("cannot mount the copy")
         }
@@ -128,6 +135,36 @@ fn mount_overlay(lower: &[OwnedFd], here: &OwnedFd, options: &str) -> Result<()>
     )?)
 }
 // ANCHOR_END: mount
+
+// ANCHOR: look
+/// Opens what a container has mounted at its `layer`, for reading only: one overlayfs at a time may write there.
+///
+/// Mounts it again, so this is for a mount namespace of the caller's own.
+pub fn look(lower: &[PathBuf], layer: &Path, rootless: bool) -> Result<OwnedFd> {
+    let [upper, work] = PARTS.map(|part| layer.join(part));
+    // Without overlayfs, `mount` has removed one of them.
+    if !work.exists() {
+        return directory(&upper);
+    } else if !upper.exists() {
+        return directory(&lower[0]);
+    }
+    let options = if rootless { "userxattr" } else { "" };
+    let open = |paths: &[PathBuf]| -> Result<Vec<_>> {
+        let fds = paths.iter().map(|path| directory(path));
+        fds.collect()
+    };
+    let mut all = vec![upper];
+    if lower.len() < MOST {
+        all.extend_from_slice(lower);
+    } else {
+        // With the layer, they would be too many.
+        mount_overlay(&open(lower)?, &directory(&work)?, options)?;
+        all.push(work);
+    }
+    mount_overlay(&open(&all)?, &directory(layer)?, options).context("cannot mount its layer")?;
+    directory(layer)
+}
+// ANCHOR_END: look
 
 fn path(fd: &OwnedFd) -> String {
     format!("/proc/self/fd/{}", fd.as_raw_fd())

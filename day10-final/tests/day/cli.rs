@@ -122,6 +122,7 @@ fn help_is_complete() {
       history     Show the history of an image
       save        Save images to a tar archive
       rmi         Remove one or more images
+      export      Export a container's filesystem as a tar archive
       login       Log in to a registry
       logout      Log out from a registry
       image       Manage images

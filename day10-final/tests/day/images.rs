@@ -1,3 +1,6 @@
+//! Images, from registries that are started for a test, and from archives.
+
+mod archive;
 pub mod build;
 pub mod keep;
 mod layers;

@@ -368,6 +368,22 @@ fn help_of_the_commands_of_this_day() {
       tiny-docker rmi -f alpine       # even if a stopped container was made from it
       tiny-docker rmi alpine debian:bookworm-slim
     ---
+    Export a container's filesystem as a tar archive
+
+    Usage: tiny-docker export [OPTIONS] <ID>
+
+    Arguments:
+      <ID>  The container's name or id, or a unique prefix of the id
+
+    Options:
+      -o, --output <FILE>  Write to a file instead of stdout
+          --root <DIR>     Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+      -h, --help           Print help
+
+    Examples:
+      tiny-docker export web >web.tar
+      tiny-docker export web | tar -t
+    ---
     Log in to a registry
 
     Usage: tiny-docker login [OPTIONS] [SERVER]

@@ -102,6 +102,43 @@ fn an_image_without_a_name_is_removed_by_its_id() {
 }
 
 #[test]
+fn a_container_keeps_its_image() {
+    need_namespaces!();
+    let id = base();
+    let short = &id[7..19];
+    let ended = |name: &str| done(&["run", "--net", "isolated", "--name", name, "base", "true"]);
+    ended("first");
+    let conflict = refused(&["rmi", "base"]);
+    assert!(
+        conflict.contains(&format!("is using its referenced image {short}\n")),
+        "{conflict}"
+    );
+    assert!(refused(&["rmi", short]).contains(": conflict: stopped container "));
+    assert_eq!(
+        done(&["image", "prune", "-af"]),
+        "Total reclaimed space: 0B\n"
+    );
+    // By force, the image goes, and its layers stay with the container.
+    assert_eq!(
+        done(&["rmi", "-f", "base"]),
+        format!("Untagged: base:latest\nDeleted: {id}\n")
+    );
+    assert_eq!(
+        (stored("layers").len(), stored("blobs/sha256").len()),
+        (1, 0)
+    );
+    let files = "$TD export first | tar -t | grep -c .";
+    assert_ne!(shell(files).stdout, "0\n");
+    done(&["rm", "first"]);
+    let pruned = done(&["image", "prune", "-f"]);
+    assert!(
+        pruned.starts_with("Deleted Images:\ndeleted: sha256:"),
+        "{pruned}"
+    );
+    assert!(!state().join("images").exists());
+}
+
+#[test]
 fn a_running_container_keeps_its_image_even_by_force() {
     need_namespaces!();
     let id = base();
