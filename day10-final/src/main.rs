@@ -39,7 +39,7 @@ use cli::images;
 use cli::images::archives::Save;
 use cli::{Cli, Command};
 use failure::Failure;
-use image::archive::{export, save};
+use image::archive::{export, import, save};
 use image::registry;
 use image::{keep, pull};
 
@@ -129,6 +129,7 @@ fn on_images(command: images::Command, state: impl FnOnce() -> Anyhow<PathBuf>) 
                 Either::Save(Save { output, images }) => {
                     save::save(&images, output.as_deref(), &state)
                 }
+                Either::Import(options) => import::import(&options, &state),
             }
         }
         Command::Images(options) | Command::Image(Image::Ls(options)) => {

@@ -123,6 +123,11 @@ Examples:
   tiny-docker save alpine >alpine.tar
   tiny-docker save -o images.tar alpine debian:bookworm-slim";
 
+pub const IMPORT: &str = "\
+Examples:
+  tiny-docker import rootfs.tar base
+  tiny-docker export web | tiny-docker import - copy";
+
 pub const EXPORT: &str = "\
 Examples:
   tiny-docker export web >web.tar

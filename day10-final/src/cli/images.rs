@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::cli::examples;
-use crate::cli::images::archives::Save;
+use crate::cli::images::archives::{Import, Save};
 use crate::ps::table::Format;
 
 /// They are commands like `run`. Their options are put together only when one of them is typed: `run` should not have to
@@ -90,6 +90,9 @@ pub enum Either {
     /// Save images to a tar archive
     #[command(after_help = examples::SAVE)]
     Save(Save),
+    /// Create an image from a root filesystem in a tar archive
+    #[command(after_help = examples::IMPORT)]
+    Import(Import),
 }
 
 /// What is typed as `tiny-docker system …`.

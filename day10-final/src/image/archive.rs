@@ -3,14 +3,23 @@
 //! There are two forms of archives with images. Docker's own lists its images in manifest.json; the other one is a tar
 //! archive of an OCI image layout, which lists them in index.json. Since version 25, Docker writes both at once.
 
+pub mod describe;
 pub mod export;
+pub mod import;
+pub mod input;
 pub mod output;
 pub mod save;
 pub mod unpack;
 
+use std::path::Path;
+
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+use crate::failure::warn;
 use crate::image::digest::Digest;
+use crate::image::store::{Store, collect};
+use crate::namespaces::idmap;
 
 /// How many bytes we write at once.
 pub const BUFFER: usize = 128 * 1024;
@@ -41,4 +50,19 @@ pub struct Listed {
 /// The path of a blob in an archive.
 pub fn path(digest: &Digest) -> String {
     BLOBS.to_owned() + &digest.hex()
+}
+
+/// Lets `work` add something to the store, in a process of its own (see [`idmap::inside`]). What that does not need any
+/// more goes afterwards. If it fails or is interrupted, that is everything that it has begun.
+pub fn add_to_store(state: &Path, work: impl FnOnce(&Store) -> Result<u8>) -> Result<u8> {
+    let outcome = idmap::inside(|| work(&Store::open(state)?));
+    let tidied = idmap::inside(|| {
+        match outcome {
+            Ok(0) => collect::after_pull(state)?,
+            _ => collect::after_failure(state),
+        }
+        Ok(0)
+    });
+    tidied.map_or_else(|error| warn(&error), drop);
+    outcome
 }

@@ -124,7 +124,9 @@ fn fill(
         fetch::one(&store, &registry, layer)?;
         output.line(&format!("{}: {word}", layer.digest.short()));
     }
-    unpack::layers(&store, manifest, &config)?;
+    unpack::layers(&store, manifest, &config, |layer| {
+        store.open_blob(&layer.digest)
+    })?;
     for bytes in documents {
         store.write_blob(bytes)?;
     }

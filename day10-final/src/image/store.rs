@@ -5,12 +5,16 @@
 //! images/sizes/HEX                                    how large that is
 //! images/partial/HEX                                  what is being fetched, locked by whoever fetches it
 //! images/lock                                         shared by whoever uses images, exclusive for whoever removes
+//!
+//! What has its name is complete. In this room, [`index`] knows the images, [`blob`] and [`unfinished`] are what is not
+//! complete yet, [`spool`] what has no name yet, and [`collect`] removes what is not [`needed`].
 
 pub mod blob;
 pub mod collect;
 pub mod images;
 pub mod index;
 mod needed;
+pub mod spool;
 pub mod unfinished;
 
 use std::fs::{self, File};

@@ -121,6 +121,7 @@ fn help_is_complete() {
       tag         Create a tag that refers to an image
       history     Show the history of an image
       save        Save images to a tar archive
+      import      Create an image from a root filesystem in a tar archive
       rmi         Remove one or more images
       export      Export a container's filesystem as a tar archive
       login       Log in to a registry

@@ -13,3 +13,16 @@ pub struct Save {
     #[arg(required = true, value_name = "IMAGE")]
     pub images: Vec<String>,
 }
+
+#[derive(Args)]
+pub struct Import {
+    /// Set a commit message for the imported image
+    #[arg(short, long, value_name = "TEXT")]
+    pub message: Option<String>,
+    /// The archive, or - for stdin
+    #[arg(value_name = "FILE|-")]
+    pub file: PathBuf,
+    /// The image's name
+    #[arg(value_name = "REPOSITORY[:TAG]")]
+    pub name: Option<String>,
+}

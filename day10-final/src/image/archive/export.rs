@@ -1,6 +1,7 @@
 //! `export`: a container's filesystem as a tar archive: the image or the root filesystem, as changed by its layer.
 
 pub mod entry;
+pub mod sparse;
 pub mod tree;
 pub mod xattr;
 

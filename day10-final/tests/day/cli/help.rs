@@ -351,6 +351,23 @@ fn help_of_the_commands_of_this_day() {
       tiny-docker save alpine >alpine.tar
       tiny-docker save -o images.tar alpine debian:bookworm-slim
     ---
+    Create an image from a root filesystem in a tar archive
+
+    Usage: tiny-docker import [OPTIONS] <FILE|-> [REPOSITORY[:TAG]]
+
+    Arguments:
+      <FILE|->            The archive, or - for stdin
+      [REPOSITORY[:TAG]]  The image's name
+
+    Options:
+      -m, --message <TEXT>  Set a commit message for the imported image
+          --root <DIR>      Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+      -h, --help            Print help
+
+    Examples:
+      tiny-docker import rootfs.tar base
+      tiny-docker export web | tiny-docker import - copy
+    ---
     Remove one or more images
 
     Usage: tiny-docker rmi [OPTIONS] <IMAGE>...
@@ -427,6 +444,7 @@ fn help_of_the_commands_of_this_day() {
       tag      Create a tag that refers to an image
       history  Show the history of an image
       save     Save images to a tar archive
+      import   Create an image from a root filesystem in a tar archive
       rm       Remove one or more images
       inspect  Display detailed information on images, as JSON
       prune    Remove unused images

@@ -18,7 +18,7 @@ use tar::{Builder, EntryType};
 
 use crate::failure::{shown, warn};
 use crate::image::archive::export::entry::Entry;
-use crate::image::archive::export::xattr;
+use crate::image::archive::export::{sparse, xattr};
 
 /// How many bytes of names we remember, in order to recognise hard links.
 const REMEMBERED: usize = 32 << 20;
@@ -113,19 +113,31 @@ impl<W: Write> Writer<W> {
         match kind {
             EntryType::Symlink => entry.leads_to(readlinkat(file, "")?.as_bytes()),
             EntryType::Char | EntryType::Block => entry.is_device(found.st_rdev)?,
-            EntryType::Regular => return self.add_content(entry, file, &found),
+            EntryType::Regular => return self.add_content(entry, path, file, &found),
             _ => (),
         }
         entry.append(&mut self.tar, empty())
     }
     // ANCHOR_END: add
 
-    fn add_content(&mut self, mut entry: Entry, file: &OwnedFd, found: &FileStat) -> Result<()> {
+    fn add_content(
+        &mut self,
+        mut entry: Entry,
+        path: &[u8],
+        file: &OwnedFd,
+        found: &FileStat,
+    ) -> Result<()> {
         let mut options = File::options();
         // A container may hold a lease on it, fcntl(2): then this fails, and does not wait.
         options.read(true).custom_flags(libc::O_NONBLOCK);
         let content = options.open(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
         let size = found.st_size as u64;
+        if found.st_blocks * 512 < found.st_size
+            && let Some(pieces) = sparse::pieces(&content, size)?
+        {
+            let content = sparse::content(&mut entry, path, content, size, pieces);
+            return entry.append(&mut self.tar, content);
+        }
         entry.has_size(size);
         // The size is written by now. If the file has shrunk since, the rest are zeros, as in GNU tar.
         entry.append(&mut self.tar, content.chain(repeat(0)).take(size))
