@@ -126,7 +126,7 @@ Examples:
 pub const IMPORT: &str = "\
 Examples:
   tiny-docker import rootfs.tar base
-  tiny-docker export web | tiny-docker import - copy";
+  tiny-docker export web | tiny-docker import -c 'CMD [\"sh\"]' - copy";
 
 pub const EXPORT: &str = "\
 Examples:

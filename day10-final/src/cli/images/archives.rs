@@ -16,6 +16,10 @@ pub struct Save {
 
 #[derive(Args)]
 pub struct Import {
+    /// Apply a Dockerfile instruction to the created image: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER,
+    /// VOLUME, WORKDIR
+    #[arg(short, long, value_name = "INSTRUCTION")]
+    pub change: Vec<String>,
     /// Set a commit message for the imported image
     #[arg(short, long, value_name = "TEXT")]
     pub message: Option<String>,

@@ -1,5 +1,8 @@
 //! `import`: a root filesystem in a tar archive becomes an image of one layer.
 
+pub mod instruction;
+pub mod words;
+
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -23,7 +26,11 @@ use crate::image::store::spool::{Spool, Spooled};
 pub fn import(options: &Import, state: &Path) -> Result<u8> {
     let from = options.file.to_string_lossy();
     let cannot = || format!("cannot import {}", shown(&from));
-    let settings = Settings::default();
+    let mut settings = Settings::default();
+    for change in &options.change {
+        instruction::apply(&mut settings, change)?;
+    }
+    settings.check()?;
     let name = options.name.as_deref().map(named).transpose()?;
     let file = Some(&*options.file).filter(|file| *file != Path::new("-"));
     let archive = input::open(file, "import -").with_context(cannot)?;

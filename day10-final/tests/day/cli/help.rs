@@ -190,7 +190,7 @@ fn help_of_the_commands_of_this_day() {
             text += "---\n";
         }
     }
-    assert_snapshot!(text, @"
+    assert_snapshot!(text, @r#"
     Run a command in a running container
 
     Usage: tiny-docker exec [OPTIONS] <ID> <COMMAND>...
@@ -360,13 +360,14 @@ fn help_of_the_commands_of_this_day() {
       [REPOSITORY[:TAG]]  The image's name
 
     Options:
-      -m, --message <TEXT>  Set a commit message for the imported image
-          --root <DIR>      Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
-      -h, --help            Print help
+      -c, --change <INSTRUCTION>  Apply a Dockerfile instruction to the created image: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME, WORKDIR
+          --root <DIR>            Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+      -m, --message <TEXT>        Set a commit message for the imported image
+      -h, --help                  Print help
 
     Examples:
       tiny-docker import rootfs.tar base
-      tiny-docker export web | tiny-docker import - copy
+      tiny-docker export web | tiny-docker import -c 'CMD ["sh"]' - copy
     ---
     Remove one or more images
 
@@ -551,5 +552,5 @@ fn help_of_the_commands_of_this_day() {
 
     For zsh, ~/.zshrc must contain this line before compinit: fpath=(~/.zfunc $fpath)
     ---
-    ");
+    "#);
 }
