@@ -36,10 +36,10 @@ use std::process::ExitCode;
 use anyhow::{Result as Anyhow, anyhow};
 use clap::{CommandFactory, FromArgMatches, Parser};
 use cli::images;
-use cli::images::archives::Save;
+use cli::images::archives::{Load, Save};
 use cli::{Cli, Command};
 use failure::Failure;
-use image::archive::{export, import, save};
+use image::archive::{export, import, load, save};
 use image::registry;
 use image::{keep, pull};
 
@@ -126,6 +126,7 @@ fn on_images(command: images::Command, state: impl FnOnce() -> Anyhow<PathBuf>) 
                 Either::Pull(options) => pull::pull(&options.name, options.quiet, &state),
                 Either::Tag(options) => keep::tag::tag(&options.source, &options.target, &state),
                 Either::History(options) => keep::history::history(&options, &state),
+                Either::Load(Load { input, quiet }) => load::load(input.as_deref(), quiet, &state),
                 Either::Save(Save { output, images }) => {
                     save::save(&images, output.as_deref(), &state)
                 }

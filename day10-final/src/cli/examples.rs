@@ -118,6 +118,12 @@ Examples:
   tiny-docker rmi -f alpine       # even if a stopped container was made from it
   tiny-docker rmi alpine debian:bookworm-slim";
 
+pub const LOAD: &str = "\
+Examples:
+  tiny-docker load <images.tar
+  tiny-docker load -i images.tar
+  docker save alpine | tiny-docker load";
+
 pub const SAVE: &str = "\
 Examples:
   tiny-docker save alpine >alpine.tar

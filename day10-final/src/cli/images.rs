@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::cli::examples;
-use crate::cli::images::archives::{Import, Save};
+use crate::cli::images::archives::{Import, Load, Save};
 use crate::ps::table::Format;
 
 /// They are commands like `run`. Their options are put together only when one of them is typed: `run` should not have to
@@ -87,6 +87,9 @@ pub enum Either {
     /// Show the history of an image
     #[command(after_help = examples::HISTORY)]
     History(History),
+    /// Load images from a tar archive
+    #[command(after_help = examples::LOAD)]
+    Load(Load),
     /// Save images to a tar archive
     #[command(after_help = examples::SAVE)]
     Save(Save),

@@ -7,6 +7,7 @@ pub mod describe;
 pub mod export;
 pub mod import;
 pub mod input;
+pub mod load;
 pub mod output;
 pub mod save;
 pub mod unpack;

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 // A circle: these read the types that are defined here. All of it has its names in one place.
 pub use crate::image::manifest::config::{Config, History, Settings};
 pub use crate::image::manifest::document::Document;
-pub use crate::image::manifest::platform::{ARCHITECTURE, OS, choose};
+pub use crate::image::manifest::platform::{ARCHITECTURE, Foreign, OS, choose};
 
 use crate::failure::quoted;
 use crate::image::digest::Digest;

@@ -120,6 +120,7 @@ fn help_is_complete() {
       pull        Download an image from a registry
       tag         Create a tag that refers to an image
       history     Show the history of an image
+      load        Load images from a tar archive
       save        Save images to a tar archive
       import      Create an image from a root filesystem in a tar archive
       rmi         Remove one or more images

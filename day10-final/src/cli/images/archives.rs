@@ -5,6 +5,16 @@ use std::path::PathBuf;
 use clap::Args;
 
 #[derive(Args)]
+pub struct Load {
+    /// Read from a file instead of stdin
+    #[arg(short, long, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// Suppress the load output
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+#[derive(Args)]
 pub struct Save {
     /// Write to a file instead of stdout
     #[arg(short, long, value_name = "FILE")]

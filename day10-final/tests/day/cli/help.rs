@@ -335,6 +335,21 @@ fn help_of_the_commands_of_this_day() {
       tiny-docker history alpine
       tiny-docker history --no-trunc alpine
     ---
+    Load images from a tar archive
+
+    Usage: tiny-docker load [OPTIONS]
+
+    Options:
+      -i, --input <FILE>  Read from a file instead of stdin
+          --root <DIR>    Directory for tiny-docker's state [env: TINY_DOCKER_ROOT]
+      -q, --quiet         Suppress the load output
+      -h, --help          Print help
+
+    Examples:
+      tiny-docker load <images.tar
+      tiny-docker load -i images.tar
+      docker save alpine | tiny-docker load
+    ---
     Save images to a tar archive
 
     Usage: tiny-docker save [OPTIONS] <IMAGE>...
@@ -444,6 +459,7 @@ fn help_of_the_commands_of_this_day() {
       pull     Download an image from a registry
       tag      Create a tag that refers to an image
       history  Show the history of an image
+      load     Load images from a tar archive
       save     Save images to a tar archive
       import   Create an image from a root filesystem in a tar archive
       rm       Remove one or more images
