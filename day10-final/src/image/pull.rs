@@ -1,9 +1,12 @@
 //! `pull`: from a name to an image in the store.
 
+mod board;
 mod body;
 mod fetch;
+mod plan;
 mod progress;
 mod resolve;
+mod together;
 
 use std::path::Path;
 
@@ -14,7 +17,9 @@ use crate::image::archive::unpack;
 use crate::image::digest::Digest;
 use crate::image::manifest::Config;
 use crate::image::name::Name;
+use crate::image::pull::board::Job;
 use crate::image::pull::fetch::Broken;
+use crate::image::pull::plan::plan;
 use crate::image::pull::progress::{Output, Target};
 use crate::image::pull::resolve::{Resolved, resolve};
 use crate::image::registry::Registry;
@@ -116,14 +121,13 @@ fn fill(
     } = resolved;
     let config = fetch::small(&store, &registry, &manifest.config)?;
     let config = Config::read(&config, manifest)?;
-    for layer in &manifest.layers {
-        let word = match store.has_blob(&layer.digest) {
-            true => "Already exists",
-            false => "Pull complete",
-        };
-        fetch::one(&store, &registry, layer)?;
-        output.line(&format!("{}: {word}", layer.digest.short()));
-    }
+    let board = plan(&store, manifest)?;
+    let job = Job {
+        store,
+        registry,
+        board,
+    };
+    let store = together::run(job, output)?;
     unpack::layers(&store, manifest, &config, |layer| {
         store.open_blob(&layer.digest)
     })?;

@@ -20,6 +20,7 @@ pub mod unfinished;
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result};
 
@@ -134,9 +135,22 @@ impl Store {
         nix::unistd::syncfs(&self.lock).context("cannot write to the disk")
     }
 
-    /// Locks `file`, which others have open as `path`, too.
+    /// Tells those who wait for this process that it gets on.
+    pub fn beat(&self) {
+        let _ = self.lock.set_modified(SystemTime::now());
+    }
+
+    /// Locks `file`, which others have open as `path`, too. As long as pulls get on, that may take its time.
     fn wait_for(&self, file: &File, path: &Path) -> Result<()> {
-        lock::wait(file, path, File::try_lock, PATIENCE)
+        let beat = || self.lock.metadata().and_then(|lock| lock.modified()).ok();
+        loop {
+            let (before, start) = (beat(), Instant::now());
+            let locked = lock::wait(file, path, File::try_lock, PATIENCE);
+            let is_over = start.elapsed() < Duration::from_secs(PATIENCE) || beat() == before;
+            if locked.is_ok() || is_over {
+                return locked;
+            }
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::image::digest::{Digest, Hashing};
 use crate::image::manifest::{Descriptor, MOST};
+use crate::image::pull::board::{Finished, Job, Stage};
 use crate::image::pull::body::Body;
 use crate::image::registry::Registry;
 use crate::image::store::Store;
@@ -48,32 +49,36 @@ pub fn small(store: &Store, registry: &Registry, descriptor: &Descriptor) -> Res
 
 // ANCHOR: one
 /// Fetches a blob of the image, unless another pull does.
-pub fn one(store: &Store, registry: &Registry, descriptor: &Descriptor) -> Result<()> {
-    let Some(mut partial) = store.begin_blob(&descriptor.digest)? else {
-        return Ok(());
+pub fn one(job: &Job, index: usize) -> Result<()> {
+    let descriptor = job.board.look().blobs[index].descriptor.clone();
+    let Some(mut partial) = job.store.begin_blob(&descriptor.digest)? else {
+        return job.board.change(|state| state.blobs[index].store());
     };
     if partial.have > descriptor.size {
         partial.clear()?;
     }
     let leftover = partial.have > 0;
-    let mut digest = copy(registry, descriptor, &mut partial)?;
+    let mut digest = copy(job, index, &descriptor, &mut partial)?;
     if digest != descriptor.digest && leftover {
         // Perhaps the power has failed before it was on the disk.
         partial.clear()?;
-        digest = copy(registry, descriptor, &mut partial)?;
+        digest = copy(job, index, &descriptor, &mut partial)?;
     }
-    check(digest, descriptor)?;
-    store.sync()?;
-    partial.keep()
+    check(digest, &descriptor)?;
+    job.board.finish(Finished::Blob(index, partial))
 }
 
 /// Copies what is missing, and returns the digest of all of it.
-fn copy(registry: &Registry, descriptor: &Descriptor, partial: &mut Partial) -> Result<Digest> {
+fn copy(job: &Job, index: usize, descriptor: &Descriptor, partial: &mut Partial) -> Result<Digest> {
     let broken = || Broken(descriptor.digest.short());
+    job.board.change(|state| {
+        let blob = &mut state.blobs[index];
+        (blob.stage, blob.have) = (Stage::Moving, 0);
+    })?;
     let mut file = &partial.file;
     file.rewind().context("cannot read what is there")?;
     let there = file.take(partial.have);
-    let rest = Body::new(registry, descriptor, partial.have);
+    let rest = Body::new(&job.registry, descriptor, partial.have);
     let mut all = Hashing::new(there.chain(rest));
     let mut buffer = vec![0; BLOCK];
     loop {
@@ -85,6 +90,8 @@ fn copy(registry: &Registry, descriptor: &Descriptor, partial: &mut Partial) -> 
             let written = file.write_all(&buffer[..count]);
             written.context("cannot write to the store")?;
         }
+        job.board
+            .change(|state| state.blobs[index].have = all.size)?;
     }
 }
 // ANCHOR_END: one

@@ -1,6 +1,9 @@
 //! What a pull shows: plain lines.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
+
+use crate::image::pull::board::{Stage, State};
 
 /// Where a pull's lines go.
 pub enum Target {
@@ -13,11 +16,16 @@ pub enum Target {
 
 pub struct Output {
     target: Target,
+    /// Which layers have had their last line.
+    told: Vec<bool>,
 }
 
 impl Output {
     pub fn to(target: Target) -> Self {
-        Self { target }
+        Self {
+            target,
+            told: Vec::new(),
+        }
     }
 
     /// A line that stays. If nobody wants to read it any more, the pull goes on.
@@ -36,5 +44,24 @@ impl Output {
             Target::Stderr => io::stderr().write_all(text.as_bytes()),
             Target::Nowhere => Ok(()),
         };
+    }
+
+    /// Shows how far it is. Returns how many bytes have moved so far, on all ways.
+    pub fn show(&mut self, state: &State) -> u64 {
+        let is_first = self.told.is_empty();
+        self.told.resize(state.blobs.len(), false);
+        let word = match is_first {
+            true => "Already exists",
+            false => "Pull complete",
+        };
+        let mut text = String::new();
+        for (blob, told) in state.blobs.iter().zip(&mut self.told) {
+            if !*told && blob.stage == Stage::Stored {
+                *told = true;
+                let _ = writeln!(text, "{}: {word}", blob.descriptor.digest.short());
+            }
+        }
+        self.write(&text);
+        state.moved()
     }
 }

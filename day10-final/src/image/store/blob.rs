@@ -100,6 +100,16 @@ impl Store {
         open_regular(&path, File::options().read(true)).map_err(|error| damaged(&path, error))
     }
 
+    /// What to say about a blob that is not what its digest says.
+    pub fn damaged(&self, digest: &Digest) -> Error {
+        damaged(&self.blob(digest), anyhow!("it is damaged"))
+    }
+
+    /// Removes what has arrived of a blob, while it is locked.
+    pub fn forget(&self, digest: &Digest) {
+        let _ = fs::remove_file(self.directory.join("partial").join(digest.hex()));
+    }
+
     /// All of a small blob: at most [`MOST`](crate::image::manifest::MOST) bytes, and its size and digest are checked.
     pub fn read_blob(&self, descriptor: &Descriptor) -> Result<Vec<u8>> {
         let path = self.blob(&descriptor.digest);

@@ -1,12 +1,16 @@
+//! `pull`, with registries and networks as they are.
+
+mod together;
 mod trouble;
 
 use std::fs;
 
 use crate::images::build::layer::Layer;
 use crate::images::build::{Built, Image, Packed, digest};
+use crate::images::keep::done;
 use crate::images::registry::Registry;
 use crate::need_namespaces;
-use crate::support::{Seen, see, state};
+use crate::support::{Seen, see, shell, state};
 
 /// So many bytes that no compression makes less of, different for each `seed`.
 pub fn noise(seed: u64, size: usize) -> Vec<u8> {
@@ -157,6 +161,20 @@ fn a_pull_of_what_there_is_not_leaves_nothing() {
         "{}",
         seen.stderr
     );
+    assert!(!state().join("images").exists());
+}
+
+#[test]
+fn an_image_may_have_more_layers_than_a_process_may_have_open_files() {
+    need_namespaces!();
+    let layer = |number: usize| Layer::new().file("number", number.to_string());
+    let image = (0..280).fold(Image::new(), |image, number| image.layer(&layer(number)));
+    let (_registry, name, built) = offered(&image);
+    let seen = shell(&format!("ulimit -n 256; exec $TD pull -q {name}"));
+    assert_pulled(&seen);
+    assert_complete(&built);
+    // Not all of them can be open while they are removed, either.
+    done(&["rmi", &name]);
     assert!(!state().join("images").exists());
 }
 

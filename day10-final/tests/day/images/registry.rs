@@ -79,6 +79,8 @@ pub enum Fault {
     HangUp,
     /// After half of the body, the connection ends.
     Cut,
+    /// After half of the body, nothing comes any more, for as long as the registry lives.
+    Stall,
     /// One bit of the body is another.
     Flip,
     /// The body, a block each so many milliseconds.

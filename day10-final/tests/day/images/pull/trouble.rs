@@ -5,7 +5,8 @@ use std::os::unix::process::CommandExt;
 use std::time::{Duration, Instant};
 
 use nix::mount::{MsFlags, mount, umount};
-use nix::unistd::geteuid;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::{Pid, geteuid};
 
 use crate::images::build::layer::Layer;
 use crate::images::build::{Built, digest};
@@ -122,6 +123,37 @@ fn what_a_power_failure_has_left_of_a_blob_is_not_trusted() {
         assert_pulled(&see(&["pull", &name]));
         assert_complete(&built);
     }
+}
+
+#[test]
+fn ctrl_c_ends_a_pull_and_the_next_one_needs_only_the_rest() {
+    need_namespaces!();
+    // The lower layer is the slow one.
+    let image = image().layer(&Layer::new().file("a", "b"));
+    let (registry, name, built) = offered(&image);
+    let small = digest(&built.layers[1]);
+    let end = |pull: &Running| {
+        let blobs = || listed("blobs/sha256");
+        wait_until("the other layer", || {
+            blobs().contains(&small[7..].to_owned())
+        });
+        killpg(Pid::from_raw(pull.pid()), Signal::SIGINT).unwrap();
+    };
+    let mut pull = interrupted(&registry, &name, &built, end);
+    assert_eq!(pull.0.wait().unwrap().code(), Some(130));
+    assert_eq!(listed("layers"), [""; 0]);
+    // A signal to the command alone ends its work, too.
+    let end = |pull: &Running| pull.signal(libc::SIGTERM);
+    let mut pull = interrupted(&registry, &name, &built, end);
+    assert_eq!(pull.0.wait().unwrap().code(), Some(143));
+    registry.log();
+    assert_pulled(&see(&["pull", &name]));
+    let ranges = ranges(&registry, &built);
+    assert!(
+        ranges.len() == 1 && ranges[0].len() > "bytes=0-".len(),
+        "{ranges:?}"
+    );
+    assert_complete(&built);
 }
 
 #[test]

@@ -74,6 +74,11 @@ fn send_body(mut caller: &TcpStream, body: &[u8], fault: Option<Fault>) -> Optio
             caller.write_all(&body[..body.len() / 2]).ok()?;
             None
         }
+        Some(Fault::Stall) => {
+            caller.write_all(&body[..body.len() / 2]).ok()?;
+            thread::sleep(Duration::from_secs(600));
+            None
+        }
         Some(Fault::Slow(pause)) => body.chunks(4096).try_for_each(|part| {
             thread::sleep(Duration::from_millis(pause));
             caller.write_all(part).ok()
