@@ -47,7 +47,8 @@ pub fn unpack(
 ) -> Result<Digest> {
     let said = compression::said(media_type)?;
     let count = Count::default();
-    let turn = || Ok(());
+    // Layers are unpacked side by side. One that needs much memory waits for those below it.
+    let turn = || below.layers().map(drop);
     let archive = compression::decompress(blob, said, turn, Count::clone(&count))?;
     let mut archive = Hashing::new(archive);
     let blocks = BufReader::new(&mut archive);

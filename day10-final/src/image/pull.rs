@@ -7,13 +7,13 @@ mod plan;
 mod progress;
 mod resolve;
 mod together;
+mod unpack;
 
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
 use crate::failure::{print, shown, warn};
-use crate::image::archive::unpack;
 use crate::image::digest::Digest;
 use crate::image::manifest::Config;
 use crate::image::name::Name;
@@ -120,17 +120,13 @@ fn fill(
         manifest,
     } = resolved;
     let config = fetch::small(&store, &registry, &manifest.config)?;
-    let config = Config::read(&config, manifest)?;
-    let board = plan(&store, manifest)?;
+    let board = plan(&store, manifest, &Config::read(&config, manifest)?)?;
     let job = Job {
         store,
         registry,
         board,
     };
     let store = together::run(job, output)?;
-    unpack::layers(&store, manifest, &config, |layer| {
-        store.open_blob(&layer.digest)
-    })?;
     for bytes in documents {
         store.write_blob(bytes)?;
     }

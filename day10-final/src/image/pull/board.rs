@@ -1,15 +1,18 @@
 //! What the threads of a pull know of each other: how far each blob and each layer is, and whether something has failed.
 
+use std::fs::File;
 use std::mem::take;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Error, Result, ensure};
 
+use crate::image::digest::Digest;
 use crate::image::manifest::Descriptor;
 use crate::image::registry::Registry;
 use crate::image::store::Store;
 use crate::image::store::blob::Partial;
+use crate::image::store::unfinished::Unfinished;
 
 /// How many blobs and layers may wait for their names, and how long: another pull may wait for one.
 const MOST_FINISHED: usize = 32;
@@ -32,15 +35,32 @@ pub struct Blob {
     pub stage: Stage,
     /// How many bytes are there.
     pub have: u64,
+    /// What is there, as soon as one may read along.
+    pub file: Option<Arc<File>>,
+}
+
+pub struct Layer {
+    pub chain: Digest,
+    pub diff_id: Digest,
+    /// Which blob it is unpacked from.
+    pub blob: usize,
+    pub stage: Stage,
+    /// Its directory, from when it is complete until it has its name.
+    directory: Option<Arc<File>>,
+    /// How many bytes of the blob have been unpacked.
+    pub read: u64,
 }
 
 /// What is complete, and needs its name.
 pub enum Finished {
     Blob(usize, Partial),
+    Layer(usize, Unfinished),
 }
 
 pub struct State {
     pub blobs: Vec<Blob>,
+    /// From the bottom.
+    pub layers: Vec<Layer>,
     finished: Vec<Finished>,
     /// When the first of them was.
     since: Option<Instant>,
@@ -51,8 +71,9 @@ pub struct State {
 impl State {
     /// Whether all blobs and layers are at least at `stage`.
     fn are_all(&self, stage: Stage) -> bool {
-        let mut blobs = self.blobs.iter().map(|blob| blob.stage);
-        blobs.all(|one| one >= stage)
+        let blobs = self.blobs.iter().map(|blob| blob.stage);
+        let mut all = blobs.chain(self.layers.iter().map(|layer| layer.stage));
+        all.all(|one| one >= stage)
     }
 
     // ANCHOR: due
@@ -67,7 +88,26 @@ impl State {
     /// How many bytes have been fetched and unpacked.
     pub fn moved(&self) -> u64 {
         let fetched = self.blobs.iter().map(|blob| blob.have);
-        fetched.fold(0, u64::wrapping_add)
+        let unpacked = self.layers.iter().map(|layer| layer.read);
+        fetched.chain(unpacked).fold(0, u64::wrapping_add)
+    }
+}
+
+impl Layer {
+    pub fn new(chain: Digest, diff_id: Digest, blob: usize, stage: Stage) -> Self {
+        Self {
+            chain,
+            diff_id,
+            blob,
+            stage,
+            directory: None,
+            read: 0,
+        }
+    }
+
+    pub fn store(&mut self) {
+        self.stage = Stage::Stored;
+        self.directory = None;
     }
 }
 
@@ -75,6 +115,8 @@ impl Blob {
     pub fn store(&mut self) {
         self.stage = Stage::Stored;
         self.have = self.descriptor.size;
+        // Whoever needs it now, opens it: an image may have more layers than a process may have open files.
+        self.file = None;
     }
 }
 
@@ -90,9 +132,10 @@ pub struct Board {
 }
 
 impl Board {
-    pub fn new(blobs: Vec<Blob>) -> Self {
+    pub fn new(blobs: Vec<Blob>, layers: Vec<Layer>) -> Self {
         let state = State {
             blobs,
+            layers,
             finished: Vec::new(),
             since: None,
             failure: None,
@@ -138,6 +181,11 @@ impl Board {
         self.change(|state| {
             match &finished {
                 Finished::Blob(index, _) => state.blobs[*index].stage = Stage::Complete,
+                Finished::Layer(index, unfinished) => {
+                    let layer = &mut state.layers[*index];
+                    layer.stage = Stage::Complete;
+                    layer.directory = Some(unfinished.open());
+                }
             }
             state.finished.push(finished);
             state.since.get_or_insert_with(Instant::now);
@@ -150,6 +198,10 @@ impl Board {
             Finished::Blob(index, partial) => {
                 partial.keep()?;
                 self.look().blobs[index].store();
+            }
+            Finished::Layer(index, unfinished) => {
+                unfinished.keep()?;
+                self.look().layers[index].store();
             }
         }
         self.changed.notify_all();
@@ -188,4 +240,16 @@ impl Board {
         state.since = None;
         Ok(Some(take(&mut state.finished)))
     }
+
+    // ANCHOR: below
+    /// Waits until the lowest `count` layers are complete. Those without a name yet come with their directories.
+    pub fn below(&self, count: usize) -> Result<Vec<(Digest, Option<Arc<File>>)>> {
+        self.wait_for(|state| {
+            let below = &state.layers[..count];
+            let complete = below.iter().all(|layer| layer.stage >= Stage::Complete);
+            let found = |layer: &Layer| (layer.chain, layer.directory.clone());
+            complete.then(|| below.iter().map(found).collect())
+        })
+    }
+    // ANCHOR_END: below
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 use std::io::{Read, Seek, Write};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 
@@ -65,18 +66,32 @@ pub fn one(job: &Job, index: usize) -> Result<()> {
         digest = copy(job, index, &descriptor, &mut partial)?;
     }
     check(digest, &descriptor)?;
+    let file = Arc::new(
+        partial
+            .file
+            .try_clone()
+            .context("cannot copy a descriptor")?,
+    );
+    job.board
+        .change(|state| state.blobs[index].file = Some(file))?;
     job.board.finish(Finished::Blob(index, partial))
 }
 
 /// Copies what is missing, and returns the digest of all of it.
 fn copy(job: &Job, index: usize, descriptor: &Descriptor, partial: &mut Partial) -> Result<Digest> {
     let broken = || Broken(descriptor.digest.short());
+    let file = partial
+        .file
+        .try_clone()
+        .context("cannot copy a descriptor")?;
+    (&file).rewind().context("cannot read what is there")?;
     job.board.change(|state| {
         let blob = &mut state.blobs[index];
         (blob.stage, blob.have) = (Stage::Moving, 0);
+        // What somebody has left behind may be damaged.
+        blob.file = (partial.have == 0).then(|| Arc::new(file));
     })?;
     let mut file = &partial.file;
-    file.rewind().context("cannot read what is there")?;
     let there = file.take(partial.have);
     let rest = Body::new(&job.registry, descriptor, partial.have);
     let mut all = Hashing::new(there.chain(rest));

@@ -4,15 +4,16 @@ use std::collections::HashMap;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::image::manifest::{Descriptor, Manifest};
-use crate::image::pull::board::{Blob, Board, Stage};
+use crate::image::manifest::{Config, Descriptor, Manifest};
+use crate::image::pull::board::{Blob, Board, Layer, Stage};
 use crate::image::store::Store;
 
 // ANCHOR: plan
-pub fn plan(store: &Store, manifest: &Manifest) -> Result<Board> {
-    let mut blobs = Vec::new();
+pub fn plan(store: &Store, manifest: &Manifest, config: &Config) -> Result<Board> {
+    let (mut blobs, mut layers) = (Vec::new(), Vec::new());
     let mut known = HashMap::new();
-    for descriptor in &manifest.layers {
+    let layers_and_ids = manifest.layers.iter().zip(&config.rootfs.diff_ids);
+    for ((descriptor, diff_id), chain) in layers_and_ids.zip(config.chain()) {
         // An image may have the same layer twice.
         let blob = *known.entry(descriptor.digest).or_insert(blobs.len());
         if blob == blobs.len() {
@@ -23,8 +24,10 @@ pub fn plan(store: &Store, manifest: &Manifest) -> Result<Board> {
             "layer {} has two sizes",
             descriptor.digest.short()
         );
+        let stage = stage(store.layer(&chain).is_some());
+        layers.push(Layer::new(chain, *diff_id, blob, stage));
     }
-    Ok(Board::new(blobs))
+    Ok(Board::new(blobs, layers))
 }
 // ANCHOR_END: plan
 
@@ -42,6 +45,7 @@ fn plan_blob(store: &Store, descriptor: &Descriptor) -> Result<Blob> {
         descriptor: descriptor.clone(),
         stage: stage(is_stored),
         have: size,
+        file: None,
     })
 }
 

@@ -49,14 +49,15 @@ impl Output {
     /// Shows how far it is. Returns how many bytes have moved so far, on all ways.
     pub fn show(&mut self, state: &State) -> u64 {
         let is_first = self.told.is_empty();
-        self.told.resize(state.blobs.len(), false);
+        self.told.resize(state.layers.len(), false);
         let word = match is_first {
             true => "Already exists",
             false => "Pull complete",
         };
         let mut text = String::new();
-        for (blob, told) in state.blobs.iter().zip(&mut self.told) {
-            if !*told && blob.stage == Stage::Stored {
+        for (layer, told) in state.layers.iter().zip(&mut self.told) {
+            let blob = &state.blobs[layer.blob];
+            if !*told && layer.stage.min(blob.stage) == Stage::Stored {
                 *told = true;
                 let _ = writeln!(text, "{}: {word}", blob.descriptor.digest.short());
             }

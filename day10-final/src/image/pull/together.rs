@@ -1,4 +1,7 @@
-//! The blobs of an image, side by side.
+//! The blobs and layers of an image, side by side: some are fetched while others are unpacked.
+//!
+//! Nothing waits for what waits for itself: a blob is fetched whether or not anybody unpacks it, the lower layers come
+//! first, and what is complete gets its name at once.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +13,7 @@ use anyhow::{Context, Result, anyhow};
 use crate::image::pull::board::{Job, Stage};
 use crate::image::pull::fetch::{self, Broken};
 use crate::image::pull::progress::Output;
+use crate::image::pull::unpack;
 use crate::image::store::Store;
 
 /// How many blobs are fetched, and how many layers are unpacked, at the same time. Docker's numbers are 3 and 1.
@@ -25,14 +29,16 @@ const BEAT: Duration = Duration::from_secs(1);
 /// Fetches and unpacks whatever is not in the store yet. If that fails, threads go on until the process ends.
 pub fn run(job: Job, output: &mut Output) -> Result<Store> {
     let job = Arc::new(job);
-    let blobs = {
+    let (blobs, layers) = {
         let state = job.board.look();
         output.show(&state);
         let waiting = |stage: Stage| stage == Stage::Waiting;
         let blobs = (0..state.blobs.len()).filter(|index| waiting(state.blobs[*index].stage));
-        blobs.collect()
+        let layers = (0..state.layers.len()).filter(|index| waiting(state.layers[*index].stage));
+        (blobs.collect(), layers.collect())
     };
-    let threads = start(&job, blobs, fetch::one)?;
+    let mut threads = start(&job, blobs, fetch::one)?;
+    threads.extend(start(&job, layers, unpack::one)?);
     let outcome = watch(&job, output);
     if let Err(error) = outcome {
         job.board.stop();

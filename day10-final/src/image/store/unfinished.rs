@@ -4,6 +4,7 @@ use std::fs::{self, File, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
@@ -18,7 +19,7 @@ pub struct Unfinished {
     pub directory: PathBuf,
     layer: PathBuf,
     kept: bool,
-    _lock: File,
+    lock: Arc<File>,
 }
 
 impl Store {
@@ -50,7 +51,7 @@ impl Store {
                 layer: layers.join(chain.hex()),
                 directory,
                 kept: false,
-                _lock: lock,
+                lock: Arc::new(lock),
             }));
         }
         Ok(None)
@@ -68,6 +69,11 @@ impl Store {
 }
 
 impl Unfinished {
+    /// The directory, open and locked.
+    pub fn open(&self) -> Arc<File> {
+        Arc::clone(&self.lock)
+    }
+
     /// It is complete and synced: it gets its name.
     pub fn keep(mut self) -> Result<()> {
         fs::rename(&self.directory, &self.layer)

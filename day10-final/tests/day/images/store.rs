@@ -107,7 +107,7 @@ fn a_damaged_blob_is_an_error_with_a_way_out() {
     let (_registry, name, built) = offered(&image());
     assert_pulled(&see(&["pull", &name]));
     let blobs = state().join("images/blobs/sha256");
-    for blob in [&built.config, &built.manifest] {
+    for blob in [&built.layers[0], &built.config, &built.manifest] {
         let path = blobs.join(&digest(blob)[7..]);
         let mut damaged = blob.clone();
         damaged[20] ^= 1;
