@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
 use nix::sys::stat::{
-    FchmodatFlags, Mode, UtimensatFlags, fchmod, fchmodat, fstat, futimens, utimensat,
+    FchmodatFlags, FileStat, Mode, UtimensatFlags, fchmod, fchmodat, fstat, futimens, utimensat,
 };
 use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, Uid, fchown, fchownat};
@@ -19,6 +19,7 @@ use crate::failure::shown;
 use crate::host::has;
 use crate::image::layer::xattr;
 
+#[derive(Clone)]
 pub struct Attributes {
     pub user: u32,
     pub group: u32,
@@ -44,7 +45,11 @@ impl Attributes {
     /// Applies them to a file or directory, except the time. The owner comes first, because a new owner takes setuid,
     /// setgid and capabilities away: chown(2).
     pub fn set(&self, fd: BorrowedFd) -> Result<()> {
-        let now = fstat(fd)?;
+        self.change(fd, &fstat(fd)?)
+    }
+
+    /// The same, if it is known what it is like `now`.
+    pub fn change(&self, fd: BorrowedFd, now: &FileStat) -> Result<()> {
         if (now.st_uid, now.st_gid) != (self.user, self.group) {
             let owner = (
                 Some(Uid::from_raw(self.user)),

@@ -10,13 +10,14 @@ use std::sync::Once;
 use anyhow::{Context, Result, bail, ensure};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat};
-use nix::sys::stat::{Mode, SFlag, mknodat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, mknodat};
 use nix::unistd::{linkat, symlinkat};
 
 use crate::failure::say;
 use crate::image::layer::archive::Archive;
 use crate::image::layer::attributes::{self, Attributes};
 use crate::image::layer::entry::{Entry, Kind};
+use crate::image::layer::finish::Finisher;
 use crate::image::layer::open::Dir;
 use crate::image::layer::sparse::Sparse;
 use crate::image::layer::tree::{Missing, Tree};
@@ -26,8 +27,13 @@ use crate::image::layer::whiteout;
 const PAGE: usize = 4096;
 
 // ANCHOR: make
-/// Creates what `entry` describes. The content of a file comes from the `archive`.
-pub fn make(tree: &mut Tree, entry: &Entry, archive: &mut Archive<impl BufRead>) -> Result<()> {
+/// Creates what `entry` describes. The content of a file comes from the `archive`, its attributes from the `finisher`.
+pub fn make(
+    tree: &mut Tree,
+    entry: &Entry,
+    archive: &mut Archive<impl BufRead>,
+    finisher: &mut Finisher,
+) -> Result<()> {
     if whiteout::apply(tree, &entry.path)? {
         return Ok(());
     }
@@ -46,15 +52,13 @@ pub fn make(tree: &mut Tree, entry: &Entry, archive: &mut Archive<impl BufRead>)
         Kind::File(size, sparse) => {
             let pieces = sparse.as_ref().map_or(0, |sparse| sparse.pieces.len());
             tree.limits.write((pieces * PAGE) as u64)?;
-            let file = file(tree, here, name, attributes)?;
+            let (file, is) = file(tree, here, name, attributes)?;
             fill(&file, *size, sparse.as_ref(), archive)?;
-            attributes.set(file.as_fd())?;
-            attributes.set_time(file.as_fd())
+            finisher.add(file, is, entry)
         }
-        Kind::Directory => {
-            let dir = tree.create(here, name)?;
-            describe(&dir, attributes)
-        }
+        Kind::Directory => tree
+            .create(here, name)
+            .and_then(|dir| describe(&dir, attributes)),
         Kind::Link(target) => {
             tree.replace(here, name, || symlinkat(&target[..], here, name))?;
             attributes.set_at(here.as_fd(), name, true)
@@ -70,16 +74,30 @@ pub fn make(tree: &mut Tree, entry: &Entry, archive: &mut Archive<impl BufRead>)
 fn describe(dir: &Dir, described: &Attributes) -> Result<()> {
     attributes::clear(dir.as_fd());
     described.set(dir.as_fd())?;
+    // Its owner, its setgid bit, and its default access control list are what new files begin with.
+    dir.created.set(None);
     dir.time.set(described.time);
     Ok(())
 }
 
-fn file(tree: &mut Tree, here: &Dir, name: &OsStr, attributes: &Attributes) -> Result<File> {
+/// A new file, and what it is like.
+fn file(
+    tree: &mut Tree,
+    here: &Dir,
+    name: &OsStr,
+    attributes: &Attributes,
+) -> Result<(File, FileStat)> {
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
     // Without setuid and setgid, as long as it belongs to us.
     let mode = Mode::from_bits_truncate(attributes.mode & 0o777);
-    tree.replace(here, name, || openat(here, name, flags, mode))
-        .map(File::from)
+    let file = tree.replace(here, name, || openat(here, name, flags, mode))?;
+    // Files that are created alike in the same directory are alike.
+    let is = match here.created.get() {
+        Some((before, is)) if before == mode => is,
+        _ => fstat(&file)?,
+    };
+    here.created.set(Some((mode, is)));
+    Ok((file.into(), is))
 }
 
 // ANCHOR: fill

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use anyhow::Result;
-use nix::sys::stat::fstat;
+use nix::sys::stat::{FileStat, Mode, fstat};
 use nix::sys::time::TimeSpec;
 
 use crate::image::layer::attributes::set_time;
@@ -23,6 +23,8 @@ pub struct Dir {
     /// Without links.
     pub path: PathBuf,
     pub time: Cell<TimeSpec>,
+    /// The mode with which the last file was created in it, and what came of that.
+    pub created: Cell<Option<(Mode, FileStat)>>,
     /// Which layers have a part of it: see [`super::merged`].
     pub parts: OnceCell<Rc<[usize]>>,
 }
@@ -34,6 +36,7 @@ impl Dir {
             fd,
             path,
             time: Cell::new(TimeSpec::new(now.st_mtime, now.st_mtime_nsec)),
+            created: Cell::new(None),
             parts: OnceCell::new(),
         })
     }
