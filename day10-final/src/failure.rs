@@ -3,6 +3,8 @@
 use std::env;
 use std::fmt::{Display, Write as _};
 use std::io::{self, ErrorKind, Write};
+use std::mem::take;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Error, anyhow};
 use nix::errno::Errno;
@@ -89,7 +91,28 @@ pub fn warn(reason: &Error) {
 
 /// Prints a line for the user. If stderr is closed, the exit code has to say it all.
 pub fn say(text: &str) {
-    let _ = writeln!(io::stderr(), "tiny-docker: {}", escaped(text));
+    let line = format!("tiny-docker: {}\n", escaped(text));
+    match &mut *lines_held() {
+        Some(lines) => lines.push(line),
+        None => drop(io::stderr().write_all(line.as_bytes())),
+    }
+}
+
+/// What has been said while a terminal is being drawn: only whoever draws it can print that.
+static HELD: Mutex<Option<Vec<String>>> = Mutex::new(None);
+
+fn lines_held() -> MutexGuard<'static, Option<Vec<String>>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The lines that have been said since the last time. From now on, each waits for the next time.
+pub fn hold() -> Vec<String> {
+    take(lines_held().get_or_insert_default())
+}
+
+/// The lines since the last time. From now on, they are printed again.
+pub fn release() -> Vec<String> {
+    lines_held().take().unwrap_or_default()
 }
 
 /// `text` without anything that moves the cursor, or worse: console_codes(4). It may repeat what others wrote.

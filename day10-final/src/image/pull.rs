@@ -1,4 +1,8 @@
 //! `pull`: from a name to an image in the store.
+//!
+//! In this room, [`resolve`] finds the manifest, and [`plan`] what the store needs. [`together`] lets [`fetch`] and
+//! [`unpack`] do that side by side: [`board`] is what they know of each other, and [`progress`] shows it. [`body`] is
+//! what a registry sends.
 
 mod board;
 mod body;

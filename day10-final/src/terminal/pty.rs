@@ -184,7 +184,7 @@ fn other_side(ours: &PtyMaster) -> nix::Result<OwnedFd> {
 }
 
 /// The rows and columns of `terminal`, or None if it is not a terminal.
-fn size(terminal: BorrowedFd) -> Option<[u16; 2]> {
+pub fn size(terminal: BorrowedFd) -> Option<[u16; 2]> {
     let mut size = winsize([0, 0]);
     // SAFETY: TIOCGWINSZ writes to `size`, and to nothing else.
     let got = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCGWINSZ, &mut size) };

@@ -40,6 +40,7 @@ pub fn run(job: Job, output: &mut Output) -> Result<Store> {
     let mut threads = start(&job, blobs, fetch::one)?;
     threads.extend(start(&job, layers, unpack::one)?);
     let outcome = watch(&job, output);
+    output.end();
     if let Err(error) = outcome {
         job.board.stop();
         if !error.is::<Broken>() {
@@ -64,6 +65,7 @@ fn watch(job: &Job, output: &mut Output) -> Result<()> {
         for one in finished {
             job.board.store(one)?;
         }
+        output.pass_on();
         let moved = output.show(&job.board.look());
         if moved != before && beaten.elapsed() >= BEAT {
             job.store.beat();

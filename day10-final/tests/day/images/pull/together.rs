@@ -10,6 +10,7 @@ use crate::images::pull::{assert_complete, assert_pulled, image, noise, offered}
 use crate::images::registry::{Fault, Registry};
 use crate::need_namespaces;
 use crate::support::{Running, see, state, tiny_docker, wait_until};
+use crate::terminal::terminal;
 
 #[test]
 fn two_pulls_fetch_each_blob_once() {
@@ -45,6 +46,23 @@ fn two_pulls_fetch_each_blob_once() {
     assert_eq!(images.lines().count(), 2);
 }
 
+#[test]
+fn on_a_terminal_each_layer_has_a_line_while_it_moves() {
+    need_namespaces!();
+    let (registry, name, built) = offered(&image());
+    let layer = digest(&built.layers[0]);
+    registry.fault(&layer, 1, Fault::Slow(5));
+    let mut user = terminal(&format!("TERM=xterm $TD pull {name}; echo over"));
+    let short = &layer[7..19];
+    user.exp_string(&format!("{short}: Downloading [")).unwrap();
+    // Drawn again, in the same place.
+    user.exp_string("\x1b[1A\r\x1b[J").unwrap();
+    user.exp_string(&format!("{short}: Pull complete\r\n"))
+        .unwrap();
+    user.exp_string("over").unwrap();
+    assert_complete(&built);
+}
+
 /// Starts a pull. Only half of its lower layer arrives.
 fn stalled(registry: &Registry, name: &str, built: &Built) -> Running {
     let layer = digest(&built.layers[0]);
@@ -71,4 +89,36 @@ fn a_killed_pull_does_not_stop_another() {
     assert!(second.0.wait().unwrap().success());
     assert_complete(&built);
     assert_pulled(&see(&["pull", &name]));
+}
+
+#[test]
+fn while_nothing_moves_nothing_is_drawn() {
+    need_namespaces!();
+    let (registry, name, built) = offered(&image());
+    let mut first = stalled(&registry, &name, &built);
+    let mut user = terminal(&format!("TERM=xterm $TD pull {name}; echo over"));
+    let before = user.exp_string("tiny-docker: waiting for ").unwrap();
+    assert!(!before.contains("\x1b[J"), "{before:?}");
+    first.0.kill().unwrap();
+    user.exp_string("Status: Downloaded newer image").unwrap();
+    user.exp_string("over").unwrap();
+}
+
+#[test]
+fn what_is_said_while_a_terminal_is_drawn_stays() {
+    need_namespaces!();
+    let (registry, name, built) = offered(&image());
+    let mut first = stalled(&registry, &name, &built);
+    // This one waits for the layer that they share, while another one arrives.
+    let more = Layer::new().file("noise", noise(3, 500_000));
+    let built = registry.push("x/y:2", &image().packed(&more, Packed::Plain));
+    registry.fault(&digest(&built.layers[1]), 1, Fault::Slow(20));
+    let name = registry.name("x/y:2");
+    let mut user = terminal(&format!("TERM=xterm $TD pull {name}; echo over"));
+    // What was drawn makes room for it.
+    user.exp_string("\x1b[1A\r\x1b[Jtiny-docker: waiting for ")
+        .unwrap();
+    first.0.kill().unwrap();
+    user.exp_string("Status: Downloaded newer image").unwrap();
+    user.exp_string("over").unwrap();
 }
