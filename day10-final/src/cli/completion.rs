@@ -1,5 +1,7 @@
 //! `completion`: a script with which the shell completes our commands. bash(1), "Programmable Completion".
 
+mod images;
+
 use std::io::{self, Write};
 
 use anyhow::{Context, Result};
@@ -7,6 +9,7 @@ use clap::{Arg, Command, CommandFactory};
 use clap_complete::{Shell, generate};
 
 use crate::cli::Cli;
+use crate::cli::completion::images::FOR_ZSH;
 
 // ANCHOR: containers
 /// clap knows the words, but not which containers exist. The shell asks `ps`, which puts the name last.
@@ -19,7 +22,7 @@ _tiny_docker_containers() {
     local word which=none container
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case "$word" in
-            run) return ;;
+            run | image | system) return ;;
             exec | kill | stats | stop) which= && break ;;
             inspect | logs | rm | wait) which=-a && break ;;
         esac
@@ -80,24 +83,24 @@ pub fn print(shell: Shell) -> Result<u8> {
     let script = match shell {
         Shell::Bash => {
             let script = script.replace(PATHS_IN_BASH[0], PATHS_IN_BASH[1]);
-            script + &IN_BASH.replace("VALUES", &with_values(&command))
+            let ours = IN_BASH.to_owned() + images::IN_BASH;
+            script + &ours.replace("VALUES", &with_values(&command))
         }
-        Shell::Fish => script + IN_FISH,
+        Shell::Fish => script + IN_FISH + images::IN_FISH,
         Shell::Zsh => for_zsh(script, &command),
         _ => script,
     };
     let script = script.replace("NAMES", NAMES);
+    let script = script.replace("IMAGES", images::NAMES);
     write!(io::stdout(), "{script}").context("cannot print")?;
     Ok(0)
 }
 // ANCHOR_END: print
 
-/// Where the next word is a value, and not a container: after "kill -s", for example. As patterns for bash. (After
-/// "run", there are no containers anyway.)
+/// Where the next word is a value, and not a container or an image: after "kill -s", for example. As patterns for bash.
 fn with_values(command: &Command) -> String {
     let mut patterns = Vec::new();
-    let subcommands = command.get_subcommands();
-    for subcommand in subcommands.filter(|it| it.get_name() != "run") {
+    for subcommand in command.get_subcommands() {
         let options = subcommand.get_arguments();
         for option in options.filter(|option| option.get_action().takes_values()) {
             let names = [
@@ -124,11 +127,17 @@ fn for_zsh(mut script: String, command: &Command) -> String {
         }
     }
     // Its first line has to stay first.
-    let script = script.replacen('\n', IN_ZSH, 1);
+    let script = script.replacen('\n', &format!("{IN_ZSH}{}", images::IN_ZSH), 1);
     let is_id = |line: &str| line.starts_with("':id -- ") || line.starts_with("'*::ids -- ");
-    let lines = script.lines().map(|line| match is_id(line) {
-        true => line.replace(":_default'", ":_tiny-docker_containers'") + "\n",
-        false => line.to_owned() + "\n",
+    let lines = script.lines().map(|line| {
+        let of_images = FOR_ZSH
+            .iter()
+            .find(|(argument, _)| line.starts_with(&format!("'{argument}")));
+        match of_images {
+            Some((_, function)) => line.replace(":_default'", &format!(":{function}'")) + "\n",
+            None if is_id(line) => line.replace(":_default'", ":_tiny-docker_containers'") + "\n",
+            None => line.to_owned() + "\n",
+        }
     });
     lines.collect()
 }

@@ -1,5 +1,6 @@
 //! What to type instead of what only Docker has. `main` asks here before it reports a usage error.
 
+mod images;
 mod lack;
 mod options;
 mod run;
@@ -7,24 +8,25 @@ mod run;
 use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::cli::instead::lack::{EXPORT, IMAGES, Lack};
+use crate::cli::instead::lack::Lack;
 use crate::cli::slip::command;
 
 // ANCHOR: commands
-const COMMANDS: [Lack; 19] = [
+const COMMANDS: [Lack; 22] = [
     (
         &["attach", "debug"],
         "a container keeps the terminal it was started with",
         "tiny-docker logs -f ID, or exec -it ID sh",
     ),
     (
-        &[
-            "bake", "build", "builder", "buildx", "commit", "history", "image", "images", "import",
-            "init", "load", "login", "logout", "manifest", "pull", "push", "rmi", "save", "scout",
-            "search", "tag",
-        ],
-        IMAGES,
-        EXPORT,
+        &["bake", "build", "builder", "buildx", "init"],
+        "images can be pulled, but not built",
+        "docker save IMAGE | tiny-docker load",
+    ),
+    (
+        &["commit"],
+        "images are made from archives",
+        "tiny-docker export ID | tiny-docker import - NAME",
     ),
     (
         &[
@@ -58,12 +60,12 @@ const COMMANDS: [Lack; 19] = [
         "there is no daemon to report them",
         "tiny-docker wait ID",
     ),
-    (
-        &["export"],
-        IMAGES,
-        "tiny-docker exec ID tar -c -C / . >FILE",
-    ),
     (&["ls", "list"], "ps lists the containers", "tiny-docker ps"),
+    (
+        &["manifest"],
+        "pull chooses the image for this machine by itself",
+        "tiny-docker pull NAME",
+    ),
     (
         &["network"],
         "there is only one bridge",
@@ -81,14 +83,20 @@ const COMMANDS: [Lack; 19] = [
         "",
     ),
     (
+        &["push"],
+        "images can be pulled, but not pushed",
+        "tiny-docker save -o FILE IMAGE, then skopeo copy docker-archive:FILE docker://IMAGE",
+    ),
+    (
         &["rename", "update"],
         "a container cannot be changed",
         "tiny-docker rm ID, then run --name NAME",
     ),
+    (&["scout"], "nobody looks into an image for known bugs", ""),
     (
-        &["system"],
-        "its subcommands are commands of their own",
-        "tiny-docker info, or prune",
+        &["search"],
+        "a registry is asked for one name at a time",
+        "tiny-docker pull NAME",
     ),
     (
         &["top"],
@@ -109,15 +117,7 @@ const COMMANDS: [Lack; 19] = [
 // ANCHOR_END: commands
 
 /// Values of options, which are recognised by their beginnings.
-const VALUES: [(&str, Lack); 6] = [
-    (
-        "--entrypoint",
-        (
-            &[""],
-            "there are no images, and therefore no entry points",
-            "tiny-docker run … COMMAND ARG…",
-        ),
-    ),
+const VALUES: [(&str, Lack); 5] = [
     (
         "--restart",
         (

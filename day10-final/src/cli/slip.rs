@@ -50,11 +50,15 @@ pub fn end(mut error: Error) -> ! {
 }
 // ANCHOR_END: end
 
-/// The command that the `error` is about, taken from its usage line: "Usage: tiny-docker run [OPTIONS] …".
+/// The command that the `error` is about, taken from its usage line: "Usage: tiny-docker run [OPTIONS] …". It may have
+/// two words, such as "image ls".
 pub fn command(error: &Error) -> Option<String> {
     let usage = error.get(ContextKind::Usage)?.to_string();
-    let command = usage.split_whitespace().nth(2)?;
-    (!command.starts_with(['[', '<', '-'])).then(|| command.to_owned())
+    let words = usage.split_whitespace().skip(2);
+    let command: Vec<_> = words
+        .take_while(|it| !it.starts_with(['[', '<', '-']))
+        .collect();
+    (!command.is_empty()).then(|| command.join(" "))
 }
 
 fn is_option(unknown: &Error) -> bool {

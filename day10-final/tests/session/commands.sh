@@ -1,5 +1,5 @@
-# A day's commands. $D is docker or tiny-docker. $IMAGE is what docker has to be told, and tiny-docker takes without
-# being told: an image made of its default root filesystem. $CONTAINER is the word "container" for docker, which can
+# A day's commands. $D is docker or tiny-docker. $IMAGE is an image made of tiny-docker's default root filesystem, which
+# both have imported. $CONTAINER is the word "container" for docker, which can
 # prune other things, too. Paragraphs that need root, or ids of other users, say so.
 
 # Hello.
@@ -145,3 +145,66 @@ $D ps -a
 $D $CONTAINER prune -f
 $D $CONTAINER prune -f
 $D ps -a
+
+# Images.
+$D images
+$D images -q | wc -l
+$D images no-such-name
+$D tag $IMAGE other
+$D tag $IMAGE other:2
+$D tag $IMAGE localhost:5000/team/other:3
+$D images other
+$D images other:2
+$D history $IMAGE
+$D history -q $IMAGE
+$D tag no-such-image other
+$D tag $IMAGE 'not legal'
+$D rmi other
+$D rmi other:2 no-such-image localhost:5000/team/other:3
+$D rmi -f no-such-image
+$D history no-such-image
+$D inspect $IMAGE | grep -o '"RepoTags"'
+$D run --rm no-such-registry.invalid/no/such:image
+$D run --rm NotLegal true
+
+# Archives.
+$D run --name source $IMAGE sh -c 'echo kept >/kept; mkdir /made'
+$D export source | tar -t | grep -E '^(kept|made/)' | sort
+$D export source | $D import -c 'CMD ["cat", "/kept"]' -c 'ENV COLOUR=green' -c 'WORKDIR /made' -m 'By hand' - made:1
+$D rm source
+$D history made:1
+$D run --rm made:1
+$D run --rm made:1 sh -c 'pwd; echo $COLOUR'
+$D run --rm --entrypoint pwd made:1
+$D run --rm --entrypoint pwd -w / made:1
+$D run --rm --entrypoint sh made:1 -c 'echo $0 $COLOUR'
+$D save -o archive made:1
+tar -xOf archive manifest.json | grep -o '"RepoTags":[^]]*]'
+$D rmi made:1
+$D run --rm --pull never made:1
+$D load -i archive
+$D load <archive
+$D run --rm made:1
+$D save no-such-image >/dev/null
+$D load -i no-such-file
+
+# Images and their containers.
+$D run --name user made:1
+$D ps -a
+$D rmi made:1
+$D tag made:1 made:2
+$D rmi made:2
+$D rmi $($D images -q made:1)
+$D image prune -f
+$D images made
+$D rm user
+$D run -d --name runner made:1 sleep 1000
+$D rmi -f $($D images -q made:1)
+$D rmi -f made:1
+$D images
+$D rm -f runner
+$D image prune -f
+$D image prune -f
+$D tag $IMAGE made:3
+$D image prune -a -f >/dev/null
+$D images

@@ -2,7 +2,3 @@
 
 /// What we do not have, why, and what to type instead, which may be empty.
 pub type Lack = (&'static [&'static str], &'static str, &'static str);
-
-pub const IMAGES: &str = "there are no images, only directories";
-pub const EXPORT: &str =
-    "docker export $(docker create IMAGE) | tar -x -C DIR, then tiny-docker run --rootfs DIR …";

@@ -1,7 +1,7 @@
 //! Options of Docker's other commands that our commands do not have.
 
 use crate::cli::instead::lack::Lack;
-use crate::cli::instead::run;
+use crate::cli::instead::{images, run};
 
 const GLOBAL: [Lack; 3] = [
     (
@@ -61,11 +61,7 @@ const INSPECT: [Lack; 3] = [
         "tiny-docker inspect ID | jq -r '.[].State.Pid'",
     ),
     (SIZE, NOT_MEASURED, DU),
-    (
-        &["--type"],
-        "only containers can be inspected",
-        "leave it out",
-    ),
+    images::PLATFORM,
 ];
 
 const SIZE: &[&str] = &["--size", "-s"];
@@ -85,12 +81,6 @@ const LOGS: [Lack; 2] = [
     ),
 ];
 
-const STOP: [Lack; 1] = [(
-    &["--signal", "-s"],
-    "stop always sends SIGTERM",
-    "tiny-docker kill -s SIGNAL ID",
-)];
-
 /// The first letters of all signals: the shell's kill has an option for each.
 const KILL: [Lack; 1] = [(
     &[
@@ -109,16 +99,11 @@ const RM: [Lack; 1] = [(
 
 const STATS: [Lack; 1] = [(&["--no-trunc"], "nothing is truncated", "leave it out")];
 
-const PRUNE: [Lack; 3] = [
-    (
-        &["--all", "-a"],
-        "there are no images to remove",
-        "tiny-docker prune",
-    ),
+const PRUNE: [Lack; 2] = [
     (
         &["--filter"],
         "there are no filters",
-        "tiny-docker ps -a, then rm ID",
+        "tiny-docker ps -a and images, then rm ID and rmi ID",
     ),
     (
         &["--volumes"],
@@ -140,14 +125,13 @@ pub fn of(command: Option<&str>) -> &'static [Lack] {
         Some("run") => &run::OPTIONS,
         Some("exec") => &EXEC,
         Some("ps") => &PS,
-        Some("inspect") => &INSPECT,
+        Some("inspect" | "image inspect") => &INSPECT,
         Some("logs") => &LOGS,
-        Some("stop") => &STOP,
         Some("kill") => &KILL,
         Some("rm") => &RM,
         Some("stats") => &STATS,
-        Some("prune") => &PRUNE,
-        Some("info") => &INFO,
-        Some(_) => &[],
+        Some("prune" | "system prune") => &PRUNE,
+        Some("info" | "system info") => &INFO,
+        Some(command) => images::of(command),
     }
 }

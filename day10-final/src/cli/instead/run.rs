@@ -1,19 +1,20 @@
 //! Options of Docker's `run` that our `run` does not have.
 
-use crate::cli::instead::lack::{EXPORT, IMAGES, Lack};
+use crate::cli::instead::images::{CONTENT_TRUST, PLATFORM};
+use crate::cli::instead::lack::Lack;
 
 pub const NO_DAEMON: &str = "there is no daemon to do it";
 
-pub const OPTIONS: [Lack; 31] = [
+pub const OPTIONS: [Lack; 29] = [
     (
         &["--attach", "-a", "--sig-proxy", "--detach-keys"],
         "without -d, output and signals are always passed on",
         "tiny-docker run -d, then logs -f ID",
     ),
     (
-        &["--annotation", "--label", "--label-file", "-l"],
-        "containers have no labels",
-        "--name NAME",
+        &["--annotation", "--label-file"],
+        "only labels can be set, one by one",
+        "-l NAME=VALUE",
     ),
     (
         &["--cgroup-parent"],
@@ -74,12 +75,8 @@ pub const OPTIONS: [Lack; 31] = [
         "containers have only the usual devices",
         "",
     ),
-    (
-        &["--disable-content-trust", "--platform", "--pull"],
-        IMAGES,
-        EXPORT,
-    ),
-    (&["--quiet", "-q"], "nothing is pulled", "leave it out"),
+    CONTENT_TRUST,
+    PLATFORM,
     (
         &["--dns-search", "--dns-option", "--dns-opt"],
         "only the DNS servers can be chosen",
@@ -89,11 +86,6 @@ pub const OPTIONS: [Lack; 31] = [
         &["--domainname"],
         "the domain is part of the hostname",
         "--hostname NAME.DOMAIN",
-    ),
-    (
-        &["--expose", "--publish-all", "-P"],
-        "ports are published one by one",
-        "-p HOST:CONTAINER",
     ),
     (
         &["--group-add"],
@@ -147,11 +139,6 @@ pub const OPTIONS: [Lack; 31] = [
         &["--shm-size"],
         "/dev/shm shares the space of /dev, unless it is a separate tmpfs",
         "--tmpfs /dev/shm",
-    ),
-    (
-        &["--stop-signal"],
-        "stop always sends SIGTERM",
-        "tiny-docker kill -s SIGNAL ID",
     ),
     (
         &["--stop-timeout"],

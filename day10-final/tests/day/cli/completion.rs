@@ -208,6 +208,52 @@ fn each_shell_completes_containers_by_name() {
     });
 }
 
+/// A program that lists these images, and otherwise does what ours does.
+const WITH_IMAGES: &str = "case $1 in images) cat <<'END'
+REPOSITORY               TAG       IMAGE ID       CREATED       SIZE
+alpine                   latest    0123456789ab   2 years ago   1kB
+debian                   12-slim   0123456789ac   2 years ago   1kB
+localhost:5000/some/it   1.0       0123456789ad   2 years ago   1kB
+$(>ran-by-image)         latest    0123456789ae   2 years ago   1kB
+x;>ran-by-image          latest    0123456789af   2 years ago   1kB
+<none>                   <none>    fedcba987654   2 years ago   1kB
+END
+;; *) exec $TD \"$@\" ;; esac";
+
+#[test]
+fn each_shell_completes_images_by_name() {
+    let home = Home::new(WITH_IMAGES);
+    home.each_shell(|shell, user| {
+        for (typed, completed) in [
+            ("rmi alp", "<rmi><alpine>"),
+            ("rmi -f fedc", "<rmi><-f><fedcba987654>"),
+            ("rmi alpine deb", "<rmi><alpine><debian:12-slim>"),
+            ("rmi debian:1", "<rmi><debian:12-slim>"),
+            ("rmi debian:", "<rmi><debian:12-slim>"),
+            ("image rm debian:", "<image><rm><debian:12-slim>"),
+            (
+                "rmi localhost:5000/some/it:1",
+                "<rmi><localhost:5000/some/it:1.0>",
+            ),
+            ("rmi x", "<rmi><x>"),
+            ("history alp", "<history><alpine>"),
+            ("inspect alp", "<inspect><alpine>"),
+            ("tag alp", "<tag><alpine>"),
+            ("image rm alp", "<image><rm><alpine>"),
+            ("save -o alp", "<save><-o><alp>"),
+            ("save -o x.tar alp", "<save><-o><x.tar><alpine>"),
+            ("run --rm alp", "<run><--rm><alpine>"),
+            ("run --name alp", "<run><--name><alp>"),
+            ("pull alp", "<pull><alp>"),
+            ("rm alp", "<rm><alp>"),
+        ] {
+            let (words, _) = home.complete(user, &format!("tiny-docker {typed}"));
+            assert_eq!(words, completed, "{shell}: {typed}");
+        }
+    });
+    assert!(!home.0.path().join("ran-by-image").exists());
+}
+
 #[test]
 fn each_shell_completes_paths_and_quotes_them() {
     let home = Home::new("exec $TD \"$@\"");

@@ -24,17 +24,24 @@ fn dockers_commands_that_are_not_here() {
         "attach x",
         "build .",
         "checkpoint ls",
+        "commit x y",
         "compose up",
         "container ls",
         "cp x:/a b",
         "create x",
         "diff x",
         "events",
+        "image build .",
         "ls",
+        "manifest inspect x",
         "network ls",
         "pause x",
         "port x",
+        "push x",
         "rename x y",
+        "scout cves",
+        "search x",
+        "system events",
         "top x",
         "version",
         "volume ls",
@@ -44,10 +51,13 @@ fn dockers_commands_that_are_not_here() {
     tiny-docker: attach is not supported: a container keeps the terminal it was started with
     hint: tiny-docker logs -f ID, or exec -it ID sh
     $ tiny-docker build .
-    tiny-docker: build is not supported: there are no images, only directories
-    hint: docker export $(docker create IMAGE) | tar -x -C DIR, then tiny-docker run --rootfs DIR …
+    tiny-docker: build is not supported: images can be pulled, but not built
+    hint: docker save IMAGE | tiny-docker load
     $ tiny-docker checkpoint ls
     tiny-docker: checkpoint is not supported: there is no daemon to do it
+    $ tiny-docker commit x y
+    tiny-docker: commit is not supported: images are made from archives
+    hint: tiny-docker export ID | tiny-docker import - NAME
     $ tiny-docker compose up
     tiny-docker: compose is not supported: each container is started separately
     $ tiny-docker container ls
@@ -65,9 +75,15 @@ fn dockers_commands_that_are_not_here() {
     $ tiny-docker events
     tiny-docker: events is not supported: there is no daemon to report them
     hint: tiny-docker wait ID
+    $ tiny-docker image build .
+    tiny-docker: build is not supported: images can be pulled, but not built
+    hint: docker save IMAGE | tiny-docker load
     $ tiny-docker ls
     tiny-docker: ls is not supported: ps lists the containers
     hint: tiny-docker ps
+    $ tiny-docker manifest inspect x
+    tiny-docker: manifest is not supported: pull chooses the image for this machine by itself
+    hint: tiny-docker pull NAME
     $ tiny-docker network ls
     tiny-docker: network is not supported: there is only one bridge
     hint: tiny-docker run --net bridge
@@ -77,9 +93,20 @@ fn dockers_commands_that_are_not_here() {
     $ tiny-docker port x
     tiny-docker: port is not supported: ps shows the ports
     hint: tiny-docker ps
+    $ tiny-docker push x
+    tiny-docker: push is not supported: images can be pulled, but not pushed
+    hint: tiny-docker save -o FILE IMAGE, then skopeo copy docker-archive:FILE docker://IMAGE
     $ tiny-docker rename x y
     tiny-docker: rename is not supported: a container cannot be changed
     hint: tiny-docker rm ID, then run --name NAME
+    $ tiny-docker scout cves
+    tiny-docker: scout is not supported: nobody looks into an image for known bugs
+    $ tiny-docker search x
+    tiny-docker: search is not supported: a registry is asked for one name at a time
+    hint: tiny-docker pull NAME
+    $ tiny-docker system events
+    tiny-docker: events is not supported: there is no daemon to report them
+    hint: tiny-docker wait ID
     $ tiny-docker top x
     tiny-docker: top is not supported: processes can be listed from inside
     hint: tiny-docker exec ID ps -ef
@@ -93,7 +120,7 @@ fn dockers_commands_that_are_not_here() {
 }
 
 /// Docker's options, from version 20 to 28, except those that we have.
-const OPTIONS: [(&str, &str); 10] = [
+const OPTIONS: [(&str, &str); 22] = [
     (
         "run",
         "-a --annotation --attach --blkio-weight --blkio-weight-device -c --cgroup-parent --cgroupns --cidfile --cpu-count
@@ -116,6 +143,18 @@ const OPTIONS: [(&str, &str); 10] = [
     ("stats", "--no-trunc"),
     ("prune", "--filter --volumes"),
     ("info", "-f --format"),
+    ("images", "-f --filter --tree"),
+    ("pull", "-a --all-tags --disable-content-trust --platform"),
+    ("rmi", "--no-prune --platform"),
+    ("history", "--format -H --human --platform"),
+    ("load", "--platform"),
+    ("save", "--platform"),
+    ("import", "--platform"),
+    ("image ls", "-f --filter --tree"),
+    ("image rm", "--no-prune --platform"),
+    ("image inspect", "-f --format --platform"),
+    ("image prune", "--filter"),
+    ("system df", "--format"),
     (
         "",
         "-D --debug -H --host -c --context --config -l --log-level --tls --tlscacert --tlscert --tlskey --tlsverify -v",
@@ -129,8 +168,8 @@ fn each_option_that_docker_has_is_answered() {
     let mut answers: Vec<(String, String)> = Vec::new();
     for (command, options) in OPTIONS {
         for option in options.split_whitespace() {
-            let words = [command, option, "x"];
-            let seen = see(&words[usize::from(command.is_empty())..]);
+            let words = command.split_whitespace().chain([option, "x"]);
+            let seen = see(&words.collect::<Vec<_>>());
             let (code, stdout) = (seen.code, seen.stdout.as_str());
             assert_eq!((code, stdout), (Some(125), ""), "{command} {option}");
             let says = format!("tiny-docker: {option} is not supported: ");
@@ -150,8 +189,8 @@ fn each_option_that_docker_has_is_answered() {
     without -d, output and signals are always passed on
     hint: tiny-docker run -d, then logs -f ID
     run --annotation --label-file
-    containers have no labels
-    hint: --name NAME
+    only labels can be set, one by one
+    hint: -l NAME=VALUE
     run --blkio-weight --blkio-weight-device -c --cpu-count --cpu-percent --cpu-rt-period --cpu-rt-runtime --cpu-shares --cpuset-cpus --cpuset-mems --device-read-bps --device-read-iops --device-write-bps --device-write-iops --io-maxbandwidth --io-maxiops --kernel-memory --memory-reservation
     there are only three limits
     hint: --memory, --cpus, --pids-limit
@@ -169,9 +208,9 @@ fn each_option_that_docker_has_is_answered() {
     hint: --cpus NUMBER
     run --device --device-cgroup-rule --gpus
     containers have only the usual devices
-    run --disable-content-trust --platform
-    there are no images, only directories
-    hint: docker export $(docker create IMAGE) | tar -x -C DIR, then tiny-docker run --rootfs DIR …
+    run --disable-content-trust --disable-content-trust
+    there are no signatures, but a digest says exactly what you get
+    hint: NAME@sha256:DIGEST
     run --dns-opt --dns-option --dns-search
     only the DNS servers can be chosen
     hint: --dns ADDRESS
@@ -205,6 +244,9 @@ fn each_option_that_docker_has_is_answered() {
     run --oom-kill-disable --oom-score-adj
     the kernel decides what it kills
     hint: --memory SIZE
+    run --platform --platform --platform --platform --platform --platform --platform --platform --platform
+    only this machine's images can run here
+    hint: leave it out
     run --privileged
     no single option disables all protections
     hint: --cap-add ALL --security-opt seccomp=unconfined --security-opt no-new-privileges=false
@@ -241,7 +283,7 @@ fn each_option_that_docker_has_is_answered() {
     ps -s --size -s --size
     a container's changes are in a directory
     hint: du -sh $(tiny-docker inspect ID | jq -r '.[].Layer')/upper
-    inspect -f --format
+    inspect -f --format -f --format
     there are no templates, but the output is JSON
     hint: tiny-docker inspect ID | jq -r '.[].State.Pid'
     logs --details
@@ -258,13 +300,37 @@ fn each_option_that_docker_has_is_answered() {
     hint: leave it out
     prune --filter
     there are no filters
-    hint: tiny-docker ps -a, then rm ID
+    hint: tiny-docker ps -a and images, then rm ID and rmi ID
     prune --volumes
     volumes are your own directories, and are kept
     hint: tiny-docker prune
     info -f --format
     there are no templates
     hint: tiny-docker info | grep …
+    images -f --filter -f --filter
+    there are no filters, except for a name
+    hint: tiny-docker images NAME, or images | grep …
+    images --tree --tree
+    of each image, only the one for this machine is here
+    hint: tiny-docker images
+    pull -a --all-tags
+    a registry is asked for one name at a time
+    hint: tiny-docker pull NAME:TAG
+    rmi --no-prune --no-prune
+    layers have no names: they go with the last image that needs them
+    hint: leave it out
+    history --format
+    there are no templates, but the image's own words are JSON
+    hint: tiny-docker inspect IMAGE
+    history -H --human
+    sizes and dates are always for humans
+    hint: leave it out
+    image prune --filter
+    there are no filters
+    hint: tiny-docker images, then rmi ID
+    system df --format
+    there are no templates
+    hint: tiny-docker system df | grep …
      -D --debug -l --log-level
     there is no daemon to keep a log
     hint: strace -f tiny-docker …

@@ -8,15 +8,11 @@ use std::process::Command;
 
 use insta::assert_snapshot;
 use nix::unistd::geteuid;
-use serde_json::json;
 use tempfile::TempDir;
 
-use crate::images::build::Image;
-use crate::images::build::layer::Layer;
-use crate::images::run::put;
 use crate::need_namespaces;
 use crate::privileges::users::can_be_somebody_else;
-use crate::support::{Seen, TINY_DOCKER, leave_to, state};
+use crate::support::{Seen, TINY_DOCKER, leave_to, shell, state};
 
 const COMMANDS: &str = include_str!("../../session/commands.sh");
 const RECORDED: &str = include_str!("../../session/docker-20.10.24.txt");
@@ -48,7 +44,7 @@ impl Typed {
         let mut errors = self.lines.iter().filter_map(|line| line.strip_prefix("! "));
         let ours =
             |error: &&str| error.starts_with("tiny-docker: ") || error.starts_with("error: ");
-        errors.next().filter(ours)
+        errors.find(ours)
     }
 }
 
@@ -83,6 +79,7 @@ fn cell_without_chance(cell: &str) -> String {
     let mut words: Vec<String> = cell.split(' ').map(str::to_owned).collect();
     for n in 0..words.len() {
         let word = words[n].trim_matches(['"', '(', ')', '.', ',', ':']);
+        let word = word.strip_prefix("sha256:").unwrap_or(word);
         if [12, 64].contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             words[n] = words[n].replace(word, "ID");
         } else if ["second", "seconds"].contains(&word) && n > 0 {
@@ -153,14 +150,8 @@ fn typed(commands: &str) -> Vec<Typed> {
     fs::write(&session, commands).unwrap();
     let here = directory.path().join("here");
     fs::create_dir(&here).unwrap();
-    let rootfs = state().join("rootfs/default");
-    let tar = Command::new("tar")
-        .arg("-C")
-        .arg(rootfs)
-        .args(["-c", "."])
-        .output();
-    let layer = Layer::new().raw(&tar.unwrap().stdout);
-    put("default", &Image::new().layer(&layer).settings(json!({})));
+    let import = "tar -C $TINY_DOCKER_ROOT/rootfs/default -c . | $TD import - default";
+    assert_eq!(shell(import).code, Some(0));
     let mut sh = Command::new("sh");
     sh.arg(TYPE).stdin(File::open(session).unwrap());
     sh.envs([("D", TINY_DOCKER), ("IMAGE", "default"), ("CONTAINER", "")]);
@@ -299,5 +290,31 @@ fn a_day_in_docker_is_a_day_here() {
         error: invalid value 'lots' for '--memory <SIZE>': expected a number, optionally followed by b, k, m or g
     $D run --name missing $IMAGE no-such-command
         tiny-docker: cannot run no-such-command: not found in PATH
+    $D tag no-such-image other
+        tiny-docker: cannot tag no-such-image as other: no such image
+    $D tag $IMAGE 'not legal'
+        tiny-docker: cannot tag default as not legal: 'not legal' is not an image's name: a repository consists of a-z and 0-9, with . _ or - between them
+    $D rmi other:2 no-such-image localhost:5000/team/other:3
+        tiny-docker: cannot remove no-such-image: no such image
+    $D rmi -f no-such-image
+        tiny-docker: cannot remove no-such-image: no such image
+    $D history no-such-image
+        tiny-docker: cannot show the history of no-such-image: no such image
+    $D run --rm no-such-registry.invalid/no/such:image
+        tiny-docker: cannot pull no-such-registry.invalid/no/such:image: cannot find the host no-such-registry.invalid
+    $D run --rm NotLegal true
+        tiny-docker: cannot run NotLegal: 'NotLegal' is not an image's name: a repository cannot have capital letters
+    $D run --rm --pull never made:1
+        tiny-docker: cannot run made:1: there is no image made:1
+    $D save no-such-image >/dev/null
+        tiny-docker: cannot save no-such-image: no such image
+    $D load -i no-such-file
+        tiny-docker: cannot load no-such-file: No such file or directory (os error 2)
+    $D rmi made:1
+        tiny-docker: cannot remove made:1: conflict: container ID is using its referenced image ID
+    $D rmi $($D images -q made:1)
+        tiny-docker: cannot remove ID: conflict: stopped container ID is using its referenced image ID
+    $D rmi -f $($D images -q made:1)
+        tiny-docker: cannot remove ID: conflict: running container ID is using its referenced image ID
     ");
 }
