@@ -182,7 +182,7 @@ impl Place {
         );
     }
 
-    /// That there is none for `platform`.
+    /// Checks that the image is refused, because it does not exist for `platform`.
     fn refused(&self, platform: &str, tag: &str) {
         let seen = self.pull(&["--platform", platform], tag);
         let expected = format!("there is none for {platform}: ");

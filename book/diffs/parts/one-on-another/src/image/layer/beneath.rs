@@ -113,7 +113,7 @@ pub fn is_directory(is: &FileStat) -> bool {
     kind(is) == SFlag::S_IFDIR
 }
 
-/// A character device 0:0 says that there is nothing, whatever the layers below have.
+/// A character device 0:0 hides whatever has its name in the layers below.
 pub fn is_whiteout(is: &FileStat) -> bool {
     kind(is) == SFlag::S_IFCHR && is.st_rdev == 0
 }
