@@ -249,12 +249,14 @@ fn what_a_killed_pull_has_left_is_counted_and_removed() {
     let half = images.join("layers").join(format!(".{hex}"));
     fs::create_dir_all(half.join("deep")).unwrap();
     fs::write(half.join("deep/file"), vec![0; 2_500_000]).unwrap();
-    assert_snapshot!(shelf.plain(&done(&["system", "df"])), @"
+    let df = shelf.plain(&done(&["system", "df"]));
+    // How large the host's programs are is the host's business.
+    let (df, _) = df.split_once("Root filesystem | 1 | 0 | ").unwrap();
+    assert_snapshot!(df, @"
     TYPE | TOTAL | ACTIVE | SIZE | RECLAIMABLE
     Images | 2 | 0 | 2.62MB | 2.62MB (100%)
     Image blobs | 7 | 0 | 1.5MB | 1.5MB (100%)
     Containers | 0 | 0 | 0B | 0B
-    Root filesystem | 1 | 0 | 26.1MB | 26.1MB (100%)
     ");
     let pruned = done(&["image", "prune", "-f"]);
     assert!(pruned.ends_with("Total reclaimed space: 4MB\n"), "{pruned}");
