@@ -140,10 +140,10 @@ fn enable_controller(controller: &str, ours: &Path) -> Result<()> {
     let value = format!("+{controller}");
     let enable = |group: &Path| write(&group.join("cgroup.subtree_control"), &value);
     let above = ours.parent().context("the cgroup has no parent")?;
-    let mut tries = 0..10;
+    let mut pauses = (0..10).map(|power| Duration::from_millis(1 << power));
     while let Err(error) = move_to_leaf(above).and_then(|()| enable(above)) {
         // A process may have forked in between, and then the group is busy.
-        tries.next().ok_or(error)?;
+        sleep(pauses.next().ok_or(error)?);
     }
     create_directory(ours)?;
     enable(ours)
