@@ -276,6 +276,7 @@ fn a_port_that_is_taken_is_refused() {
     let listener = UdpSocket::bind("0.0.0.0:8080").unwrap();
     refused("127.0.0.1:8080:80/udp");
     drop(listener);
+    wait_until_free(8080);
     assert_snapshot!(refused("192.0.2.77:8080:80"), @"tiny-docker: cannot publish port 8080: Cannot assign requested address (os error 99)");
     assert_eq!(host("ip -brief link").lines().count(), 1);
 
@@ -295,6 +296,13 @@ fn a_port_that_is_taken_is_refused() {
     assert_eq!(see(&["run", "-p", "8080:80", "true"]).code, Some(0));
 }
 
+/// Another test may be starting a program at this moment. Until its exec, that has a copy of each of our sockets.
+fn wait_until_free(port: u16) {
+    wait_until("the port free", || {
+        host(&format!("ss -Hltun sport = :{port}")).is_empty()
+    });
+}
+
 #[test]
 fn what_earlier_connections_have_left_is_no_hindrance() {
     need_bridge!();
@@ -307,6 +315,7 @@ fn what_earlier_connections_have_left_is_no_hindrance() {
     wait_until("TIME_WAIT", || {
         host("ss -tan state time-wait").contains(":8080")
     });
+    wait_until_free(8080);
     let seen = see(&["run", "-p", "8080:80", "true"]);
     assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
 }
