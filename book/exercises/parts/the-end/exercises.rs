@@ -76,6 +76,13 @@ impl Place {
     }
 }
 
+impl Drop for Place {
+    /// A grader that refuses an attempt leaves nothing behind either.
+    fn drop(&mut self) {
+        self.see(&["rm", "-f", "up"]);
+    }
+}
+
 #[test]
 #[ignore = "exercise 1: prune --until"]
 fn ex1_only_what_ended_long_ago_is_removed() {
@@ -103,7 +110,6 @@ fn ex1_what_nobody_noted_and_what_runs_stays() {
     place.ended("old", ago(100), ago(99));
     place.expect(&["--until", "1s"], &["lost", "up"]);
     assert!(place.0.path().join("rootfs/default").exists());
-    place.see(&["rm", "-f", "up"]);
 }
 
 #[test]
