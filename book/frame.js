@@ -23,12 +23,12 @@ window.playground_copyable = true;
 
 // The colours of code, which only a script puts there.
 for (const [id, file] of [
-    ['highlight', '{{ resource "highlight.css" }}'],
-    ['tomorrow-night', '{{ resource "tomorrow-night.css" }}'],
-    ['ayu-highlight', '{{ resource "ayu-highlight.css" }}'],
+    ['mdbook-highlight-css', '{{ resource "highlight.css" }}'],
+    ['mdbook-tomorrow-night-css', '{{ resource "tomorrow-night.css" }}'],
+    ['mdbook-ayu-highlight-css', '{{ resource "ayu-highlight.css" }}'],
 ]) {
     const sheet = document.createElement('link');
-    document.head.append(Object.assign(sheet, { id: `mdbook-${id}-css`, rel: 'stylesheet', href: path_to_root + file }));
+    document.head.append(Object.assign(sheet, { id, rel: 'stylesheet', href: path_to_root + file }));
 }
 
 const frame = {
