@@ -296,7 +296,7 @@ fn a_port_that_is_taken_is_refused() {
     assert_eq!(see(&["run", "-p", "8080:80", "true"]).code, Some(0));
 }
 
-/// Another test may be starting a program at this moment. Until its exec, that has a copy of each of our sockets.
+/// Another test may be starting a program at this moment, which has a copy of each of our sockets until its exec.
 fn wait_until_free(port: u16) {
     wait_until("the port free", || {
         host(&format!("ss -Hltun sport = :{port}")).is_empty()
