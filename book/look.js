@@ -53,9 +53,26 @@ document.querySelectorAll('main :not(pre) > code').forEach(code => {
 });
 
 // A diff shows where each file begins.
-document.querySelectorAll('code.language-diff').forEach(code => {
+function markFiles(code) {
     code.innerHTML = code.innerHTML.replace(/^diff --git .*$/gm, '<b>$&</b>');
-});
+}
+
+// Whole diffs are packed (see pack.py). Until a diff is unpacked, its place has the height that it will need: the browser
+// may be on its way to a heading below, or back to where it was. If unpacking fails, the text there says where else to read.
+async function unpack(code) {
+    code.style.minHeight = `${code.dataset.lines}lh`;
+    try {
+        const bytes = Uint8Array.from(atob(code.dataset.packed), byte => byte.charCodeAt(0));
+        const text = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate'));
+        code.textContent = await new Response(text).text();
+        hljs.highlightBlock(code);
+        markFiles(code);
+    } finally {
+        code.style.minHeight = '';
+    }
+}
+
+document.querySelectorAll('code.language-diff').forEach(code => (code.dataset.packed ? unpack : markFiles)(code));
 
 // Printing opens what is folded, and folds it again.
 let opened = [];
