@@ -57,8 +57,9 @@ function markFiles(code) {
     code.innerHTML = code.innerHTML.replace(/^diff --git .*$/gm, '<b>$&</b>');
 }
 
-// Whole diffs are packed (see pack.py). Until a diff is unpacked, its place has the height that it will need: the browser
-// may be on its way to a heading below, or back to where it was. If unpacking fails, the text there says where else to read.
+// Whole diffs are packed (see pack.py). Until a diff is unpacked, its place has the height that it will need: the
+// browser may be on its way to a heading below, or back to where it was. If unpacking fails, what stands there instead
+// says where to read the diff.
 async function unpack(code) {
     code.style.minHeight = `${code.dataset.lines}lh`;
     try {
@@ -73,6 +74,16 @@ async function unpack(code) {
 }
 
 document.querySelectorAll('code.language-diff').forEach(code => (code.dataset.packed ? unpack : markFiles)(code));
+
+// A phone shows only a part of a drawing at a time. Alone, a drawing fits the screen, and two fingers make it larger.
+document.querySelectorAll('figure').forEach(figure => {
+    const drawing = new XMLSerializer().serializeToString(figure.querySelector('svg'));
+    const caption = document.createElement('figcaption'), link = document.createElement('a');
+    link.href = URL.createObjectURL(new Blob([drawing], { type: 'image/svg+xml' }));
+    link.textContent = 'open the drawing alone';
+    caption.append('Scroll sideways, turn your phone, or ', link, '.');
+    figure.append(caption);
+});
 
 // Printing opens what is folded, and folds it again.
 let opened = [];

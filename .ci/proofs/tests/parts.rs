@@ -189,7 +189,7 @@ fn each_part_has_a_page_a_drawing_and_an_exercise() {
         let name = &name[3..name.len() - ".patch".len()];
         let page = read(&book.join(format!("src/parts/{name}.md")));
         for needed in [
-            format!("drawings/parts/{name}.svg"),
+            format!("{{{{#include ../../drawings/parts/{name}.svg}}}}"),
             format!("whole/{name}.md"),
         ] {
             assert!(page.contains(&needed), "{name}: its page has no {needed}");
