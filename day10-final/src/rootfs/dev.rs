@@ -2,13 +2,12 @@
 //!
 //! [`crate::rootfs`] mounts it; [`crate::exec::guest`] borrows its /dev/null.
 
-use std::fs::OpenOptions;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::mount::MsFlags;
 use nix::sys::stat::{
     FchmodatFlags, FileStat, Mode, SFlag, fchmodat, fstat, major, minor, mkdirat,
@@ -141,8 +140,15 @@ pub fn check_stdio() -> Result<()> {
             "descriptor {fd} is a directory on the host"
         );
         if is_device(&there, NULL) {
-            let null = OpenOptions::new().read(true).write(true).open("/dev/null");
+            // What is there may come from an image: a link to another file, or a FIFO.
+            let flags = OFlag::O_RDWR | OFlag::O_NOFOLLOW | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+            let null = open("/dev/null", flags | OFlag::O_NONBLOCK, Mode::empty());
             let null = null.context("cannot open /dev/null")?;
+            ensure!(
+                is_device(&fstat(&null)?, NULL),
+                "/dev/null is not the expected device"
+            );
+            fcntl(&null, FcntlArg::F_SETFL(OFlag::O_RDWR))?;
             // SAFETY: dup2(2) to a descriptor that nothing in this process owns.
             Errno::result(unsafe { libc::dup2(null.as_raw_fd(), fd) })?;
         }

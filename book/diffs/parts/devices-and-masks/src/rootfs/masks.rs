@@ -91,11 +91,15 @@ pub fn cover(null: &Tree) -> Result<()> {
 
 /// One `empty` directory serves for all of them.
 fn hide(path: &str, null: &Tree, empty: &mut Option<Tree>) -> Result<()> {
-    let Ok(there) = opened(path) else {
+    let Some(there) = found(path)? else {
         return Ok(());
     };
     if place::kind(&there)? != SFlag::S_IFDIR {
-        return Ok(Tree::of(null)?.attach(there)?);
+        return match Tree::of(null) {
+            // Before Linux 6.15, only what is mounted can be copied. So the first mask is the tree itself.
+            Err(Errno::EINVAL) => Ok(null.attach(there)?),
+            copy => Ok(copy?.attach(there)?),
+        };
     }
     if let Some(empty) = empty {
         return Ok(Tree::of(empty)?.attach(there)?);
@@ -107,11 +111,19 @@ fn hide(path: &str, null: &Tree, empty: &mut Option<Tree>) -> Result<()> {
 }
 
 fn make_read_only(path: &str) -> Result<()> {
-    let Ok(there) = opened(path) else {
+    let Some(there) = found(path)? else {
         return Ok(());
     };
     let itself = Tree::of(&there)?.restrict(MsFlags::MS_RDONLY)?;
     Ok(itself.attach(there)?)
+}
+
+/// None if there is nothing. What we cannot open for another reason must not stay as it is.
+fn found(path: &str) -> nix::Result<Option<OwnedFd>> {
+    match opened(path) {
+        Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(None),
+        found => found.map(Some),
+    }
 }
 // ANCHOR_END: cover
 
