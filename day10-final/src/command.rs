@@ -57,7 +57,7 @@ fn places(program: &str, path: &str) -> Vec<String> {
 }
 
 /// Undoes what exec would pass on: signals that the parent blocks, or that Rust ignores (SIGPIPE).
-fn reset_signals() -> Result<()> {
+pub fn reset_signals() -> Result<()> {
     for each in Signal::iterator() {
         // SAFETY: no handler is installed. (SIGKILL and SIGSTOP refuse, and need no reset.)
         let before = unsafe { signal(each, SigHandler::SigDfl) };
@@ -72,7 +72,7 @@ fn reset_signals() -> Result<()> {
     unblock().context("cannot unblock signals")
 }
 
-extern "C" fn end(signal: i32) {
+pub extern "C" fn end(signal: i32) {
     // SAFETY: _exit(2) ends this process, and does nothing else.
     unsafe { libc::_exit(128 + signal) }
 }

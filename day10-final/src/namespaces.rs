@@ -99,7 +99,7 @@ fn become_root_of(user_namespace: File) -> Result<()> {
 
 // ANCHOR: spawn
 /// A child in new namespaces, by `flags`, which does nothing but to `start` this program again.
-fn spawn(flags: CloneFlags, start: impl Fn() -> Result<Infallible>) -> Result<Pid> {
+pub fn spawn(flags: CloneFlags, start: impl Fn() -> Result<Infallible>) -> Result<Pid> {
     // As vfork(2): until the child execs, it borrows the memory of this process, which sleeps meanwhile.
     // That saves a copy, and when clone returns, all that comes before exec is done.
     let flags = flags | CloneFlags::CLONE_VM | CloneFlags::CLONE_VFORK;

@@ -81,7 +81,7 @@ pub fn check_private(directory: &Path) -> Result<()> {
 /// Fails if another user could exchange `state` as a whole, by a directory above it or a link in its path.
 ///
 /// sshd(8) has similar rules for a user's keys: StrictModes.
-fn check_above(state: &Path) -> Result<()> {
+pub fn check_above(state: &Path) -> Result<()> {
     let real = state.ancestors().find_map(|path| path.canonicalize().ok());
     let real = real.unwrap_or_default();
     for above in state.ancestors().skip(1).chain(real.ancestors()) {

@@ -34,7 +34,7 @@ fn view() -> Result<OwnedFd> {
 }
 
 /// If its path no longer leads to it: a sealed copy in memory.
-fn copy() -> Result<OwnedFd> {
+pub fn copy() -> Result<OwnedFd> {
     let cannot = "cannot copy /proc/self/exe";
     let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let mut copy = File::from(memfd_create(c"tiny-docker", flags).context(cannot)?);

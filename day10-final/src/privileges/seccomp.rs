@@ -14,9 +14,9 @@ use crate::privileges::syscalls::{
 
 /// The kernel's number for this architecture: AUDIT_ARCH_X86_64 or AUDIT_ARCH_AARCH64 in linux/audit.h.
 #[cfg(target_arch = "x86_64")]
-const ARCHITECTURE: u32 = 0xc000_003e;
+pub const ARCHITECTURE: u32 = 0xc000_003e;
 #[cfg(target_arch = "aarch64")]
-const ARCHITECTURE: u32 = 0xc000_00b7;
+pub const ARCHITECTURE: u32 = 0xc000_00b7;
 
 const ALLOW: sock_filter = answer(libc::SECCOMP_RET_ALLOW);
 const REFUSE: sock_filter = answer(libc::SECCOMP_RET_ERRNO | libc::EPERM as u32);
@@ -128,7 +128,7 @@ fn check_arguments() -> Vec<sock_filter> {
 
 // ANCHOR: instructions
 /// Loads the word at `offset` of a [`seccomp_data`], for the following instructions to compare.
-const fn load_word(offset: usize) -> sock_filter {
+pub const fn load_word(offset: usize) -> sock_filter {
     instruction(BPF_LD | BPF_W | BPF_ABS, offset as u32, 0, 0)
 }
 
@@ -144,16 +144,16 @@ fn when(test: u32, value: u32, then: &[sock_filter]) -> Vec<sock_filter> {
 }
 
 /// Skips a number of instructions: one number if the test holds, the other if it does not.
-const fn jump(test: u32, value: u32, holds: usize, fails: usize) -> sock_filter {
+pub const fn jump(test: u32, value: u32, holds: usize, fails: usize) -> sock_filter {
     assert!(holds < 256 && fails < 256, "the jump is too long");
     instruction(BPF_JMP | test | BPF_K, value, holds as u8, fails as u8)
 }
 
-const fn answer(action: u32) -> sock_filter {
+pub const fn answer(action: u32) -> sock_filter {
     instruction(BPF_RET | BPF_K, action, 0, 0)
 }
 
-const fn instruction(code: u32, k: u32, jt: u8, jf: u8) -> sock_filter {
+pub const fn instruction(code: u32, k: u32, jt: u8, jf: u8) -> sock_filter {
     sock_filter {
         code: code as u16,
         jt,

@@ -90,7 +90,7 @@ pub fn cover(null: &Tree) -> Result<()> {
 }
 
 /// One `empty` directory serves for all of them.
-fn hide(path: &str, null: &Tree, empty: &mut Option<Tree>) -> Result<()> {
+pub fn hide(path: &str, null: &Tree, empty: &mut Option<Tree>) -> Result<()> {
     let Some(there) = found(path)? else {
         return Ok(());
     };
@@ -110,7 +110,7 @@ fn hide(path: &str, null: &Tree, empty: &mut Option<Tree>) -> Result<()> {
     Ok(())
 }
 
-fn make_read_only(path: &str) -> Result<()> {
+pub fn make_read_only(path: &str) -> Result<()> {
     let Some(there) = found(path)? else {
         return Ok(());
     };

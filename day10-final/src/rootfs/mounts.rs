@@ -41,13 +41,27 @@ pub struct Tree {
 impl Tree {
     /// A bind mount of what is open as `source`, with everything that is mounted below it.
     pub fn of(source: impl AsFd) -> nix::Result<Self> {
-        let fd = open_tree(source.as_fd())?;
+        Self::with(source.as_fd(), libc::AT_RECURSIVE)
+    }
+
+    /// The same, without what is mounted below it.
+    pub fn of_one(source: impl AsFd) -> nix::Result<Self> {
+        Self::with(source.as_fd(), 0)
+    }
+
+    fn with(source: BorrowedFd, recursive: i32) -> nix::Result<Self> {
+        let fd = open_tree(source, recursive)?;
         let pending = MsFlags::empty();
         Ok(Self { fd, pending })
     }
 
     /// A new filesystem of the type `kind`, with `options` as mount(8) takes them.
     pub fn new(kind: &str, flags: MsFlags, options: &str) -> Result<Self> {
+        Self::from(kind, kind, flags, options)
+    }
+
+    /// The same, with a `source` of its own: a device, or any word.
+    pub fn from(kind: &str, source: &str, flags: MsFlags, options: &str) -> Result<Self> {
         let cannot = || format!("cannot create a {kind}");
         let kind = CString::new(kind)?;
         let filesystem = fsopen(&kind).with_context(cannot)?;
@@ -55,7 +69,7 @@ impl Tree {
             let (key, value) = (CString::new(key)?, CString::new(value)?);
             fsconfig(&filesystem, command, Some(&key), Some(&value)).with_context(cannot)
         };
-        configure(FSCONFIG_SET_STRING, "source", &kind.to_string_lossy())?;
+        configure(FSCONFIG_SET_STRING, "source", source)?;
         for option in options.split(',').filter(|option| !option.is_empty()) {
             match option.split_once('=') {
                 Some((key, value)) => configure(FSCONFIG_SET_STRING, key, value)?,
@@ -140,9 +154,9 @@ fn remount(mounted: BorrowedFd, flags: MsFlags) -> nix::Result<()> {
     )
 }
 
-fn open_tree(source: BorrowedFd) -> nix::Result<OwnedFd> {
+fn open_tree(source: BorrowedFd, recursive: i32) -> nix::Result<OwnedFd> {
     let flags = OPEN_TREE_CLONE | libc::O_CLOEXEC as u32;
-    let flags = flags | (libc::AT_EMPTY_PATH | libc::AT_RECURSIVE) as u32;
+    let flags = flags | (libc::AT_EMPTY_PATH | recursive) as u32;
     let (call, source) = (libc::SYS_open_tree, source.as_raw_fd());
     // SAFETY: open_tree(2) reads a path that ends with a NUL.
     descriptor(unsafe { libc::syscall(call, source, c"".as_ptr(), flags) })

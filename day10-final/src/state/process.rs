@@ -27,17 +27,19 @@ impl Process {
         })
     }
 
-    /// Whether it is still there, and its pid has not passed to another process.
+    /// Whether it is still there, as the PID 1 of a container, and its pid has not passed to another process.
     pub fn is_alive(&self) -> bool {
+        self.exists() && is_pid_1(self.pid)
+    }
+
+    /// The same for a process that need not be a PID 1.
+    pub fn exists(&self) -> bool {
         let Some((state, threads, start_time)) = state_and_start(self.pid) else {
             return false;
         };
         // A zombie, or about to disappear. But perhaps only its first thread has ended.
         let dead = matches!(state, 'Z' | 'X') && threads < 2;
-        !dead
-            && start_time == self.start_time
-            && boot_id().is_ok_and(|id| id == self.boot_id)
-            && is_pid_1(self.pid)
+        !dead && start_time == self.start_time && boot_id().is_ok_and(|id| id == self.boot_id)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Each direction is a [`Lane`]. [`crate::parent`] and [`crate::exec`] spend the life of the command in here.
 
 use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, IsTerminal};
 use std::os::fd::{AsFd, OwnedFd};
 
 use anyhow::{Context, Error, Result};
@@ -30,6 +30,8 @@ pub struct Relay {
     /// To the caller, or to the log. None once the container's terminal has been hung up.
     printed: Option<Lane>,
     to_log: bool,
+    /// What is typed is a file, with an end.
+    from_file: bool,
     /// Nobody in the container has the terminal open.
     closed: bool,
 }
@@ -54,6 +56,21 @@ impl Relay {
             typed,
             printed: Some(Lane::new(terminal, to)),
             to_log: log.is_some(),
+            from_file: false,
+            closed: false,
+        })
+    }
+
+    /// Connects `terminal` to the caller, who types.
+    pub fn to_caller(terminal: OwnedFd) -> Result<Self> {
+        fcntl(&terminal, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+            .context("cannot make the terminal non-blocking")?;
+        let terminal = File::from(terminal);
+        Ok(Self {
+            typed: Some(Lane::new(copy(io::stdin())?, copy(&terminal)?)),
+            printed: Some(Lane::new(terminal, copy(io::stdout())?)),
+            to_log: false,
+            from_file: !io::stdin().is_terminal(),
             closed: false,
         })
     }
@@ -61,7 +78,9 @@ impl Relay {
     // ANCHOR: run
     /// Carries what is typed and printed until `child` has ended, and returns the exit code to pass on.
     pub fn run(mut self, child: Pid, signals: &SignalFd) -> Result<u8> {
-        let _raw = self.typed.is_some().then(Raw::stdin).transpose()?;
+        let _raw = (self.typed.is_some() && io::stdin().is_terminal())
+            .then(Raw::stdin)
+            .transpose()?;
         loop {
             let [signal, typed, printed] = self.wait(signals)?;
             if signal && let Some(code) = self.heed(signals, child)? {
@@ -129,6 +148,7 @@ impl Relay {
             Ok(_) => (),
             // Nobody has the terminal open, so nobody could read it.
             Err(_) if lane.is_full() => lane.forget(),
+            Err(_) if self.from_file => self.typed = None,
             // The caller's terminal is gone, so the container's goes, too.
             Err(_) => self.hang_up(),
         }

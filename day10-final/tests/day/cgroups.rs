@@ -442,10 +442,10 @@ fn the_groups_of_others_are_left_alone() {
 }
 
 /// A group of version 2 for an ordinary user, as root delegates it; goes away with what the tests have left in it.
-struct Delegated(PathBuf);
+pub struct Delegated(PathBuf);
 
 impl Delegated {
-    fn new() -> Self {
+    pub fn new() -> Self {
         const NOBODY: u32 = 65534;
         // Each test has a thread of its own.
         let group = PathBuf::from(format!("/sys/fs/cgroup/delegated-{}", gettid()));
@@ -461,21 +461,38 @@ impl Delegated {
         Self(group)
     }
 
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// `tiny-docker ARGUMENTS…` as this user, started in the group.
     fn see(&self, home: &Path, arguments: &[&str]) -> Seen {
         let command = as_ordinary_user(home, arguments);
-        let script = format!(
-            "cd {}; cd beside-tiny-docker 2>/dev/null; echo $$ >cgroup.procs; exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$@\"",
+        self.see_program(home, Path::new(command.get_program()), arguments)
+    }
+
+    /// The same with another `program`.
+    pub fn see_program(&self, home: &Path, program: &Path, arguments: &[&str]) -> Seen {
+        let enter = format!(
+            "cd {}; cd beside-tiny-docker 2>/dev/null; echo $$ >cgroup.procs; ",
             self.0.display()
         );
-        let mut sh = Command::new("sh");
-        sh.args(["-c", &script, "sh"])
-            .arg(command.get_program())
-            .args(command.get_args());
-        sh.env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap());
-        sh.env("HOME", home).output().unwrap().into()
+        see_after(&enter, home, program, arguments)
     }
+
+    /// The same, in no such group.
+    pub fn see_outside(home: &Path, program: &Path, arguments: &[&str]) -> Seen {
+        see_after("", home, program, arguments)
+    }
+}
+
+fn see_after(enter: &str, home: &Path, program: &Path, arguments: &[&str]) -> Seen {
+    let script = format!("{enter}exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$@\"");
+    let mut sh = Command::new("sh");
+    sh.args(["-c", &script, "sh"]).arg(program).args(arguments);
+    sh.env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap());
+    sh.env("HOME", home).output().unwrap().into()
 }
 
 impl Drop for Delegated {

@@ -16,6 +16,7 @@ mod logs;
 mod machine;
 mod namespaces;
 mod network;
+mod oci;
 mod pair;
 mod privileges;
 mod prune;

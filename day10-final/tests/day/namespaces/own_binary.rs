@@ -56,7 +56,7 @@ fn the_file_that_init_runs_keeps_its_mode() {
 }
 
 /// The command is the runtime, once more. But the libraries that it loads are those of a hostile rootfs.
-const LIBRARY: &str = r#"
+pub const LIBRARY: &str = r#"
     #include <fcntl.h>
     #include <stdlib.h>
     #include <unistd.h>
@@ -68,7 +68,7 @@ const LIBRARY: &str = r#"
     }"#;
 
 /// With the file still open, it waits until nobody runs that any more. That may be long after: here, it is soon.
-const SCRIPT: &str = "while ! why=$({ echo changed >>/proc/self/fd/3; } 2>&1); do
+pub const SCRIPT: &str = "while ! why=$({ echo changed >>/proc/self/fd/3; } 2>&1); do
     case $why in *busy*) sleep 0.05;; *) echo $why; exit;; esac; done; echo written";
 
 #[test]

@@ -1,0 +1,203 @@
+//! `exec`: a further process in a container.
+
+mod describe;
+
+use std::io::{IsTerminal, stdout};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
+use oci_spec::runtime::Process;
+
+use crate::oci::cgroup::join::parse_below;
+use crate::oci::channel::{Channel, News, Orders};
+use crate::oci::commands::run::wait_for;
+use crate::oci::container::{Container, Status};
+use crate::oci::create::how_it_ended;
+use crate::oci::exec::describe::describe;
+use crate::oci::follow::{first_process, until_ready};
+use crate::oci::process::affinity;
+use crate::oci::spawn::{self, Descriptors, inherited};
+use crate::oci::store::Store;
+use crate::oci::{console, pid};
+use crate::signals;
+
+/// Run a process in a running container
+#[derive(Args)]
+pub struct Options {
+    #[arg(long, value_name = "SOCKET")]
+    console_socket: Option<PathBuf>,
+    #[arg(long, value_name = "SOCKET")]
+    pidfd_socket: Option<PathBuf>,
+    /// The current working directory in the container
+    #[arg(long, value_name = "DIR")]
+    cwd: Option<PathBuf>,
+    /// Set an environment variable
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    env: Vec<String>,
+    /// Allocate a pseudo-TTY
+    #[arg(short, long)]
+    tty: bool,
+    /// UID, and optionally a GID
+    #[arg(short, long, value_name = "UID[:GID]")]
+    user: Option<String>,
+    /// Additional GIDs
+    #[arg(short = 'g', long, value_name = "GID")]
+    additional_gids: Vec<u32>,
+    /// A JSON file that describes the process
+    #[arg(short, long, value_name = "FILE")]
+    process: Option<PathBuf>,
+    /// Do not wait for it
+    #[arg(short, long)]
+    detach: bool,
+    #[arg(long, value_name = "FILE")]
+    pid_file: Option<PathBuf>,
+    #[arg(long, value_name = "LABEL")]
+    process_label: Option<String>,
+    #[arg(long, value_name = "PROFILE")]
+    apparmor: Option<String>,
+    #[arg(long)]
+    no_new_privs: bool,
+    /// Add a capability
+    #[arg(short, long, value_name = "CAPABILITY")]
+    cap: Vec<String>,
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    preserve_fds: u32,
+    /// The container's cgroup, or one below it: [CONTROLLERS:]PATH
+    #[arg(long, value_name = "PATH")]
+    cgroup: Vec<String>,
+    /// Allow this in a paused container
+    #[arg(long)]
+    ignore_paused: bool,
+    id: String,
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<String>,
+}
+
+/// Runs it, and returns its exit code.
+pub fn exec(options: Options, store: &Store) -> Result<u8> {
+    let entry = store.find(&options.id)?;
+    let container = entry.read()?;
+    match entry.status(&container)? {
+        Status::Stopped => bail!("cannot exec in a stopped container"),
+        Status::Paused if !options.ignore_paused => {
+            bail!("cannot exec in a paused container\nhint: use --ignore-paused")
+        }
+        _ => (),
+    }
+    // Another command may want the container while this one runs.
+    drop(entry);
+    let process = describe(&options, &container)?;
+    let wants_terminal = process.terminal() == Some(true);
+    let socket = options.console_socket.as_deref();
+    let (console, terminal) = console::ends(socket, wants_terminal, options.detach)?;
+    let signals = signals::block()?;
+    let first = start(&options, &container, process, console)?;
+    if let Some(path) = &options.pidfd_socket {
+        pid::send(first, path)?;
+    }
+    if let Some(file) = &options.pid_file {
+        pid::write(first, file)?;
+    }
+    match options.detach {
+        true => Ok(0),
+        false => wait_for(first, &signals, terminal),
+    }
+}
+
+fn start(
+    options: &Options,
+    container: &Container,
+    process: Process,
+    console: Option<UnixStream>,
+) -> Result<Pid> {
+    let (ours, theirs) = UnixStream::pair().context("cannot create a socket pair")?;
+    let descriptors = Descriptors {
+        socket: theirs.as_fd(),
+        console: console.as_ref().map(|console| console.as_fd()),
+        gate: None,
+    };
+    let inherited = inherited::count(options.preserve_fds)?;
+    // With version 2, it may have to follow the container's first process elsewhere. And while it starts, it is two
+    // processes. Where these would be too many, one can still be moved there: that, the kernel never refuses.
+    let by_itself =
+        options.cgroup.is_empty() && !container.groups.is_unified && container.groups.has_room();
+    let top = match by_itself {
+        true => container.groups.top()?,
+        false => None,
+    };
+    let top = top.as_ref().map(|top| top.as_fd());
+    let (stage, in_top) = spawn::init(&descriptors, inherited.number, top)?;
+    drop((theirs, console));
+    let mut channel = Channel::new(ours);
+    let mut spec = container.spec.clone();
+    spec.set_process(Some(process));
+    let orders = Orders {
+        id: container.id.clone(),
+        bundle: container.bundle.clone(),
+        rootfs: container.rootfs.clone(),
+        spec,
+        join: Some(container.process.clone()),
+        groups: container.groups.clone(),
+        to_enter: match by_itself {
+            true => container.groups.to_enter(in_top),
+            false => Vec::new(),
+        },
+        to_file: !options.detach && !stdout().is_terminal(),
+        preserve_fds: inherited.number,
+        by_root: true,
+        listen_fds: inherited.listen_fds,
+        no_pivot: false,
+        new_keyring: container.new_keyring,
+    };
+    let mut child = stage;
+    let started = follow(&mut channel, &orders, container, options, &mut child);
+    if started.is_err() {
+        let _ = kill(child, Signal::SIGKILL);
+        let _ = waitpid(child, None);
+    }
+    started
+}
+
+fn follow(
+    channel: &mut Channel,
+    orders: &Orders,
+    container: &Container,
+    options: &Options,
+    child: &mut Pid,
+) -> Result<Pid> {
+    let process = orders.spec.process().as_ref();
+    let process = process.context("process is missing")?;
+    affinity::begin(*child, process)?;
+    channel.order(orders)?;
+    let first = first_process(channel, *child, |_| bail!("init wants a new container"))?;
+    let Some(first) = first else {
+        return Err(how_it_ended(*child, &container.groups));
+    };
+    *child = first;
+    if orders.to_enter.is_empty() {
+        let init = Pid::from_raw(container.process.pid);
+        let below = parse_below(&options.cgroup)?;
+        container.groups.join(first, init, &below)?;
+    }
+    affinity::end(first, process)?;
+    channel.go_on()?;
+    let unexpected = "the process has reported something unexpected";
+    let is_ready = until_ready(channel, first, container, &orders.spec, || {
+        bail!("{unexpected}")
+    })?;
+    if !is_ready {
+        return Err(how_it_ended(first, &container.groups));
+    }
+    match channel.receive()? {
+        // Its exec has closed the other end.
+        None => Ok(first),
+        Some(News::Failed(reason)) => bail!("{reason}"),
+        Some(_) => bail!("{unexpected}"),
+    }
+}

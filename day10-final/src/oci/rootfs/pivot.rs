@@ -1,0 +1,84 @@
+//! From the host's root to the container's: pivot_root(2), proc_pid_mountinfo(5).
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::{env, fs};
+
+use anyhow::{Context, Result};
+use nix::fcntl::{OFlag, open};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::stat::Mode;
+use nix::unistd::{chdir, chroot, fchdir, pivot_root};
+
+/// pivot_root(2) refuses a root whose parent mount would spread what it does.
+pub fn make_parent_private(rootfs: &Path) -> Result<()> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").context("cannot list the mounts")?;
+    let mut parent = ("/", false);
+    for line in mounts.lines() {
+        let (fields, _) = line.split_once(" - ").unwrap_or_default();
+        let fields: Vec<_> = fields.split(' ').collect();
+        let path = fields.get(4).copied().unwrap_or_default();
+        // Of several mounts at one place, the last one is on top.
+        if rootfs.starts_with(path) && path.len() >= parent.0.len() {
+            parent = (
+                path,
+                fields[6..].iter().any(|field| field.starts_with("shared:")),
+            );
+        }
+    }
+    let (path, is_shared) = parent;
+    let nothing = None::<&str>;
+    match is_shared {
+        true => mount(nothing, path, nothing, MsFlags::MS_PRIVATE, nothing)
+            .context("cannot make the root filesystem's mount private"),
+        false => Ok(()),
+    }
+}
+
+/// Leaves the host's root for this one.
+pub fn change_root(root: OwnedFd, no_pivot: bool) -> Result<()> {
+    let nothing = None::<&str>;
+    fchdir(&root).context("cannot enter the new root directory")?;
+    if no_pivot {
+        // On an initramfs, there is no mount below which the old root could go. But its /proc and /sys must not stay:
+        // where they are visible, a user namespace in the container may mount them anew, without our masks.
+        cover_hosts()?;
+        mount(Some("."), "/", nothing, MsFlags::MS_MOVE, nothing)
+            .context("cannot move the root")?;
+        chroot(".").context("cannot change the root directory")?;
+    } else {
+        let old = open("/", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
+        pivot_root(".", ".").context("cannot pivot to the new root directory")?;
+        fchdir(old)?;
+        // The end of these mounts must not spread to the host.
+        let slave = MsFlags::MS_SLAVE | MsFlags::MS_REC;
+        mount(nothing, ".", nothing, slave, nothing).context("cannot detach the host's mounts")?;
+        umount2(".", MntFlags::MNT_DETACH).context("cannot detach the host's mounts")?;
+    }
+    chdir("/").context("cannot enter the new root directory")
+}
+
+/// Detaches all mounts of /proc and /sys that are not the container's.
+fn cover_hosts() -> Result<()> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").context("cannot list the mounts")?;
+    let root = env::current_dir()?;
+    for line in mounts.lines().rev() {
+        let (fields, rest) = line.split_once(" - ").unwrap_or_default();
+        let path = fields.split(' ').nth(4).unwrap_or_default();
+        if rest.starts_with("proc ") || rest.starts_with("sysfs ") {
+            let path = Path::new(path);
+            if !path.starts_with(&root) {
+                let _ = mount(
+                    None::<&str>,
+                    path,
+                    None::<&str>,
+                    MsFlags::MS_SLAVE | MsFlags::MS_REC,
+                    None::<&str>,
+                );
+                umount2(path, MntFlags::MNT_DETACH)
+                    .with_context(|| format!("cannot detach {}", path.display()))?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! `tiny-runc`: the program by its other name.
+
+mod a_bundle;
+mod attacks;
+mod bundle;
+#[allow(dead_code)] // Each part uses more of it.
+mod container;
+mod joining;
+mod limits;
+mod mutations;
+mod processes;
+mod rootless;
+
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::{Seen, TINY_DOCKER, hear_signals};
+
+/// A directory with the program in it, as tiny-runc.
+pub struct TinyRunc(TempDir);
+
+impl TinyRunc {
+    pub fn new() -> Self {
+        hear_signals();
+        let own = TempDir::new().unwrap();
+        symlink(TINY_DOCKER, own.path().join("tiny-runc")).unwrap();
+        Self(own)
+    }
+
+    /// Runs `tiny-runc --root … ARGUMENTS…` to its end.
+    pub fn see(&self, arguments: &[&str]) -> Seen {
+        self.command(arguments).output().unwrap().into()
+    }
+
+    /// The same, with files in place of pipes: a container in the background would keep those open.
+    pub fn see_apart(&self, arguments: &[&str]) -> Seen {
+        let [stdout, stderr] = ["stdout", "stderr"].map(|name| self.0.path().join(name));
+        let mut command = self.command(arguments);
+        command.stdout(File::create(&stdout).unwrap());
+        command.stderr(File::create(&stderr).unwrap());
+        let code = command.status().unwrap().code();
+        let [stdout, stderr] = [stdout, stderr].map(|file| fs::read_to_string(file).unwrap());
+        Seen {
+            code,
+            stdout,
+            stderr,
+        }
+    }
+
+    /// The same, still to be started.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.path());
+        command.arg("--root").arg(self.root()).args(arguments);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// What `tiny-runc spec` writes, made to fit a test. The container's cgroups are to be named `{id}`.
+    pub fn spec(&self, bundle: &Path) -> Value {
+        let written = self.see(&["spec", "--bundle", bundle.to_str().unwrap()]);
+        assert_eq!(written.code, Some(0), "{}", written.stderr);
+        let text = fs::read(bundle.join("config.json")).unwrap();
+        let mut spec: Value = serde_json::from_slice(&text).unwrap();
+        spec["process"]["terminal"] = false.into();
+        spec["process"]["args"] = vec!["true"].into();
+        spec["root"]["readonly"] = false.into();
+        spec["linux"]["cgroupsPath"] = "{id}".into();
+        spec
+    }
+
+    /// The program.
+    pub fn path(&self) -> PathBuf {
+        self.0.path().join("tiny-runc")
+    }
+
+    /// Where the state of its containers is.
+    pub fn root(&self) -> PathBuf {
+        self.0.path().join("root")
+    }
+}
