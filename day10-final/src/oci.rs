@@ -24,6 +24,7 @@ pub mod pid;
 pub mod process;
 pub mod procfs;
 pub mod rootfs;
+pub mod rootless;
 pub mod seccomp;
 pub mod spawn;
 pub mod spec;

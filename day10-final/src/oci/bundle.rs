@@ -34,6 +34,7 @@ pub struct Bundle {
 }
 
 impl Bundle {
+    // ANCHOR: open
     /// Reads and checks the configuration of the bundle in `directory`.
     pub fn open(directory: &Path) -> Result<Self> {
         let directory = directory
@@ -76,6 +77,7 @@ impl Bundle {
             spec,
         })
     }
+    // ANCHOR_END: open
 }
 
 /// The process that `exec --process` describes.
@@ -89,6 +91,7 @@ pub fn process(file: &Path) -> Result<Process> {
     Ok(process)
 }
 
+// ANCHOR: read
 /// What is in a JSON `file`. It must be a regular file, since nobody should have to wait for a FIFO.
 pub fn read(file: &Path) -> Result<Value> {
     let is_file = file.metadata().map(|found| found.is_file());
@@ -99,6 +102,7 @@ pub fn read(file: &Path) -> Result<Value> {
     );
     read_any(file)
 }
+// ANCHOR_END: read
 
 /// The same, for a file that the caller may have made a pipe, as with `--process <(…)`.
 pub fn read_any(file: &Path) -> Result<Value> {

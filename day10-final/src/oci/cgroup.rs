@@ -5,6 +5,7 @@
 //! A host has version 1 (a hierarchy for each controller), version 2 (one for all), or is a hybrid: its controllers are
 //! of version 1, and there is a hierarchy of version 2 that has none. Paths and values mean what they mean to runc.
 
+pub mod both;
 pub mod devices;
 pub mod file;
 pub mod freezer;
@@ -60,7 +61,7 @@ impl Groups {
         self.paths.values().map(PathBuf::as_path).collect()
     }
 
-    /// The directory for `controller`, which has to be there: a limit is to be written to it.
+    /// The directory for `controller`, which has to be there, for a limit to be written to it.
     fn need(&self, controller: &str) -> Result<&Path> {
         self.path(controller).ok_or_else(|| {
             let limit = if controller == "blkio" {
@@ -75,6 +76,7 @@ impl Groups {
         })
     }
 
+    // ANCHOR: check_unused
     /// Fails if a cgroup that this container is to get is in use already, or frozen.
     pub fn check_unused(&self) -> Result<()> {
         let pids = self.pids()?.len();
@@ -86,7 +88,9 @@ impl Groups {
         ensure!(!self.is_frozen()?, "container's cgroup unexpectedly frozen");
         Ok(())
     }
+    // ANCHOR_END: check_unused
 
+    // ANCHOR: create
     /// Creates the cgroups, without limits yet. Those that are missing above them are created as well.
     ///
     /// Fails if one is in use. An ordinary user may be forbidden to create one; if we chose the path, and `resources`
@@ -119,6 +123,7 @@ impl Groups {
             .for_each(|name| drop(self.paths.remove(name)));
         Ok(())
     }
+    // ANCHOR_END: create
 
     /// Creates the cgroups that have gone meanwhile, with the limits of all.
     pub fn restore(&self, resources: &LinuxResources) -> Result<()> {
@@ -129,6 +134,7 @@ impl Groups {
         self.set(resources)
     }
 
+    // ANCHOR: may_do_without
     /// Passes on the `error` from creating a cgroup, unless the container can do without.
     fn may_do_without(&self, error: &io::Error, resources: &LinuxResources) -> Result<()> {
         let why = reason(error);
@@ -145,6 +151,7 @@ impl Groups {
         );
         Ok(())
     }
+    // ANCHOR_END: may_do_without
 
     /// Writes all limits in `resources`, and the rules for devices. Best before the first process enters, except for the
     /// limit of [`update::apart`].

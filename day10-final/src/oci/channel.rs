@@ -17,6 +17,7 @@ use crate::oci::container::Pid1;
 /// In bytes: a configuration can be long, but no longer than [`crate::oci::bundle`] reads.
 const MOST: u64 = 32 << 20;
 
+// ANCHOR: orders
 /// What the runtime wants of the process that it has started.
 #[derive(Serialize, Deserialize)]
 pub struct Orders {
@@ -43,7 +44,9 @@ pub struct Orders {
     pub no_pivot: bool,
     pub new_keyring: bool,
 }
+// ANCHOR_END: orders
 
+// ANCHOR: news
 /// What that process says. After most of these, it waits until the runtime has done its part.
 #[derive(Serialize, Deserialize)]
 pub enum News {
@@ -66,6 +69,7 @@ pub enum News {
     Ready,
     Failed(String),
 }
+// ANCHOR_END: news
 
 /// One end of a socket between both.
 pub struct Channel {
@@ -87,7 +91,7 @@ impl Channel {
             .context("cannot send a message")
     }
 
-    /// Sends the orders. That the other end has closed already is no error here: it is heard of with the next message.
+    /// Sends the orders. If the other end has closed already, this is not an error yet: the next message will tell.
     pub fn order(&self, orders: &Orders) -> Result<()> {
         let closed = |error: &Error| {
             let error = error.downcast_ref::<io::Error>();
@@ -116,11 +120,13 @@ impl Channel {
         }
     }
 
+    // ANCHOR: tell
     /// Sends `news`, and waits until the other side has done what follows from it.
     pub fn tell(&mut self, news: News) -> Result<()> {
         self.send(&news)?;
         self.receive::<()>()?.context("the runtime has ended")
     }
+    // ANCHOR_END: tell
 
     /// Lets the other side go on.
     pub fn go_on(&self) -> Result<()> {

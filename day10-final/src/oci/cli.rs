@@ -1,16 +1,16 @@
 //! The command line of an OCI runtime. There is no standard for it: it is runc's.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nix::unistd::geteuid;
 
 use crate::oci::VERSION;
+use crate::oci::namespaces::in_user_namespace;
 use crate::oci::store::Store;
-use crate::oci::{commands, create, exec, log, spec};
+use crate::oci::{commands, create, exec, log, rootless, spec};
 
 /// Run containers from bundles, as the OCI runtime specification says
 #[derive(Parser)]
@@ -77,7 +77,7 @@ enum Command {
     Kill(commands::Kill),
     /// Remove a container that has stopped
     Delete(commands::Delete),
-    Exec(Box<exec::Options>),
+    Exec(Box<exec::options::Options>),
     /// Freeze all processes of a container
     Pause {
         id: String,
@@ -98,13 +98,6 @@ enum Command {
     Features,
     /// Write a config.json to begin with
     Spec(spec::Options),
-}
-
-static ROOTLESS: OnceLock<bool> = OnceLock::new();
-
-/// Whether cgroups are left out where they are not permitted.
-pub fn rootless() -> bool {
-    *ROOTLESS.get().unwrap_or(&false)
 }
 
 pub fn main() -> ExitCode {
@@ -138,7 +131,7 @@ fn run(cli: Cli) -> Result<u8> {
             .parse()
             .context("--rootless: expected true, false or auto")?,
     };
-    let _ = ROOTLESS.set(rootless);
+    rootless::set(rootless);
     let store = Store::open(global.root)?;
     let Some(command) = cli.command else {
         bail!("there is no command\nhint: tiny-runc --help lists them");
@@ -160,9 +153,4 @@ fn run(cli: Cli) -> Result<u8> {
         Command::Features => commands::features::print(),
         Command::Spec(options) => spec::write(&options),
     }
-}
-
-fn in_user_namespace() -> bool {
-    let map = std::fs::read_to_string(Path::new("/proc/self/uid_map")).unwrap_or_default();
-    !map.split_whitespace().eq(["0", "0", "4294967295"])
 }

@@ -70,6 +70,7 @@ pub struct Kill {
     signal: String,
 }
 
+// ANCHOR: kill
 pub fn kill(options: &Kill, store: &Store) -> Result<u8> {
     let number = match options.signal.as_str() {
         "0" => 0,
@@ -100,6 +101,7 @@ pub fn kill(options: &Kill, store: &Store) -> Result<u8> {
     }
     Ok(0)
 }
+// ANCHOR_END: kill
 
 #[derive(Args)]
 pub struct Delete {
@@ -109,6 +111,7 @@ pub struct Delete {
     id: String,
 }
 
+// ANCHOR: delete
 pub fn delete(options: &Delete, store: &Store) -> Result<u8> {
     let entry = match store.find(&options.id) {
         Err(_) if options.force => return Ok(0),
@@ -135,6 +138,7 @@ pub fn delete(options: &Delete, store: &Store) -> Result<u8> {
     destroy(entry, &container)?;
     Ok(0)
 }
+// ANCHOR_END: delete
 
 pub fn pause(id: &str, store: &Store) -> Result<u8> {
     let (entry, container) = alive(id, store)?;

@@ -13,6 +13,7 @@ use oci_spec::runtime::Process;
 
 use crate::terminal::pty;
 
+// ANCHOR: open
 /// In the container: creates the terminal, and sends our side through `socket`.
 pub fn open(socket: &UnixStream, process: &Process, is_first: bool, to_file: bool) -> Result<()> {
     let size = process.console_size().as_ref().map(|size| {
@@ -32,7 +33,9 @@ pub fn open(socket: &UnixStream, process: &Process, is_first: bool, to_file: boo
     }
     pty::control()
 }
+// ANCHOR_END: open
 
+// ANCHOR: ends
 /// The socket that the container sends its terminal to, and our end of it, if we are to use it. `wanted` says whether it
 /// has one, and `detached`, that nobody waits for it here.
 pub fn ends(
@@ -53,6 +56,7 @@ pub fn ends(
         (None, false, _) => Ok((None, None)),
     }
 }
+// ANCHOR_END: ends
 
 /// The socket at which somebody waits for a terminal: `--console-socket`.
 fn connect(path: &Path) -> Result<UnixStream> {

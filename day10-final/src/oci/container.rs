@@ -17,6 +17,7 @@ use crate::state::process::Process;
 /// The container's first process. It need not be a PID 1: without a PID namespace, it is one of the host's.
 pub type Pid1 = Process;
 
+// ANCHOR: container
 /// The file state.json of a container.
 #[derive(Serialize, Deserialize)]
 pub struct Container {
@@ -36,6 +37,7 @@ pub struct Container {
     #[serde(deserialize_with = "fields::spec")]
     pub spec: Spec,
 }
+// ANCHOR_END: container
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -105,6 +107,7 @@ impl Container {
             .then(|| Pid::from_raw(self.process.pid))
     }
 
+    // ANCHOR: status
     /// Whether it waits for `start`, given that `gate` is the file that `start` opens.
     pub fn status(&self, gate: &std::path::Path) -> Result<Status> {
         Ok(if self.pid().is_none() {
@@ -118,4 +121,5 @@ impl Container {
             Status::Running
         })
     }
+    // ANCHOR_END: status
 }

@@ -29,7 +29,7 @@ use crate::oci::namespaces::wanted;
 use crate::oci::process::affinity;
 use crate::oci::spawn::{self, Descriptors, inherited};
 use crate::oci::store::{Entry, Store};
-use crate::oci::{cli, console, hooks, log, pid};
+use crate::oci::{console, hooks, log, pid, rootless};
 use crate::state::process::Process;
 
 /// A container that is ready to start.
@@ -82,7 +82,7 @@ fn begin(
     } = bundle;
     let linux = spec.linux().as_ref();
     let path = linux.and_then(|linux| linux.cgroups_path().as_deref());
-    let mut groups = plan(path, &options.id, cli::rootless())?;
+    let mut groups = plan(path, &options.id, rootless::get())?;
     groups.create(resources(&spec))?;
     guard.groups = Some(groups.clone());
     let (limits, limit_of_processes) = apart(resources(&spec));
@@ -177,6 +177,7 @@ fn resources(spec: &Spec) -> &LinuxResources {
         .unwrap_or(&NONE)
 }
 
+// ANCHOR: run_hooks
 /// The mounts are complete, and the root is still the host's.
 fn run_hooks(container: &Container) -> Result<()> {
     let hooks = container.spec.hooks().as_ref();
@@ -185,7 +186,9 @@ fn run_hooks(container: &Container) -> Result<()> {
     hooks::run(hooks, Hooks::prestart, "prestart", &state)?;
     hooks::run(hooks, Hooks::create_runtime, "createRuntime", &state)
 }
+// ANCHOR_END: run_hooks
 
+// ANCHOR: how_it_ended
 /// Of a process that has closed its socket without a word. It stays for whoever reaps it.
 pub fn how_it_ended(process: Pid, groups: &Groups) -> anyhow::Error {
     let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
@@ -201,3 +204,4 @@ pub fn how_it_ended(process: Pid, groups: &Groups) -> anyhow::Error {
         false => anyhow!("the container's process has ended without a word: {ended:?}"),
     }
 }
+// ANCHOR_END: how_it_ended

@@ -1,14 +1,13 @@
 //! `exec`: a further process in a container.
 
 mod describe;
+pub mod options;
 
 use std::io::{IsTerminal, stdout};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
@@ -20,64 +19,13 @@ use crate::oci::commands::run::wait_for;
 use crate::oci::container::{Container, Status};
 use crate::oci::create::how_it_ended;
 use crate::oci::exec::describe::describe;
+use crate::oci::exec::options::Options;
 use crate::oci::follow::{first_process, until_ready};
 use crate::oci::process::affinity;
 use crate::oci::spawn::{self, Descriptors, inherited};
 use crate::oci::store::Store;
 use crate::oci::{console, pid};
 use crate::signals;
-
-/// Run a process in a running container
-#[derive(Args)]
-pub struct Options {
-    #[arg(long, value_name = "SOCKET")]
-    console_socket: Option<PathBuf>,
-    #[arg(long, value_name = "SOCKET")]
-    pidfd_socket: Option<PathBuf>,
-    /// The current working directory in the container
-    #[arg(long, value_name = "DIR")]
-    cwd: Option<PathBuf>,
-    /// Set an environment variable
-    #[arg(short, long, value_name = "NAME=VALUE")]
-    env: Vec<String>,
-    /// Allocate a pseudo-TTY
-    #[arg(short, long)]
-    tty: bool,
-    /// UID, and optionally a GID
-    #[arg(short, long, value_name = "UID[:GID]")]
-    user: Option<String>,
-    /// Additional GIDs
-    #[arg(short = 'g', long, value_name = "GID")]
-    additional_gids: Vec<u32>,
-    /// A JSON file that describes the process
-    #[arg(short, long, value_name = "FILE")]
-    process: Option<PathBuf>,
-    /// Do not wait for it
-    #[arg(short, long)]
-    detach: bool,
-    #[arg(long, value_name = "FILE")]
-    pid_file: Option<PathBuf>,
-    #[arg(long, value_name = "LABEL")]
-    process_label: Option<String>,
-    #[arg(long, value_name = "PROFILE")]
-    apparmor: Option<String>,
-    #[arg(long)]
-    no_new_privs: bool,
-    /// Add a capability
-    #[arg(short, long, value_name = "CAPABILITY")]
-    cap: Vec<String>,
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    preserve_fds: u32,
-    /// The container's cgroup, or one below it: [CONTROLLERS:]PATH
-    #[arg(long, value_name = "PATH")]
-    cgroup: Vec<String>,
-    /// Allow this in a paused container
-    #[arg(long)]
-    ignore_paused: bool,
-    id: String,
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    command: Vec<String>,
-}
 
 /// Runs it, and returns its exit code.
 pub fn exec(options: Options, store: &Store) -> Result<u8> {
@@ -124,7 +72,7 @@ fn start(
     };
     let inherited = inherited::count(options.preserve_fds)?;
     // With version 2, it may have to follow the container's first process elsewhere. And while it starts, it is two
-    // processes. Where these would be too many, one can still be moved there: that, the kernel never refuses.
+    // processes. Where these would be too many, a process can still be moved there: the kernel never refuses that.
     let by_itself =
         options.cgroup.is_empty() && !container.groups.is_unified && container.groups.has_room();
     let top = match by_itself {
@@ -164,6 +112,7 @@ fn start(
     started
 }
 
+// ANCHOR: follow
 fn follow(
     channel: &mut Channel,
     orders: &Orders,
@@ -201,3 +150,4 @@ fn follow(
         Some(_) => bail!("{unexpected}"),
     }
 }
+// ANCHOR_END: follow

@@ -12,6 +12,7 @@ use crate::oci::container::{Container, Status};
 use crate::oci::process::scheduling;
 use crate::oci::{log, pid, seccomp};
 
+// ANCHOR: first_process
 /// Until there is a first process: waits for its pid, and for the end of the process that has started it. That one may
 /// need `help` with a new container's user namespace or cgroups. None if it has ended without a word.
 pub fn first_process(
@@ -40,12 +41,14 @@ pub fn first_process(
         }
     }
 }
+// ANCHOR_END: first_process
 
 /// How much it may report besides, in messages and in characters. In a container that may trace it, somebody else may
 /// speak in its place.
 const MOST_NOTES: usize = 100;
 const LONGEST_NOTE: usize = 1000;
 
+// ANCHOR: until_ready
 /// Until the process is what `spec` says, except for its exec. `mounted` runs the hooks that come after the mounts.
 ///
 /// Returns false if it has ended without a word.
@@ -85,12 +88,14 @@ pub fn until_ready(
         channel.go_on()?;
     }
 }
+// ANCHOR_END: until_ready
 
 fn shortened(text: &str) -> &str {
     let end = text.char_indices().nth(LONGEST_NOTE);
     end.map_or(text, |(end, _)| &text[..end])
 }
 
+// ANCHOR: listen
 /// Hands the seccomp `listener` over to the program that answers.
 fn listen(container: &Container, spec: &Spec, pid: i32, listener: OwnedFd) -> Result<()> {
     let profile = spec
@@ -102,6 +107,7 @@ fn listen(container: &Container, spec: &Spec, pid: i32, listener: OwnedFd) -> Re
     let state = serde_json::from_value(state)?;
     seccomp::listener::send(profile, listener.as_fd(), pid, state)
 }
+// ANCHOR_END: listen
 
 #[cfg(test)]
 mod tests {

@@ -23,6 +23,7 @@ use crate::signals::unblock;
 /// Which of them, as config.json names them.
 pub type Which = fn(&Hooks) -> &Option<Vec<Hook>>;
 
+// ANCHOR: run
 /// Runs the hooks of one kind, in their order. They have `name` in errors.
 pub fn run(hooks: Option<&Hooks>, which: Which, name: &str, state: &State) -> Result<()> {
     let Some(hooks) = hooks.and_then(|hooks| which(hooks).as_ref()) else {
@@ -41,6 +42,7 @@ pub fn run(hooks: Option<&Hooks>, which: Which, name: &str, state: &State) -> Re
     }
     Ok(())
 }
+// ANCHOR_END: run
 
 /// The poststop hooks run when there is nothing left to fail: one that does is worth a warning.
 pub fn run_poststop(hooks: Option<&Hooks>, state: &State) {
@@ -55,6 +57,7 @@ pub fn run_poststop(hooks: Option<&Hooks>, state: &State) {
     }
 }
 
+// ANCHOR: run_one
 fn run_one(hook: &Hook, state: &[u8], directory: &Path) -> Result<()> {
     ensure!(hook.path().is_absolute(), "its path is not absolute");
     let mut command = Command::new(hook.path());
@@ -97,6 +100,7 @@ fn run_one(hook: &Hook, state: &[u8], directory: &Path) -> Result<()> {
     );
     Ok(())
 }
+// ANCHOR_END: run_one
 
 /// How a hook has ended: strsignal(3).
 fn shown(status: ExitStatus) -> String {
@@ -108,6 +112,7 @@ fn shown(status: ExitStatus) -> String {
     format!("signal: {}", name.to_string_lossy().to_lowercase())
 }
 
+// ANCHOR: end_after
 /// Kills the `child` if it has not ended by then.
 fn end_after(child: &mut Child, timeout: Duration) -> Result<()> {
     let deadline = Instant::now() + timeout;
@@ -123,7 +128,9 @@ fn end_after(child: &mut Child, timeout: Duration) -> Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: end_after
 
+// ANCHOR: inside
 /// In the container, before its root is changed.
 pub fn create_container(orders: &Orders) -> Result<()> {
     let hooks = orders.spec.hooks().as_ref();
@@ -145,6 +152,7 @@ pub fn start_container(orders: &Orders, environment: &[String]) -> Result<()> {
     let state = state(orders, Status::Created);
     run(hooks, Hooks::start_container, "startContainer", &state)
 }
+// ANCHOR_END: inside
 
 fn state(orders: &Orders, status: Status) -> State<'_> {
     State {

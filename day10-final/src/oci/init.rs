@@ -68,6 +68,7 @@ fn tell(channel: &Channel, error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
+// ANCHOR: start
 /// Starts the second process, as a child of the runtime, which has to wait for it.
 fn start(channel: &mut Channel, orders: &Orders, host: Host) -> Result<Pid> {
     let flags = match orders.join {
@@ -100,6 +101,7 @@ fn start(channel: &mut Channel, orders: &Orders, host: Host) -> Result<Pid> {
         Err(errno) => Err(crate::namespaces::refused(errno)).context("cannot create namespaces"),
     }
 }
+// ANCHOR_END: start
 
 // ANCHOR: become_container
 fn become_container(channel: &mut Channel, orders: &Orders, host: Host) -> Result<Infallible> {
@@ -165,10 +167,12 @@ fn become_container(channel: &mut Channel, orders: &Orders, host: Host) -> Resul
 }
 // ANCHOR_END: become_container
 
+// ANCHOR: wait_at
 /// Until somebody calls `start`.
 fn wait_at(mut gate: &File) -> Result<()> {
     gate.read_exact(&mut [0]).context("cannot wait for start")
 }
+// ANCHOR_END: wait_at
 
 /// setdomainname(2).
 fn set_domain_name(name: &str) -> nix::Result<()> {

@@ -12,6 +12,7 @@ use crate::oci::namespaces::is_new;
 use crate::oci::store::Entry;
 use crate::signals;
 
+// ANCHOR: start
 /// Lets the command of a created container begin.
 pub fn start(entry: &Entry, container: &Container) -> Result<()> {
     match entry.status(container)? {
@@ -24,6 +25,7 @@ pub fn start(entry: &Entry, container: &Container) -> Result<()> {
     let wait = hooks.is_some_and(|hooks| hooks.poststart().is_some());
     entry.open_gate(wait)
 }
+// ANCHOR_END: start
 
 /// Runs the hooks for this moment. If one fails, the container has to end.
 pub fn poststart(container: &Container) -> Result<()> {

@@ -53,6 +53,7 @@ pub fn open(file: Option<&Path>, format: Format, debug: bool) -> Result<()> {
     Ok(())
 }
 
+// ANCHOR: error
 /// The reason why this command has failed. It is for people, too, so it always goes to stderr.
 pub fn error(reason: &Error) {
     let text = in_lower_case(format!("{reason:#}"));
@@ -61,7 +62,9 @@ pub fn error(reason: &Error) {
         eprintln!("{}", line(&text));
     }
 }
+// ANCHOR_END: error
 
+// ANCHOR: in_lower_case
 /// Docker's client derives the exit codes 126 and 127 from an error's words, as runc writes them: "permission denied",
 /// "no such file or directory". Here, Rust and nix write capitals.
 fn in_lower_case(text: String) -> String {
@@ -73,6 +76,7 @@ fn in_lower_case(text: String) -> String {
             .replace(&errno.to_string(), &words)
     })
 }
+// ANCHOR_END: in_lower_case
 
 pub fn warn(text: &str) {
     write("warning", text);

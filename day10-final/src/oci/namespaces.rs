@@ -42,6 +42,7 @@ pub fn is_new(spec: &Spec, kind: Kind) -> bool {
     wanted(spec, kind) == Some(None)
 }
 
+// ANCHOR: new
 /// The new namespaces for clone(2). A cgroup namespace is for later, when the process is in its cgroup; users and time
 /// have been there before.
 pub fn new(spec: &Spec) -> CloneFlags {
@@ -55,6 +56,7 @@ pub fn new(spec: &Spec) -> CloneFlags {
     let new = kinds.iter().filter(|(kind, _)| is_new(spec, *kind));
     new.map(|(_, flag)| *flag).collect()
 }
+// ANCHOR_END: new
 
 /// A namespace that is open, so that nobody can exchange it any more.
 pub struct Open {
@@ -77,6 +79,7 @@ pub fn open_given(spec: &Spec) -> Result<Vec<Open>> {
     Ok(opened)
 }
 
+// ANCHOR: open_of
 /// Opens those of a container's first `process` that we are not in.
 pub fn open_of(process: &Pid1) -> Result<Vec<Open>> {
     let mut opened = Vec::new();
@@ -95,7 +98,9 @@ pub fn open_of(process: &Pid1) -> Result<Vec<Open>> {
     ensure!(process.exists(), "its first process has ended");
     Ok(opened)
 }
+// ANCHOR_END: open_of
 
+// ANCHOR: open
 /// A path may lead to anything. Opening a FIFO would wait, and a device may do something.
 fn open(path: &Path, kind: Kind) -> Result<File> {
     let found = fs::metadata(path)?.file_type();
@@ -110,6 +115,7 @@ fn open(path: &Path, kind: Kind) -> Result<File> {
     ensure!(found == kind as i32, "it is not a namespace of type {kind}");
     Ok(file)
 }
+// ANCHOR_END: open
 
 // ANCHOR: join
 /// Joins all of them. Those that belong to the host have to come before the user namespace, after which we are nobody
@@ -170,6 +176,7 @@ impl Open {
     }
 }
 
+// ANCHOR: become_root
 /// In a user namespace whose ids are mapped: nobody of the host is left. If it has no root, we stay who we are: mapped
 /// to nobody, but with all capabilities.
 pub fn become_root() -> Result<()> {
@@ -186,4 +193,12 @@ pub fn become_root() -> Result<()> {
     setresuid(uid, uid, uid)
         .or_else(ignore)
         .context("cannot become the namespace's root")
+}
+// ANCHOR_END: become_root
+
+/// Whether the user ids here are not the host's: user_namespaces(7).
+pub fn in_user_namespace() -> bool {
+    // A kernel without user namespaces has no such file.
+    let map = fs::read_to_string("/proc/self/uid_map");
+    map.is_ok_and(|map| !map.split_whitespace().eq(["0", "0", "4294967295"]))
 }

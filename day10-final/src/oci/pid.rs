@@ -33,6 +33,7 @@ pub fn send(pid: Pid, path: &Path) -> Result<()> {
     crate::terminal::pty::send(&socket, &pidfd.as_fd().as_raw_fd()).context("--pidfd-socket")
 }
 
+// ANCHOR: take_from
 /// A duplicate of descriptor `fd` of another process: pidfd_getfd(2).
 pub fn take_from(process: Pid, fd: RawFd) -> Result<OwnedFd> {
     let cannot = "cannot take a descriptor from the container";
@@ -44,3 +45,4 @@ pub fn take_from(process: Pid, fd: RawFd) -> Result<OwnedFd> {
     // SAFETY: it is new, and nobody else's.
     Ok(unsafe { OwnedFd::from_raw_fd(taken as RawFd) })
 }
+// ANCHOR_END: take_from

@@ -97,6 +97,7 @@ fn load_filter(spec: &Spec, mut tell: impl FnMut(News) -> Result<()>) -> Result<
     }
 }
 
+// ANCHOR: become_user
 fn become_user(process: &Process) -> Result<()> {
     let user = process.user();
     set_keepcaps(true).context("cannot keep capabilities")?;
@@ -115,3 +116,4 @@ fn become_user(process: &Process) -> Result<()> {
     umask(Mode::from_bits_truncate(mask));
     Ok(())
 }
+// ANCHOR_END: become_user

@@ -10,6 +10,7 @@ use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 /// The inode of its top: PROC_ROOT_INO in the kernel.
 const TOP: u64 = 1;
 
+// ANCHOR: open
 /// Opens `path`, which begins below /proc. An image, or a hostile container that we join, may have put anything there: a
 /// directory with files of its own, or mounts on the files that we mean, which would take what is meant for the kernel
 /// (CVE-2019-16884, CVE-2025-52881).
@@ -29,3 +30,4 @@ pub fn open(path: &str, flags: OFlag) -> Result<File> {
         .resolve(within);
     Ok(openat2(&top, path, how)?.into())
 }
+// ANCHOR_END: open

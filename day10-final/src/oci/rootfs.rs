@@ -10,7 +10,6 @@ pub mod mount;
 pub mod options;
 pub mod pivot;
 
-use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -26,7 +25,7 @@ use crate::oci::channel::Orders;
 use crate::oci::hooks;
 use crate::oci::namespaces::wanted;
 use crate::oci::rootfs::devices::Nodes;
-use crate::oci::rootfs::mount::Plan;
+use crate::oci::rootfs::mount::plan::Plan;
 use crate::oci::rootfs::pivot::{change_root, make_parent_private};
 use crate::rootfs::dev;
 use crate::rootfs::mounts::{self, Tree};
@@ -153,10 +152,3 @@ fn within(root: OwnedFd, work: impl FnOnce(BorrowedFd) -> Result<()>) -> Result<
     Ok(root)
 }
 // ANCHOR_END: enter
-
-/// Whether we are in a user namespace, in which there are no devices to create.
-pub fn in_user_namespace(spec: &Spec) -> bool {
-    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    let whole: Vec<_> = map.split_whitespace().collect();
-    wanted(spec, Kind::User).is_some() || whole != ["0", "0", "4294967295"]
-}

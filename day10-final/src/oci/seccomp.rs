@@ -19,6 +19,7 @@ use libc::{SECCOMP_FILTER_FLAG_NEW_LISTENER, c_int, c_ulong, sock_filter};
 use nix::errno::Errno;
 use oci_spec::runtime::{LinuxSeccomp, LinuxSeccompAction, LinuxSeccompFilterFlag};
 
+// ANCHOR: load
 /// From now on, filters the system calls of this thread and of all its descendants, until they end.
 ///
 /// Returns the listener if an action is SCMP_ACT_NOTIFY. It is close-on-exec.
@@ -63,6 +64,7 @@ pub fn notifies(profile: &LinuxSeccomp) -> bool {
     let mut calls = profile.syscalls().iter().flatten();
     calls.any(|call| call.action() == LinuxSeccompAction::ScmpActNotify)
 }
+// ANCHOR_END: load
 
 /// Returns a descriptor if there is a listener, and 0 if not.
 fn install(filter: &[sock_filter], flags: c_ulong) -> nix::Result<c_int> {

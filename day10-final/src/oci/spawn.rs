@@ -29,6 +29,7 @@ pub struct Descriptors<'a> {
     pub console: Option<BorrowedFd<'a>>,
 }
 
+// ANCHOR: init
 /// Starts it, with `preserve_fds` descriptors from 3 on, and those given. Returns its pid, and whether it has begun in
 /// `cgroup`, a directory of version 2.
 ///
@@ -62,7 +63,9 @@ pub fn init(
         }
     }
 }
+// ANCHOR_END: init
 
+// ANCHOR: start
 /// Between clone and exec: system calls, and nothing that would outlive them in the parent's memory.
 fn start(program: &OwnedFd, descriptors: &Descriptors, preserve_fds: u32) -> Result<Infallible> {
     let first = preserve_fds.saturating_add(3);
@@ -88,7 +91,9 @@ fn start(program: &OwnedFd, descriptors: &Descriptors, preserve_fds: u32) -> Res
     execveat(program, c"", &arguments, &environment, itself)
         .context("cannot re-execute this program")
 }
+// ANCHOR_END: start
 
+// ANCHOR: protected
 /// As [`binary::protected`], without a mount namespace: this one is the host's, or even shared with it. The view of the
 /// file is at no place at all, and that is enough.
 fn protected() -> Result<OwnedFd> {
@@ -101,6 +106,7 @@ fn protected() -> Result<OwnedFd> {
     };
     view().or_else(|_| binary::copy())
 }
+// ANCHOR_END: protected
 
 /// From linux/sched.h.
 const CLONE_INTO_CGROUP: u64 = 1 << 33;
@@ -122,6 +128,7 @@ struct CloneArguments {
     cgroup: u64,
 }
 
+// ANCHOR: fork
 /// Goes on as two processes, as fork(2) does. The new one has the namespaces of `flags`, and begins in `cgroup`. Returns
 /// its pid to us, and None to it.
 pub fn fork(flags: CloneFlags, cgroup: Option<BorrowedFd>) -> nix::Result<Option<Pid>> {
@@ -130,7 +137,7 @@ pub fn fork(flags: CloneFlags, cgroup: Option<BorrowedFd>) -> nix::Result<Option
         ..CloneArguments::default()
     };
     if !flags.contains(CloneFlags::CLONE_PARENT) {
-        // A sibling has that of ours.
+        // A sibling has our own exit signal.
         arguments.exit_signal = libc::SIGCHLD as u64;
     }
     if let Some(cgroup) = cgroup {
@@ -142,6 +149,7 @@ pub fn fork(flags: CloneFlags, cgroup: Option<BorrowedFd>) -> nix::Result<Option
     let pid = Errno::result(unsafe { libc::syscall(call, &arguments, size) })?;
     Ok((pid != 0).then(|| Pid::from_raw(pid as i32)))
 }
+// ANCHOR_END: fork
 
 /// In the new process: the descriptors that [`init`] has left open for it: the socket, gate and console.
 pub fn given() -> Result<[Option<OwnedFd>; 3]> {

@@ -20,6 +20,7 @@ pub struct Options {
     rootless: bool,
 }
 
+// ANCHOR: write
 pub fn write(options: &Options) -> Result<u8> {
     let path = options.bundle.join("config.json");
     let cannot = || format!("cannot create {}", path.display());
@@ -46,11 +47,13 @@ pub fn write(options: &Options) -> Result<u8> {
     file.write_all(text.as_bytes()).with_context(cannot)?;
     Ok(0)
 }
+// ANCHOR_END: write
 
 fn has_v2() -> bool {
     statfs("/sys/fs/cgroup").is_ok_and(|found| found.filesystem_type() == CGROUP2_SUPER_MAGIC)
 }
 
+// ANCHOR: root
 fn root() -> Value {
     let capabilities = json!(["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"]);
     json!({
@@ -106,6 +109,7 @@ fn root() -> Value {
         },
     })
 }
+// ANCHOR_END: root
 
 /// One user namespace more, and nothing that an ordinary user must not do: the host's network stays, so its /sys is only
 /// shown; and there are no groups, and no limits.

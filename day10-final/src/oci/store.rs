@@ -36,6 +36,7 @@ impl Store {
         Ok(Self { root, is_default })
     }
 
+    // ANCHOR: create
     /// A new directory for the container `id`.
     pub fn create(&self, id: &str) -> Result<Entry> {
         check_id(id)?;
@@ -56,7 +57,9 @@ impl Store {
         }
         Entry::lock(directory)
     }
+    // ANCHOR_END: create
 
+    // ANCHOR: find
     /// A container, to change something about it.
     pub fn find(&self, id: &str) -> Result<Entry> {
         let seen = self.look(id)?;
@@ -65,6 +68,7 @@ impl Store {
         ensure!(entry.is_there(), "container {id} does not exist");
         Ok(entry)
     }
+    // ANCHOR_END: find
 
     /// A container, to read its state, which is always complete; or to signal it. A hook may do so while the container is
     /// locked for its start.
@@ -82,6 +86,7 @@ impl Store {
         })
     }
 
+    // ANCHOR: check
     /// Whoever can write to this directory decides what we read, and which processes we signal.
     fn check(&self) -> Result<()> {
         let root = self.root.display();
@@ -98,6 +103,7 @@ impl Store {
         };
         bail!("cannot use {root}: {problem}")
     }
+    // ANCHOR_END: check
 
     /// The ids of all containers, sorted.
     pub fn ids(&self) -> Result<Vec<String>> {

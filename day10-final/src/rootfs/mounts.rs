@@ -70,9 +70,15 @@ impl Tree {
             fsconfig(&filesystem, command, Some(&key), Some(&value)).with_context(cannot)
         };
         configure(FSCONFIG_SET_STRING, "source", source)?;
-        for option in options.split(',').filter(|option| !option.is_empty()) {
+        // A label of SELinux has commas, and is therefore in quotes.
+        let mut quoted = false;
+        let options = options.split(|c| {
+            quoted ^= c == '"';
+            c == ',' && !quoted
+        });
+        for option in options.filter(|option| !option.is_empty()) {
             match option.split_once('=') {
-                Some((key, value)) => configure(FSCONFIG_SET_STRING, key, value)?,
+                Some((key, value)) => configure(FSCONFIG_SET_STRING, key, value.trim_matches('"'))?,
                 None => fsconfig(
                     &filesystem,
                     FSCONFIG_SET_FLAG,

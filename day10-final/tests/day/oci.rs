@@ -1,15 +1,25 @@
 //! `tiny-runc`: the program by its other name.
 
 mod a_bundle;
+mod arguments;
 mod attacks;
 mod bundle;
 #[allow(dead_code)] // Each part uses more of it.
 mod container;
+mod create_and_start;
+mod device_program;
+mod device_rules;
+mod filter;
 mod joining;
 mod limits;
+mod limits_again;
 mod mutations;
+mod new_limits;
+mod nodes_and_masks;
+mod other_limits;
 mod processes;
 mod rootless;
+mod what_stays;
 
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
@@ -60,7 +70,7 @@ impl TinyRunc {
         command
     }
 
-    /// What `tiny-runc spec` writes, made to fit a test. The container's cgroups are to be named `{id}`.
+    /// What `tiny-runc spec` writes, made to fit a test. The container's cgroups have the name `{id}`.
     pub fn spec(&self, bundle: &Path) -> Value {
         let written = self.see(&["spec", "--bundle", bundle.to_str().unwrap()]);
         assert_eq!(written.code, Some(0), "{}", written.stderr);

@@ -1,7 +1,7 @@
 //! The fields of config.json that we read, and how the types of the crate `oci-spec` get them.
 //!
 //! The crate could read all of it, but it checks process.execCPUAffinity by a regular expression. The engine for that is
-//! large, and its tables have so many addresses, which the dynamic linker fills in, that every exec of ours takes longer,
+//! large, and its tables have so many addresses, which the dynamic linker fills in, that each of our execs takes longer,
 //! even in tiny-docker's `run`. So we read two types, and the crate the rest.
 
 use std::collections::HashMap;

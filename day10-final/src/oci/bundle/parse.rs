@@ -10,6 +10,7 @@ use serde_json::Value;
 /// How long we look for the name of a field. A file that takes longer was not written for people.
 const LONGEST: Duration = Duration::from_secs(2);
 
+// ANCHOR: parse
 /// Reads the `value`, which was in this `file`.
 pub fn parse<T: DeserializeOwned>(value: Value, file: &Path) -> Result<T> {
     let cannot = || format!("{} does not follow the specification", file.display());
@@ -25,7 +26,9 @@ pub fn parse<T: DeserializeOwned>(value: Value, file: &Path) -> Result<T> {
         })
         .with_context(cannot)
 }
+// ANCHOR_END: parse
 
+// ANCHOR: blame
 /// The field that is to blame for the error: the innermost one without which there is none, or another one. The parser
 /// itself does not say.
 fn blame<T: DeserializeOwned>(mut value: Value, reason: &str) -> String {
@@ -55,6 +58,7 @@ fn blame<T: DeserializeOwned>(mut value: Value, reason: &str) -> String {
         path.extend(guilty);
     }
 }
+// ANCHOR_END: blame
 
 /// One level further into a value.
 enum Step {

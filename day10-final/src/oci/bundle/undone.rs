@@ -6,6 +6,7 @@ use serde_json::Value;
 /// The fields, as JSON pointers: RFC 6901.
 const UNDONE: &[&str] = &["/linux/intelRdt", "/linux/netDevices"];
 
+// ANCHOR: refuse
 /// Refuses a configuration that asks for any of it. An empty value asks for nothing.
 pub fn refuse(config: &Value) -> Result<()> {
     for pointer in UNDONE {
@@ -21,3 +22,4 @@ pub fn refuse(config: &Value) -> Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: refuse

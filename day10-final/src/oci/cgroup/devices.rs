@@ -1,7 +1,7 @@
 //! Which devices the container may use: `linux.resources.devices`. The kernel's cgroup-v1/devices.rst, and "Device
 //! controller" in cgroup-v2.rst.
 //!
-//! Version 1 has a file with exceptions from "all" or "none". Version 2 asks a small program of ours. So that both do
+//! Version 1 has a file with exceptions from "all" or "none". Version 2 asks a small program that we write. So that both do
 //! the same, we work out the exceptions first, for both.
 
 pub mod attach;
@@ -10,14 +10,12 @@ pub mod policy;
 pub mod program;
 pub mod v1;
 
-use std::fs;
-use std::io::ErrorKind;
-
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use oci_spec::runtime::LinuxDeviceCgroup;
 
 use crate::oci::cgroup::Groups;
 use crate::oci::cgroup::devices::policy::Policy;
+use crate::oci::namespaces::in_user_namespace;
 
 /// Puts the `rules` into force, and after them those that every container has. The last rule that fits counts.
 ///
@@ -25,7 +23,7 @@ use crate::oci::cgroup::devices::policy::Policy;
 /// ordinary user's container goes without them if the kernel refuses. Fails if a rule cannot be put into force.
 pub fn apply(groups: &Groups, rules: &[LinuxDeviceCgroup]) -> Result<()> {
     let policy = Policy::of(rules)?;
-    if in_user_namespace()? {
+    if in_user_namespace() {
         return Ok(());
     }
     let applied = match (groups.paths.get("devices"), groups.paths.get("")) {
@@ -38,15 +36,4 @@ pub fn apply(groups: &Groups, rules: &[LinuxDeviceCgroup]) -> Result<()> {
         )),
     };
     if groups.rootless { Ok(()) } else { applied }
-}
-
-/// Whether the user ids here are not the machine's: user_namespaces(7).
-fn in_user_namespace() -> Result<bool> {
-    let map = match fs::read_to_string("/proc/self/uid_map") {
-        // A kernel without user namespaces.
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        map => map.context("cannot read /proc/self/uid_map")?,
-    };
-    let numbers: Vec<_> = map.split_whitespace().collect();
-    Ok(numbers != ["0", "0", "4294967295"])
 }

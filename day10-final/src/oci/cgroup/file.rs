@@ -16,7 +16,7 @@ const MOST: u64 = 64 << 20;
 /// Opens the file `name` of the cgroup `group`.
 ///
 /// Never with O_CREAT: a file that the kernel has not created is not there. The path comes from a state file, so we
-/// make sure that it leads to a file of the kernel's, and to no other.
+/// make sure that it leads to one of the kernel's files, and to no other.
 fn open(group: &Path, name: &str, options: &mut OpenOptions) -> io::Result<File> {
     let options = options.custom_flags(libc::O_NOFOLLOW | libc::O_NOCTTY);
     let file = options.open(group.join(name))?;
@@ -43,14 +43,14 @@ pub fn read_if_there(group: &Path, name: &str) -> io::Result<Option<String>> {
     }
 }
 
-/// The number in the file `name`. "max" is the largest number that there is.
+/// The number in the file `name`. "max" is the largest possible number.
 pub fn number(group: &Path, name: &str) -> io::Result<u64> {
     let contents = read(group, name)?;
     match contents.trim() {
         "max" => Ok(u64::MAX),
         number => number
             .parse()
-            .map_err(|_| io::Error::other(format!("{name} is no number"))),
+            .map_err(|_| io::Error::other(format!("{name} is not a number"))),
     }
 }
 
@@ -75,6 +75,7 @@ pub fn set(group: &Path, field: &str, name: &str, value: impl Display) -> Result
     write(group, name, &value).map_err(|error| refused(group, field, name, &value, &error))
 }
 
+// ANCHOR: refused
 /// Says which field the kernel has refused, its value, and why.
 pub fn refused(group: &Path, field: &str, name: &str, value: &str, error: &io::Error) -> Error {
     let (file, why) = (group.join(name), reason(error));
@@ -87,6 +88,7 @@ pub fn refused(group: &Path, field: &str, name: &str, value: &str, error: &io::E
     let file = file.display();
     anyhow!("cannot set linux.resources.{field} to {value:?}: cannot write to {file}: {why}{hint}")
 }
+// ANCHOR_END: refused
 
 /// Whether a file or its cgroup has gone, or has never been.
 pub fn is_missing(error: &io::Error) -> bool {

@@ -16,6 +16,7 @@ const NONE: &str = "cannot toggle freezer: cgroups not configured for container"
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Groups {
+    // ANCHOR: freeze
     /// Freezes the container, and returns when all its processes stand still. If that fails, none does.
     pub fn freeze(&self) -> Result<()> {
         let group = self.path("freezer").context(NONE)?;
@@ -29,6 +30,7 @@ impl Groups {
         }
         frozen.context("unable to freeze")
     }
+    // ANCHOR_END: freeze
 
     /// Lets the container go on. Without a freezer, it never stopped.
     pub fn thaw(&self) -> Result<()> {
@@ -45,6 +47,7 @@ impl Groups {
         write(group, name, value).with_context(|| format!("unable to thaw: cannot write to {name}"))
     }
 
+    // ANCHOR: is_frozen
     /// Whether the container itself is frozen. One that stands still because a cgroup above it is frozen does not
     /// count: `resume` would not help.
     pub fn is_frozen(&self) -> Result<bool> {
@@ -59,6 +62,7 @@ impl Groups {
         let state = read_if_there(group, name).reading(group, name)?;
         Ok(state.is_some_and(|state| state.trim() == "1"))
     }
+    // ANCHOR_END: is_frozen
 }
 
 fn freeze_v2(group: &Path) -> Result<()> {
@@ -71,6 +75,7 @@ fn freeze_v2(group: &Path) -> Result<()> {
     Ok(())
 }
 
+// ANCHOR: freeze_v1
 /// In version 1, a process that is created meanwhile may leave the cgroup "FREEZING" for ever. Then it takes another
 /// attempt, and now and then a moment in which the processes go on.
 fn freeze_v1(group: &Path) -> Result<()> {
@@ -95,3 +100,4 @@ fn freeze_v1(group: &Path) -> Result<()> {
     }
     unreachable!("the loop has no end")
 }
+// ANCHOR_END: freeze_v1

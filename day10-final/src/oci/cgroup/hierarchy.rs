@@ -47,6 +47,7 @@ pub fn mounted() -> Result<Vec<Hierarchy>> {
     ))
 }
 
+// ANCHOR: parse
 /// The hierarchies that `mountinfo` lists. `groups` are the lines of /proc/PID/cgroup.
 fn parse(mountinfo: &str, groups: &str) -> Vec<Hierarchy> {
     let mut found: Vec<Hierarchy> = Vec::new();
@@ -83,6 +84,7 @@ fn parse(mountinfo: &str, groups: &str) -> Vec<Hierarchy> {
     }
     found
 }
+// ANCHOR_END: parse
 
 /// The cgroup of a process in the hierarchy `name`, from its lines in /proc/PID/cgroup: "4:memory:/GROUP", and
 /// "0::/GROUP" for version 2.
@@ -93,6 +95,7 @@ pub fn group_of<'a>(groups: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
+// ANCHOR: inside
 /// A path without "." and "..", relative: it leads nowhere but down.
 ///
 /// ".." takes away the name before it, if there is one, so "/a/../../b" is "b".
@@ -107,6 +110,7 @@ pub fn inside(path: &Path) -> PathBuf {
     }
     clean
 }
+// ANCHOR_END: inside
 
 /// In mountinfo, a space, a tab, a newline and a backslash are written as "\040" and so on.
 fn unescape(path: &str) -> PathBuf {

@@ -37,6 +37,7 @@ impl Groups {
         }
     }
 
+    // ANCHOR: join
     /// Takes the process `pid` into the cgroups, for `exec`. `init` is the container's first process.
     ///
     /// With `--cgroup`, `below` has the path of the cgroup below the container's, for a controller or (with the key "")
@@ -72,6 +73,7 @@ impl Groups {
         }
         Ok(())
     }
+    // ANCHOR_END: join
 }
 
 fn cannot_enter(group: &Path, pid: Pid, error: &io::Error) -> anyhow::Error {
@@ -79,11 +81,12 @@ fn cannot_enter(group: &Path, pid: Pid, error: &io::Error) -> anyhow::Error {
     anyhow!("error adding pid {pid} to cgroups: cannot enter {group}: {why}")
 }
 
+// ANCHOR: follow
 /// Moves `pid` into the cgroup of version 2 that `init` is in.
 fn follow(init: Pid, pid: Pid) -> Result<()> {
     let groups = fs::read_to_string(format!("/proc/{init}/cgroup"))?;
     let group = group_of(&groups, "").context("it has no cgroup")?;
-    // A cgroup namespace of ours does not show it.
+    // If we are in a cgroup namespace, it does not show that.
     ensure!(
         !group.starts_with("/.."),
         "its cgroup {group} is out of reach"
@@ -93,6 +96,7 @@ fn follow(init: Pid, pid: Pid) -> Result<()> {
     let top = &top.context("there is no cgroup v2")?.mount;
     Ok(move_into(&top.join(inside(Path::new(group))), pid)?)
 }
+// ANCHOR_END: follow
 
 fn move_into(group: &Path, pid: Pid) -> io::Result<()> {
     let mut tries = 0..5;

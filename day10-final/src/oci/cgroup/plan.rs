@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 use crate::oci::cgroup::Groups;
 use crate::oci::cgroup::hierarchy::{Hierarchy, inside, mounted};
 
+// ANCHOR: plan
 /// Works out the cgroups of the container `id`, and creates nothing yet.
 ///
 /// `cgroups_path` is `linux.cgroupsPath`. An absolute path starts at the mount of each hierarchy, a relative one at our
@@ -53,7 +54,9 @@ fn plan_in(
         by_default,
     })
 }
+// ANCHOR_END: plan
 
+// ANCHOR: above
 /// The cgroup above our own one, unless that is the top already.
 fn above(hierarchy: &Hierarchy) -> &Path {
     let parent = hierarchy.own.parent().unwrap_or(&hierarchy.own);
@@ -63,6 +66,7 @@ fn above(hierarchy: &Hierarchy) -> &Path {
         &hierarchy.mount
     }
 }
+// ANCHOR_END: above
 
 /// As "system.slice:docker:1234", or ":docker:1234".
 fn is_for_systemd(path: &Path) -> bool {

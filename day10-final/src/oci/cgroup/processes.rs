@@ -18,6 +18,7 @@ use crate::oci::cgroup::file::{is_missing, number, read, reason, write};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Groups {
+    // ANCHOR: pids
     /// All processes in the container's cgroups, and in those below them.
     ///
     /// Fails only if one cannot be read. A cgroup that is not there has no processes.
@@ -33,6 +34,7 @@ impl Groups {
         }
         Ok(pids)
     }
+    // ANCHOR_END: pids
 
     /// Whether two processes more would still be within the limit.
     pub fn has_room(&self) -> bool {
@@ -43,6 +45,7 @@ impl Groups {
         }
     }
 
+    // ANCHOR: signal_all
     /// Sends `signal` to every process in the cgroups. They are frozen meanwhile, so that none escapes by forking.
     ///
     /// A container that was frozen before stays so. Without a freezer, the processes are listed and signalled until
@@ -79,7 +82,9 @@ impl Groups {
         signalled
             .with_context(|| format!("cannot send signal {signal} to the container's processes"))
     }
+    // ANCHOR_END: signal_all
 
+    // ANCHOR: kill_all
     /// Kills every process in the cgroups, frozen ones as well, and waits until they have gone.
     pub fn kill_all(&self) -> Result<()> {
         let end = Instant::now() + PATIENCE;
@@ -107,8 +112,10 @@ impl Groups {
             pause = (pause * 2).min(Duration::from_millis(100));
         }
     }
+    // ANCHOR_END: kill_all
 }
 
+// ANCHOR: members
 /// The processes in `group` itself.
 fn members(group: &Path) -> io::Result<Vec<Pid>> {
     let threads = |error: io::Error| match error.raw_os_error() {
@@ -127,7 +134,9 @@ fn members(group: &Path) -> io::Result<Vec<Pid>> {
         .filter(|pid| *pid > 0);
     Ok(pids.map(Pid::from_raw).collect())
 }
+// ANCHOR_END: members
 
+// ANCHOR: tree
 /// `group` and all cgroups below it, from the top. The container may add and remove some meanwhile.
 pub fn tree(group: &Path) -> Vec<PathBuf> {
     let mut tree = vec![group.to_owned()];
@@ -141,3 +150,4 @@ pub fn tree(group: &Path) -> Vec<PathBuf> {
     }
     tree
 }
+// ANCHOR_END: tree

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::oci::cgroup::Groups;
 
+// ANCHOR: stats
 impl Groups {
     /// The numbers of all controllers that the container has: times in nanoseconds, memory in bytes.
     ///
@@ -35,6 +36,7 @@ impl Groups {
         Ok(stats)
     }
 }
+// ANCHOR_END: stats
 
 /// The numbers that are there even if there is no cpuset.
 fn cpuset() -> Value {

@@ -34,6 +34,7 @@ pub fn ignored(resources: &LinuxResources) -> Vec<&'static str> {
         .collect()
 }
 
+// ANCHOR: apart
 /// The limits to be written before the first process enters, and the one for the number of processes. While a container
 /// is created, it has one process more than later, and the limit may be 1.
 pub fn apart(resources: &LinuxResources) -> (LinuxResources, LinuxResources) {
@@ -47,7 +48,9 @@ pub fn apart(resources: &LinuxResources) -> (LinuxResources, LinuxResources) {
     }
     (first, last)
 }
+// ANCHOR_END: apart
 
+// ANCHOR: change
 impl Groups {
     /// Changes the limits of a running container from `old` by `new`, and returns what they are now, for its state file.
     ///
@@ -61,8 +64,9 @@ impl Groups {
         Ok(merged)
     }
 }
+// ANCHOR_END: change
 
-/// The limits `old` of a running container, changed by `new`: what is to be written, and to be kept as its limits.
+/// The limits `old` of a running container, changed by `new`: what we write, and keep as its limits.
 ///
 /// What `new` does not mention stays, with the exceptions that runc makes: `cpu.idle`, `cpu.burst`, the cpuset, `pids`
 /// and `unified` are written only when they are mentioned. A quota and a period belong together: without both of them, they
@@ -96,6 +100,7 @@ pub fn merge(old: &LinuxResources, new: &LinuxResources) -> LinuxResources {
     merged
 }
 
+// ANCHOR: merge_cpu
 fn merge_cpu(old: LinuxCpu, new: &LinuxCpu) -> LinuxCpu {
     let mut cpu = old;
     let quota = new.quota().filter(|quota| *quota != 0);
@@ -117,7 +122,9 @@ fn merge_cpu(old: LinuxCpu, new: &LinuxCpu) -> LinuxCpu {
     cpu.set_realtime_runtime(new.realtime_runtime().or(cpu.realtime_runtime()));
     cpu
 }
+// ANCHOR_END: merge_cpu
 
+// ANCHOR: merge_memory
 fn merge_memory(old: LinuxMemory, new: &LinuxMemory) -> LinuxMemory {
     let mut memory = old;
     // No limit for the memory is none for memory and swap together, unless the request says otherwise.
@@ -133,6 +140,7 @@ fn merge_memory(old: LinuxMemory, new: &LinuxMemory) -> LinuxMemory {
     memory.set_disable_oom_killer(new.disable_oom_killer().or(memory.disable_oom_killer()));
     memory
 }
+// ANCHOR_END: merge_memory
 
 fn merge_block_io(old: LinuxBlockIo, new: &LinuxBlockIo) -> LinuxBlockIo {
     let mut merged = old.clone();

@@ -8,7 +8,7 @@ pub mod memory;
 use anyhow::{Result, ensure};
 use oci_spec::runtime::LinuxResources;
 
-use crate::oci::cgroup::{Groups, file, v2};
+use crate::oci::cgroup::{Groups, both, file};
 
 /// Writes all limits in `resources`, but not the rules for devices. A value of 0 means "leave it as it is".
 pub fn set(groups: &Groups, resources: &LinuxResources) -> Result<()> {
@@ -35,26 +35,18 @@ pub fn set(groups: &Groups, resources: &LinuxResources) -> Result<()> {
             groups.need("pids")?,
             "pids.limit",
             "pids.max",
-            pids_max(pids.limit()),
+            both::pids_max(pids.limit()),
         )?;
     }
     if let Some(block_io) = resources.block_io() {
         blkio::set(groups, block_io)?;
     }
-    v2::huge_pages(groups, resources, "limit_in_bytes")?;
+    both::huge_pages(groups, resources, "limit_in_bytes")?;
     network(groups, resources)?;
-    v2::rdma(groups, resources)
+    both::rdma(groups, resources)
 }
 
-/// 0 becomes 1: systemd knows no 0, and a group that already has a process makes no difference between the two.
-pub fn pids_max(limit: i64) -> String {
-    match limit {
-        0 => "1".to_owned(),
-        1.. => limit.to_string(),
-        _ => "max".to_owned(),
-    }
-}
-
+// ANCHOR: network
 /// The mark of the container's packets for tc(8), and their priority on each interface.
 fn network(groups: &Groups, resources: &LinuxResources) -> Result<()> {
     let Some(network) = resources.network() else {
@@ -75,3 +67,4 @@ fn network(groups: &Groups, resources: &LinuxResources) -> Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: network

@@ -13,10 +13,10 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use oci_spec::runtime::LinuxResources;
 
-use crate::oci::cgroup::Groups;
 use crate::oci::cgroup::file::{self, is_forbidden, read, refused, write};
-use crate::oci::cgroup::v1::pids_max;
+use crate::oci::cgroup::{Groups, both};
 
+// ANCHOR: set
 /// Writes all limits in `resources`, but not the rules for devices. A value of 0 means "leave it as it is".
 ///
 /// Fails if one of them does not exist in version 2.
@@ -30,7 +30,12 @@ pub fn set(groups: &Groups, resources: &LinuxResources) -> Result<()> {
         return Ok(());
     };
     if let Some(pids) = resources.pids() {
-        file::set(group, "pids.limit", "pids.max", pids_max(pids.limit()))?;
+        file::set(
+            group,
+            "pids.limit",
+            "pids.max",
+            both::pids_max(pids.limit()),
+        )?;
     }
     if let Some(memory) = resources.memory() {
         memory::set(group, memory)?;
@@ -41,11 +46,12 @@ pub fn set(groups: &Groups, resources: &LinuxResources) -> Result<()> {
     if let Some(cpu) = resources.cpu() {
         cpu::set(group, cpu)?;
     }
-    huge_pages(groups, resources, "max")?;
-    rdma(groups, resources)?;
+    both::huge_pages(groups, resources, "max")?;
+    both::rdma(groups, resources)?;
     // Last, because these go before the others.
     unified(group, resources)
 }
+// ANCHOR_END: set
 
 /// Whether `resources` wants limits at all.
 pub fn wants_controllers(resources: &LinuxResources) -> bool {
@@ -105,51 +111,11 @@ fn refuse_v1_only(resources: &LinuxResources) -> Result<()> {
     }
 }
 
-/// The limits for huge pages, which have the same files in both versions, except for how their names end.
-pub fn huge_pages(groups: &Groups, resources: &LinuxResources, ending: &str) -> Result<()> {
-    for limit in resources.hugepage_limits().iter().flatten() {
-        let (size, bytes) = (limit.page_size(), limit.limit());
-        let field = format!("hugepageLimits[{size}].limit");
-        let is_size = !size.is_empty() && size.chars().all(|letter| letter.is_ascii_alphanumeric());
-        ensure!(
-            is_size,
-            "linux.resources.hugepageLimits: {size:?} is no page size, such as 2MB"
-        );
-        let group = groups.need("hugetlb")?;
-        file::set(group, &field, &format!("hugetlb.{size}.{ending}"), bytes)?;
-        // Pages that are reserved, and not yet used: from Linux 5.7.
-        let reserved = format!("hugetlb.{size}.rsvd.{ending}");
-        if group.join(&reserved).exists() {
-            file::set(group, &field, &reserved, bytes)?;
-        }
-    }
-    Ok(())
-}
+// ANCHOR: huge_pages
+// ANCHOR_END: huge_pages
 
-/// The limits for RDMA devices, which have the same file in both versions.
-pub fn rdma(groups: &Groups, resources: &LinuxResources) -> Result<()> {
-    for (device, limits) in resources.rdma().iter().flatten() {
-        let handles = limits
-            .hca_handles()
-            .map(|most| format!(" hca_handle={most}"));
-        let objects = limits
-            .hca_objects()
-            .map(|most| format!(" hca_object={most}"));
-        let value = [Some(device.clone()), handles, objects]
-            .into_iter()
-            .flatten();
-        let field = format!("rdma[{device}]");
-        file::set(
-            groups.need("rdma")?,
-            &field,
-            "rdma.max",
-            value.collect::<String>(),
-        )?;
-    }
-    Ok(())
-}
-
-/// Files of version 2, with what is to be written to each of them, line by line.
+// ANCHOR: unified
+/// Writes to files of version 2 by their names, line by line.
 fn unified(group: &Path, resources: &LinuxResources) -> Result<()> {
     for (name, value) in resources.unified().iter().flatten() {
         let field = format!("unified[{name}]");
@@ -178,3 +144,4 @@ fn unified(group: &Path, resources: &LinuxResources) -> Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: unified

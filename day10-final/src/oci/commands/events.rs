@@ -21,6 +21,7 @@ pub struct Options {
     id: String,
 }
 
+// ANCHOR: events
 pub fn events(options: &Options, store: &Store) -> Result<u8> {
     let container = store.look(&options.id)?.read()?;
     ensure!(
@@ -76,3 +77,4 @@ pub fn events(options: &Options, store: &Store) -> Result<u8> {
     }
     Ok(0)
 }
+// ANCHOR_END: events

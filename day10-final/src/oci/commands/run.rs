@@ -69,6 +69,7 @@ pub fn run(options: &Run, store: &Store) -> Result<u8> {
 }
 // ANCHOR_END: run
 
+// ANCHOR: wait_for
 /// Forwards signals, and what is typed at a terminal, until the end of `first`. Returns its exit code.
 pub fn wait_for(first: Pid, signals: &SignalFd, terminal: Option<UnixStream>) -> Result<u8> {
     let Some(socket) = terminal else {
@@ -81,3 +82,4 @@ pub fn wait_for(first: Pid, signals: &SignalFd, terminal: Option<UnixStream>) ->
         .context("the container has sent no terminal")?;
     Relay::to_caller(terminal)?.run(first, signals)
 }
+// ANCHOR_END: wait_for

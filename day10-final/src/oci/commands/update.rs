@@ -1,4 +1,4 @@
-//! `update`: other limits for a container that runs.
+//! `update`: other limits for a running container.
 
 use std::fs::File;
 use std::io::stdin;
@@ -90,6 +90,7 @@ impl Limits {
     }
 }
 
+// ANCHOR: update
 pub fn update(options: &Options, store: &Store) -> Result<u8> {
     let (entry, mut container) = alive(&options.id, store)?;
     ensure!(
@@ -114,3 +115,4 @@ pub fn update(options: &Options, store: &Store) -> Result<u8> {
     entry.save(&container)?;
     Ok(0)
 }
+// ANCHOR_END: update

@@ -21,6 +21,7 @@ pub struct Guard {
 }
 
 impl Guard {
+    // ANCHOR: undo
     pub fn undo(mut self) {
         if let Some(child) = self.child.take() {
             let _ = kill(child, Signal::SIGKILL);
@@ -42,4 +43,5 @@ impl Guard {
             hooks::run_poststop(container.spec.hooks().as_ref(), &state);
         }
     }
+    // ANCHOR_END: undo
 }

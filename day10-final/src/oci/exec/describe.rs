@@ -5,7 +5,7 @@ use oci_spec::runtime::{Capabilities, LinuxCapabilities, Process};
 
 use crate::oci::bundle;
 use crate::oci::container::Container;
-use crate::oci::exec::Options;
+use crate::oci::exec::options::Options;
 
 /// The process, from its file or from the options and what the container's own has.
 pub fn describe(options: &Options, container: &Container) -> Result<Process> {

@@ -59,6 +59,7 @@ pub fn join(channel: &mut Channel) -> Result<(Orders, Host)> {
     Ok((orders, host))
 }
 
+// ANCHOR: enter_groups
 /// Until we are in a new cgroup, it is empty, and whoever removes empty cgroups may have removed it.
 fn enter_groups(channel: &mut Channel, orders: &Orders) -> Result<()> {
     let mut tries = 0..5;
@@ -72,7 +73,9 @@ fn enter_groups(channel: &mut Channel, orders: &Orders) -> Result<()> {
         }
     }
 }
+// ANCHOR_END: enter_groups
 
+// ANCHOR: new_users
 /// A new user namespace. Only the runtime may map more ids than its own user.
 fn new_users(channel: &mut Channel, spec: &Spec) -> Result<()> {
     if !is_new(spec, Kind::User) {
@@ -86,7 +89,9 @@ fn new_users(channel: &mut Channel, spec: &Spec) -> Result<()> {
     // Without this, not even our own files in /proc would be ours: proc(5).
     set_dumpable(true).context("cannot keep our files in /proc")
 }
+// ANCHOR_END: new_users
 
+// ANCHOR: new_clocks
 /// A new time namespace, which the processes started from here on are in: time_namespaces(7).
 fn new_clocks(spec: &Spec) -> Result<()> {
     let time = CloneFlags::from_bits_retain(Kind::Time as i32);
@@ -104,3 +109,4 @@ fn new_clocks(spec: &Spec) -> Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: new_clocks

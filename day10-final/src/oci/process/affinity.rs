@@ -63,6 +63,7 @@ fn apply(pid: Pid, list: Option<&str>, name: &str) -> Result<()> {
     set_it().with_context(|| format!("process.execCPUAffinity.{name}: cannot use {list:?}"))
 }
 
+// ANCHOR: set
 fn set(pid: Pid, cpus: &[usize]) -> nix::Result<()> {
     // SAFETY: a cpu_set_t is made of numbers, for which zero is a value; and no number is too large.
     let mut mask: libc::cpu_set_t = unsafe { mem::zeroed() };
@@ -74,6 +75,7 @@ fn set(pid: Pid, cpus: &[usize]) -> nix::Result<()> {
     let set = unsafe { libc::sched_setaffinity(pid.as_raw(), size_of_val(&mask), &mask) };
     Errno::result(set).map(drop)
 }
+// ANCHOR_END: set
 
 /// The processors in "0-3,7".
 pub fn parse(list: &str) -> Result<Vec<usize>> {

@@ -9,6 +9,7 @@ use crate::privileges::capabilities;
 
 const CANNOT: &str = "process.capabilities: cannot set them";
 
+// ANCHOR: reduce
 /// What [`crate::oci::process::limit`] and the console take. Over files: the user's own may be closed to others.
 const NEEDED: [Capability; 8] = [
     Capability::CAP_CHOWN,
@@ -45,7 +46,9 @@ fn kept(process: &Process, spec: &Spec) -> CapsHashSet {
     }
     kept
 }
+// ANCHOR_END: reduce
 
+// ANCHOR: sets
 /// From now on, nothing that is executed can have more than this.
 pub fn bound(process: &Process) -> Result<()> {
     capabilities::limit(&set(process, LinuxCapabilities::bounding))
@@ -78,6 +81,7 @@ pub fn apply(process: &Process, mut tell: impl FnMut(News) -> Result<()>) -> Res
     let text = format!("can't raise ambient capability {names}: not inheritable");
     tell(News::Warned(text))
 }
+// ANCHOR_END: sets
 
 /// One of the sets.
 type Which = fn(&LinuxCapabilities) -> &Option<Capabilities>;

@@ -67,6 +67,7 @@ impl<'a> Command<'a> {
         &self.environment
     }
 
+    // ANCHOR: prepare
     /// Undoes what exec would pass on: see [`command::exec`].
     pub fn prepare(&self) -> Result<()> {
         command::reset_signals()?;
@@ -83,6 +84,7 @@ impl<'a> Command<'a> {
         }
         Ok(())
     }
+    // ANCHOR_END: prepare
 
     /// Becomes it.
     pub fn exec(&self, program: &Path) -> Result<Infallible> {

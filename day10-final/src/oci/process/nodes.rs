@@ -36,6 +36,7 @@ pub fn apply(spec: &Spec) -> Result<()> {
     }
 }
 
+// ANCHOR: set
 fn set(policy: &LinuxMemoryPolicy) -> Result<()> {
     let list = policy.nodes().as_deref().filter(|list| !list.is_empty());
     let nodes = list.map(affinity::parse).transpose();
@@ -65,3 +66,4 @@ fn set(policy: &LinuxMemoryPolicy) -> Result<()> {
     Errno::result(set).context("cannot set it")?;
     Ok(())
 }
+// ANCHOR_END: set

@@ -10,6 +10,7 @@ use oci_spec::runtime::{
     PosixRlimitType, Process, Scheduler, Spec,
 };
 
+// ANCHOR: check
 /// What the kernel would refuse without saying why: sched(7).
 pub fn check(process: &Process) -> Result<()> {
     let Some(scheduler) = process.scheduler() else {
@@ -45,6 +46,7 @@ pub fn check(process: &Process) -> Result<()> {
     );
     Ok(())
 }
+// ANCHOR_END: check
 
 pub fn apply(process: &Process, spec: &Spec) -> Result<()> {
     if let Some(scheduler) = process.scheduler() {
@@ -89,6 +91,7 @@ pub fn apply(process: &Process, spec: &Spec) -> Result<()> {
     Ok(())
 }
 
+// ANCHOR: schedule
 /// linux/sched/types.h.
 #[repr(C)]
 struct SchedAttr {
@@ -143,7 +146,9 @@ fn schedule(scheduler: &Scheduler) -> Result<()> {
     };
     Ok(())
 }
+// ANCHOR_END: schedule
 
+// ANCHOR: limit
 /// On the host: sets the limits of `process` for the container's `pid`.
 pub fn limit(pid: Pid, process: &Process) -> Result<()> {
     for limit in process.rlimits().iter().flatten() {
@@ -184,6 +189,7 @@ fn as_user_of<T>(pid: Pid, act: impl Fn() -> nix::Result<T>) -> nix::Result<T> {
     setresgid(group.real, group.effective, group.saved)?;
     done
 }
+// ANCHOR_END: limit
 
 fn resource(name: PosixRlimitType) -> libc::__rlimit_resource_t {
     use PosixRlimitType::*;

@@ -95,6 +95,7 @@ impl Change {
         }
     }
 
+    // ANCHOR: apply_with
     /// As [`Change::apply`], with the ids of a user `namespace`.
     pub fn apply_with(
         &self,
@@ -122,4 +123,5 @@ impl Change {
         let set = unsafe { libc::syscall(call, mounted, c"".as_ptr(), how, &attributes, size) };
         Errno::result(set).map(drop)
     }
+    // ANCHOR_END: apply_with
 }

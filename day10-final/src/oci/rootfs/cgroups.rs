@@ -26,6 +26,7 @@ pub struct Hierarchy {
     group: Option<Tree>,
 }
 
+// ANCHOR: open_all
 /// On the host: opens what the container's mount will show. In a cgroup namespace, it will be a mount of its own.
 pub fn open_all(orders: &Orders) -> Result<Vec<Hierarchy>> {
     let own = wanted(&orders.spec, Kind::Cgroup).is_some();
@@ -65,6 +66,7 @@ fn shown(groups: &Groups) -> Result<Vec<(String, PathBuf)>> {
     }
     Ok(shown)
 }
+// ANCHOR_END: open_all
 
 fn group(path: &Path) -> nix::Result<Tree> {
     open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).and_then(Tree::of)
@@ -80,7 +82,7 @@ impl Hierarchy {
         self.group.map_or_else(new, Ok)
     }
 
-    /// Version 2 alone. Without a namespace of its own, a container sees the whole hierarchy: its path in /proc/PID/cgroup
+    /// Version 2 alone. Without a namespace of its own, a container sees all of the hierarchy: its path in /proc/PID/cgroup
     /// begins there. In a user namespace, nobody may mount that one. Then it sees its own group.
     fn mount_unified(self) -> Result<Tree> {
         let whole = Tree::from("cgroup2", "cgroup", MsFlags::empty(), "");
@@ -96,6 +98,7 @@ impl Hierarchy {
     }
 }
 
+// ANCHOR: mount
 /// Mounts them at `place`: with v2, the one hierarchy; with v1, a tmpfs with a directory for each. What is returned has to
 /// become read-only later: podman may ask for another mount in it.
 pub fn mount(place: Place, options: &Options, mut all: Vec<Hierarchy>) -> Result<Option<OwnedFd>> {
@@ -125,3 +128,4 @@ pub fn mount(place: Place, options: &Options, mut all: Vec<Hierarchy>) -> Result
     let read_only = options.own.set & RDONLY != 0;
     Ok(read_only.then(|| tmpfs.into()))
 }
+// ANCHOR_END: mount

@@ -10,9 +10,9 @@ use nix::fcntl::{AtFlags, OFlag, open};
 use nix::mount::MsFlags;
 use nix::sys::stat::{Mode, SFlag, fstat, major, makedev, minor, mknodat};
 use nix::unistd::{Gid, Uid, fchownat, symlinkat};
-use oci_spec::runtime::{LinuxDevice, LinuxDeviceType as Type, Spec};
+use oci_spec::runtime::{LinuxDevice, LinuxDeviceType as Type, LinuxNamespaceType as Kind, Spec};
 
-use crate::oci::rootfs::in_user_namespace;
+use crate::oci::namespaces::{self, in_user_namespace};
 use crate::rootfs::mounts::Tree;
 use crate::rootfs::place::{self, Missing};
 
@@ -38,6 +38,7 @@ const LINKS: [(&str, &str); 6] = [
     ("ptmx", "pts/ptmx"),
 ];
 
+// ANCHOR: nodes
 /// The host's nodes: /dev/null for the masks; and all others where we may not create any.
 #[derive(Default)]
 pub struct Nodes {
@@ -48,7 +49,9 @@ pub struct Nodes {
 
 impl Nodes {
     pub fn open(spec: &Spec) -> Result<Self> {
-        let in_user_namespace = in_user_namespace(spec);
+        // There, nobody may create any.
+        let new = namespaces::wanted(spec, Kind::User).is_some();
+        let in_user_namespace = new || in_user_namespace();
         let bound = match in_user_namespace {
             true => wanted(spec).map(|device| device.path().clone()).collect(),
             false => Vec::new(),
@@ -89,6 +92,7 @@ fn may_open(path: &Path) -> Option<Tree> {
     // Read-only means the node, not the device. Otherwise, a chmod inside would change the host's node.
     Tree::of_one(node).ok()?.restrict(MsFlags::MS_RDONLY).ok()
 }
+// ANCHOR_END: nodes
 
 /// All devices, those of the configuration last: it may give a default one another mode or owner.
 fn wanted(spec: &Spec) -> impl Iterator<Item = LinuxDevice> {
@@ -159,6 +163,7 @@ fn replace_ptmx(dev: &OwnedFd) -> Result<()> {
         .context("cannot replace /dev/ptmx")
 }
 
+// ANCHOR: create_one
 fn create_one(device: &LinuxDevice, nodes: &Nodes) -> Result<()> {
     let path = Path::new("/").join(device.path());
     let name = path.file_name().context("path is not that of a file")?;
@@ -196,6 +201,7 @@ fn create_one(device: &LinuxDevice, nodes: &Nodes) -> Result<()> {
     let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
     fchownat(&node, "", Some(uid), Some(gid), AtFlags::AT_EMPTY_PATH).context("uid, gid")
 }
+// ANCHOR_END: create_one
 
 /// The host's own node, since only the host's root may create any.
 fn bind(device: &LinuxDevice, directory: &OwnedFd, name: &OsStr, nodes: &Nodes) -> Result<()> {

@@ -17,6 +17,7 @@ use crate::oci::rootfs::Entered;
 use crate::oci::rootfs::attributes::{self, Change};
 use crate::rootfs::{masks, mounts};
 
+// ANCHOR: finish
 /// Makes them, in the container, which is complete otherwise.
 pub fn finish(spec: &Spec, entered: Entered) -> Result<()> {
     let none = Linux::default();
@@ -58,3 +59,4 @@ fn set_sysctl(name: &str, value: &str) -> Result<()> {
     let mut file = procfs::open(&format!("sys/{path}"), OFlag::O_WRONLY)?;
     Ok(file.write_all(value.as_bytes())?)
 }
+// ANCHOR_END: finish

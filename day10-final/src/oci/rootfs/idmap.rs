@@ -41,6 +41,7 @@ pub fn namespace(mount: &Mount, options: &Options, spec: &Spec) -> Result<Option
     }
 }
 
+// ANCHOR: with
 /// A new user namespace with these maps. A process has to be in it until it is open.
 fn with(users: &[LinuxIdMapping], groups: &[LinuxIdMapping]) -> Result<OwnedFd> {
     let mut stack = vec![0; 64 * 1024];
@@ -60,3 +61,4 @@ fn with(users: &[LinuxIdMapping], groups: &[LinuxIdMapping]) -> Result<OwnedFd> 
     ensure!(ended.is_ok(), "cannot wait for a process");
     Ok(mapped.context("cannot map the ids")?.into())
 }
+// ANCHOR_END: with

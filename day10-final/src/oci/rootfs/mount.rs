@@ -1,133 +1,28 @@
 //! One mount of config.json, from its source to its place in the container. open_tree(2), fsopen(2), move_mount(2).
 
 mod hosts;
+pub mod plan;
 mod proc;
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
 use nix::mount::MsFlags;
-use nix::sys::stat::{Mode, SFlag, fstat};
+use nix::sys::stat::{SFlag, fstat};
 use nix::unistd::{chroot, fchdir};
-use oci_spec::runtime::{LinuxNamespaceType as Kind, Mount};
 
-use crate::oci::channel::Orders;
-use crate::oci::namespaces::wanted;
-use crate::oci::rootfs::attributes::{Change, RDONLY};
-use crate::oci::rootfs::cgroups::Hierarchy;
+use crate::oci::rootfs::attributes::RDONLY;
+use crate::oci::rootfs::mount::plan::Plan;
 use crate::oci::rootfs::mount::proc::{is_taken_in_proc, normal};
-use crate::oci::rootfs::options::Options;
-use crate::oci::rootfs::{cgroups, copy_up, idmap};
+use crate::oci::rootfs::{cgroups, copy_up};
 use crate::rootfs::mounts::Tree;
 use crate::rootfs::place::{self, Missing};
 
 /// What is made of nothing: all other filesystems are on the host's devices, or made of its directories.
 const VIRTUAL: [&str; 6] = ["tmpfs", "proc", "sysfs", "mqueue", "devpts", "ramfs"];
 
-const PATH: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC);
-
-pub struct Plan {
-    target: PathBuf,
-    kind: String,
-    source: PathBuf,
-    options: Options,
-    /// As of the container's other mounts.
-    spread: MsFlags,
-    /// A bind mount's source, once it is open.
-    tree: Option<Tree>,
-    /// Whose ids its files have, if not those on the disk.
-    ids: Option<OwnedFd>,
-    /// For a mount of cgroups.
-    hierarchies: Vec<Hierarchy>,
-}
-
 impl Plan {
-    /// Opens the source, as far as we may now.
-    pub fn new(mount: &Mount, orders: &Orders, spread: MsFlags) -> Result<Self> {
-        let options = mount.options().as_deref().unwrap_or_default();
-        let mut options = Options::parse(options)?;
-        let kind = mount.typ().clone().unwrap_or_default();
-        if kind == "bind" && options.bind.is_none() {
-            options.bind = Some(true);
-        }
-        let source = mount.source().clone().unwrap_or_default();
-        ensure!(
-            options.bind.is_none() || mount.source().is_some(),
-            "source: a bind mount needs one"
-        );
-        let target = mount.destination();
-        let target = target.strip_prefix(&orders.rootfs).unwrap_or(target);
-        let mut plan = Self {
-            target: Path::new("/").join(target),
-            source: match options.bind {
-                // A relative one is in the bundle.
-                Some(_) => orders.bundle.join(source),
-                None => source,
-            },
-            kind,
-            options,
-            spread,
-            tree: None,
-            ids: None,
-            hierarchies: Vec::new(),
-        };
-        plan.ids = idmap::namespace(mount, &plan.options, &orders.spec)?;
-        if plan.options.bind.is_some() && wanted(&orders.spec, Kind::User).is_some() {
-            // Root in the new namespace may not be allowed to reach it. If it is not there yet, a mount may bring it.
-            let source = open(&plan.source, PATH, Mode::empty());
-            plan.tree = source.and_then(|source| plan.bind(source)).ok();
-        }
-        if plan.is_of_cgroups() {
-            plan.hierarchies = cgroups::open_all(orders)?;
-        }
-        Ok(plan)
-    }
-
-    pub fn target(&self) -> &Path {
-        &self.target
-    }
-
-    fn is_of_cgroups(&self) -> bool {
-        self.options.bind.is_none() && ["cgroup", "cgroup2"].contains(&self.kind.as_str())
-    }
-
-    fn bind(&self, source: OwnedFd) -> nix::Result<Tree> {
-        let tree = match self.options.bind {
-            Some(true) => Tree::of(source)?,
-            _ => Tree::of_one(source)?,
-        };
-        let mut spread = Change::propagation(self.spread);
-        spread.recursive = true;
-        spread.apply(&tree)?;
-        if let Some(ids) = &self.ids {
-            let recursive = self.options.idmap == Some(true);
-            let change = Change {
-                recursive,
-                ..Change::default()
-            };
-            change.apply_with(tree.as_fd(), Some(ids.as_fd()))?;
-        }
-        Ok(tree)
-    }
-
-    /// The source of a bind mount, found from the `host`'s root: the mounts before this one may be part of it.
-    fn bind_now(&mut self, host: BorrowedFd) -> Result<Tree> {
-        let path = self.source.strip_prefix("/").unwrap_or(&self.source);
-        let path = if path == Path::new("") {
-            Path::new(".")
-        } else {
-            path
-        };
-        let how = OpenHow::new().flags(PATH);
-        let source = openat2(host, path, how.resolve(ResolveFlag::RESOLVE_IN_ROOT));
-        let tree = source.and_then(|source| self.bind(source));
-        let earlier = self.tree.take();
-        tree.or_else(|errno| earlier.ok_or(errno))
-            .with_context(|| format!("source: cannot bind {}", self.source.display()))
-    }
-
     // ANCHOR: mount
     /// With the container's root as ours: mounts it. What is returned has to become read-only later.
     pub fn mount(mut self, host: BorrowedFd) -> Result<Option<OwnedFd>> {

@@ -57,6 +57,7 @@ impl Options {
         Ok(options)
     }
 
+    // ANCHOR: add
     fn add(&mut self, text: &str) -> Result<()> {
         match text {
             "" | "defaults" | "silent" | "loud" | "async" | "nomand" | "noiversion"
@@ -83,6 +84,7 @@ impl Options {
         }
         Ok(())
     }
+    // ANCHOR_END: add
 }
 
 /// Adds `text` to the `changes`, if it is a flag of a mount.
@@ -117,7 +119,7 @@ pub fn propagation(name: &str) -> Result<MsFlags> {
             "slave" => MsFlags::MS_SLAVE,
             "private" => MsFlags::MS_PRIVATE,
             "unbindable" => MsFlags::MS_UNBINDABLE,
-            _ => bail!("it is none of shared, slave, private and unbindable"),
+            _ => bail!("expected shared, slave, private or unbindable"),
         })
 }
 

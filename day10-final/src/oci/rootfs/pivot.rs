@@ -10,6 +10,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::Mode;
 use nix::unistd::{chdir, chroot, fchdir, pivot_root};
 
+// ANCHOR: make_parent_private
 /// pivot_root(2) refuses a root whose parent mount would spread what it does.
 pub fn make_parent_private(rootfs: &Path) -> Result<()> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").context("cannot list the mounts")?;
@@ -34,14 +35,16 @@ pub fn make_parent_private(rootfs: &Path) -> Result<()> {
         false => Ok(()),
     }
 }
+// ANCHOR_END: make_parent_private
 
+// ANCHOR: change_root
 /// Leaves the host's root for this one.
 pub fn change_root(root: OwnedFd, no_pivot: bool) -> Result<()> {
     let nothing = None::<&str>;
     fchdir(&root).context("cannot enter the new root directory")?;
     if no_pivot {
         // On an initramfs, there is no mount below which the old root could go. But its /proc and /sys must not stay:
-        // where they are visible, a user namespace in the container may mount them anew, without our masks.
+        // where they are visible, a user namespace in the container may mount them again, without our masks.
         cover_hosts()?;
         mount(Some("."), "/", nothing, MsFlags::MS_MOVE, nothing)
             .context("cannot move the root")?;
@@ -57,6 +60,7 @@ pub fn change_root(root: OwnedFd, no_pivot: bool) -> Result<()> {
     }
     chdir("/").context("cannot enter the new root directory")
 }
+// ANCHOR_END: change_root
 
 /// Detaches all mounts of /proc and /sys that are not the container's.
 fn cover_hosts() -> Result<()> {

@@ -12,6 +12,7 @@ use oci_spec::runtime::Arch;
 
 use crate::privileges::seccomp::ARCHITECTURE;
 
+// ANCHOR: abi
 /// How programs of one kind make their calls.
 pub struct Abi {
     /// Its name in config.json.
@@ -27,7 +28,9 @@ pub struct Abi {
     /// Calls whose first argument says what they do, with a list of what that can be.
     pub doors: &'static [(&'static str, &'static str)],
 }
+// ANCHOR_END: abi
 
+// ANCHOR: abis
 /// What programs of this kernel can be, our own kind first.
 #[cfg(target_arch = "x86_64")]
 pub const ABIS: &[Abi] = &[
@@ -58,6 +61,7 @@ pub const ABIS: &[Abi] = &[
         doors: &[("socketcall", x86::SOCKETCALL), ("ipc", x86::IPC)],
     },
 ];
+// ANCHOR_END: abis
 #[cfg(target_arch = "aarch64")]
 pub const ABIS: &[Abi] = &[
     Abi {
@@ -113,6 +117,7 @@ impl Abi {
     }
 }
 
+// ANCHOR: numbers
 /// Reads a list: names, whose numbers follow one another, and numbers, each for the name after it. A call with two
 /// names is written as `one|other`.
 pub fn numbers(list: &'static str) -> impl Iterator<Item = (&'static str, u32)> {
@@ -126,3 +131,4 @@ pub fn numbers(list: &'static str) -> impl Iterator<Item = (&'static str, u32)> 
         Some((word, next - 1))
     })
 }
+// ANCHOR_END: numbers

@@ -11,6 +11,7 @@ const ARGUMENTS: usize = 6;
 /// MAX_ERRNO in the kernel. Larger numbers would not arrive as errors.
 const LARGEST_ERROR: u32 = 4095;
 
+// ANCHOR: check
 /// Refuses a profile that cannot be loaded, or that would not do what it says.
 ///
 /// # Errors
@@ -35,6 +36,7 @@ pub fn check(profile: &LinuxSeccomp) -> Result<()> {
     }
     program::assemble(profile).map(drop)
 }
+// ANCHOR_END: check
 
 fn check_flags(profile: &LinuxSeccomp) -> Result<()> {
     for (index, flag) in profile.flags().iter().flatten().enumerate() {
@@ -85,6 +87,7 @@ fn check_call(field: &str, call: &LinuxSyscall) -> Result<()> {
     Ok(())
 }
 
+// ANCHOR: check_errno
 /// config-linux.md: "When the action doesn't support an errno, the runtime MUST print an error and fail".
 fn check_errno(field: &str, action: LinuxSeccompAction, errno: Option<u32>) -> Result<()> {
     let largest = match (action, errno) {
@@ -100,3 +103,4 @@ fn check_errno(field: &str, action: LinuxSeccompAction, errno: Option<u32>) -> R
     );
     Ok(())
 }
+// ANCHOR_END: check_errno

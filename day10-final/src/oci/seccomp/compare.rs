@@ -11,6 +11,7 @@ use oci_spec::runtime::LinuxSeccompOperator;
 use crate::oci::seccomp::rules::{Condition, Rule};
 use crate::privileges::seccomp::{answer, instruction, jump, load_word};
 
+// ANCHOR: compare
 /// The program for one rule. If a condition does not hold, it jumps to its own end.
 ///
 /// In 32-bit programs, where `wide` is false, only the lower halves count.
@@ -40,7 +41,9 @@ fn compare(condition: &Condition, wide: bool, rest: usize) -> Vec<sock_filter> {
         ScmpCmpMaskedEq => test.equal(value, condition.value_two, 0, rest),
     }
 }
+// ANCHOR_END: compare
 
+// ANCHOR: test
 /// A test of one argument. Its program skips `holds` instructions if the test holds, and `fails` if it does not.
 struct Test {
     index: usize,
@@ -83,6 +86,7 @@ impl Test {
         load_word(offset_of!(seccomp_data, args) + self.index * size_of::<u64>() + size_of::<u32>())
     }
 }
+// ANCHOR_END: test
 
 /// The program for one half of an argument. With an empty mask, there is nothing to compare, and it holds.
 fn equal_half(

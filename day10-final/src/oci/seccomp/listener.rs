@@ -47,6 +47,7 @@ pub fn address(profile: &LinuxSeccomp) -> Result<UnixAddr> {
     address.map_err(|error| anyhow!("{FIELD}: {}: {error}", path.display()))
 }
 
+// ANCHOR: send
 /// Sends the listener to the agent, with the container process state: config-linux.md, "The Container Process State".
 ///
 /// `pid` is the process that has loaded the filter. With `exec`, it is not the pid in `state`.
@@ -77,6 +78,7 @@ pub fn send(profile: &LinuxSeccomp, listener: BorrowedFd, pid: i32, state: State
     send_all(agent.as_fd(), &message, listener)
         .with_context(|| format!("{FIELD}: cannot send the listener to the seccomp agent"))
 }
+// ANCHOR_END: send
 
 /// The descriptor goes with the first byte. A socket may take less than all of a message.
 fn send_all(agent: BorrowedFd, mut message: &[u8], listener: BorrowedFd) -> nix::Result<()> {

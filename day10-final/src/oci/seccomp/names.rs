@@ -86,6 +86,7 @@ pub fn value(flag: LinuxSeccompFilterFlag) -> c_ulong {
     }
 }
 
+// ANCHOR: is_supported
 /// Whether this kernel knows the flag.
 pub fn is_supported(flag: LinuxSeccompFilterFlag) -> bool {
     let mut value = value(flag);
@@ -100,6 +101,7 @@ pub fn is_supported(flag: LinuxSeccompFilterFlag) -> bool {
     // The kernel looks at the flags first. If it did not like them, the error would be EINVAL.
     Errno::result(answer) == Err(Errno::EFAULT)
 }
+// ANCHOR_END: is_supported
 
 /// The flags that this kernel knows.
 pub fn supported_flags() -> Vec<LinuxSeccompFilterFlag> {

@@ -37,6 +37,7 @@ struct Segment {
     answer: Vec<sock_filter>,
 }
 
+// ANCHOR: assemble
 /// Translates a profile that [`check`](super::check::check) has accepted.
 ///
 /// # Errors
@@ -65,6 +66,7 @@ pub fn assemble(profile: &LinuxSeccomp) -> Result<Vec<sock_filter>> {
     );
     Ok(program)
 }
+// ANCHOR_END: assemble
 
 /// Our own kind always is.
 fn is_listed(abi: &Abi, profile: &LinuxSeccomp) -> bool {
@@ -72,6 +74,7 @@ fn is_listed(abi: &Abi, profile: &LinuxSeccomp) -> bool {
     abi.name == ABIS[0].name || listed.contains(&abi.name)
 }
 
+// ANCHOR: divide
 /// Divides the numbers of one architecture into segments.
 fn divide(kinds: &[Abi], rules: &Rules, profile: &LinuxSeccomp) -> Vec<Segment> {
     let mut line = Vec::new();
@@ -115,7 +118,9 @@ fn begin(line: &mut Vec<Segment>, first: u32, answer: Vec<sock_filter>) {
         line.push(Segment { first, answer });
     }
 }
+// ANCHOR_END: divide
 
+// ANCHOR: find
 /// A binary search, because the kernel tries each filter on every number when it is loaded.
 fn find(line: &[Segment]) -> Vec<sock_filter> {
     if let [one] = line {
@@ -134,6 +139,7 @@ fn find(line: &[Segment]) -> Vec<sock_filter> {
 const fn skip(distance: usize) -> sock_filter {
     instruction(BPF_JMP | BPF_JA, distance as u32, 0, 0)
 }
+// ANCHOR_END: find
 
 #[cfg(test)]
 mod tests;

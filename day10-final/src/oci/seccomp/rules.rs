@@ -38,6 +38,7 @@ pub struct Condition {
 }
 
 impl Condition {
+    // ANCHOR: precedence
     /// Smaller is earlier: what is more specific comes first. So `arg > 5` decides before `arg > 3`, whose action would
     /// otherwise be taken for 6, too. Like libseccomp, begin with the last arguments.
     fn precedence(&self) -> (Reverse<usize>, u32, u64) {
@@ -49,6 +50,7 @@ impl Condition {
         };
         (Reverse(self.index), kind, value)
     }
+    // ANCHOR_END: precedence
 
     /// With an empty mask, there is nothing to compare. In 32-bit programs, only the lower half of a mask counts.
     fn can_fail(&self, wide: bool) -> bool {
@@ -85,6 +87,7 @@ impl<'a> Rules<'a> {
         }
     }
 
+    // ANCHOR: of
     /// The rules for a call, or None if the profile has nothing to say about it.
     ///
     /// The first rule whose conditions hold decides. If there is none, it is the default action.
@@ -114,7 +117,9 @@ impl<'a> Rules<'a> {
         });
         Some(rules)
     }
+    // ANCHOR_END: of
 
+    // ANCHOR: behind_door
     /// The rules for calls that can also be made through another one, whose first argument selects them.
     ///
     /// Their own arguments are in memory then, where a filter cannot look. Conditions on the first one are dropped. The
@@ -137,8 +142,10 @@ impl<'a> Rules<'a> {
         }
         all
     }
+    // ANCHOR_END: behind_door
 }
 
+// ANCHOR: split
 /// All conditions of a rule must hold. But if two are about the same argument, any of them is enough: runc and crun
 /// have always read profiles like this.
 fn split(action: u32, arguments: &[LinuxSeccompArg]) -> Vec<Rule> {
@@ -159,3 +166,4 @@ fn split(action: u32, arguments: &[LinuxSeccompArg]) -> Vec<Rule> {
         false => conditions.chunks(1).map(rule).collect(),
     }
 }
+// ANCHOR_END: split

@@ -17,6 +17,7 @@ pub struct Inherited {
     pub listen_fds: u32,
 }
 
+// ANCHOR: count
 /// Counts those of `--preserve-fds` and of systemd.
 ///
 /// Fails if one of them is a directory: it would be a way out, as for [`crate::rootfs::dev::check_stdio`].
@@ -38,6 +39,7 @@ pub fn count(preserve_fds: u32) -> Result<Inherited> {
     }
     Ok(Inherited { number, listen_fds })
 }
+// ANCHOR_END: count
 
 /// Whether the container would get it, and could leave by it.
 fn is_directory(fd: RawFd) -> bool {

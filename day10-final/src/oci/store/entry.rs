@@ -41,6 +41,7 @@ impl Entry {
         })
     }
 
+    // ANCHOR: is_there
     /// Whether it is still the directory with this name. If it is not locked, that may change.
     pub(super) fn is_there(&self) -> bool {
         let locked = self.lock.as_ref().and_then(|lock| lock.metadata().ok());
@@ -48,7 +49,9 @@ impl Entry {
         let inode = |found: Metadata| (found.dev(), found.ino());
         found.is_some() && found.map(inode) == locked.map(inode)
     }
+    // ANCHOR_END: is_there
 
+    // ANCHOR: gate
     /// The file that `start` opens.
     pub fn gate(&self) -> PathBuf {
         self.directory.join("exec.fifo")
@@ -66,7 +69,9 @@ impl Entry {
         )
         .context(cannot)
     }
+    // ANCHOR_END: gate
 
+    // ANCHOR: open_gate
     /// Lets the container's command begin. If `wait`, returns when it has begun.
     pub fn open_gate(&self, wait: bool) -> Result<()> {
         let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
@@ -87,6 +92,7 @@ impl Entry {
         }
         Ok(())
     }
+    // ANCHOR_END: open_gate
 
     pub fn read(&self) -> Result<Container> {
         let path = self.directory.join("state.json");
@@ -97,6 +103,7 @@ impl Entry {
         serde_json::from_reader(std::io::BufReader::new(file)).with_context(cannot)
     }
 
+    // ANCHOR: save
     pub fn save(&self, container: &Container) -> Result<()> {
         let (new, path) = (
             self.directory.join(".state.json"),
@@ -112,6 +119,7 @@ impl Entry {
         };
         save().with_context(|| format!("cannot write {}", path.display()))
     }
+    // ANCHOR_END: save
 
     pub fn status(&self, container: &Container) -> Result<Status> {
         container.status(&self.gate())

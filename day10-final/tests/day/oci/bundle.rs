@@ -56,7 +56,7 @@ impl Bundle {
         bundle
     }
 
-    /// A container that runs, with these limits.
+    /// A running container with these limits.
     pub fn running(resources: Value) -> Self {
         let bundle = Self::new(resources);
         bundle.start();

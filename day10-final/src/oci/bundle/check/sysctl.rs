@@ -5,6 +5,7 @@ use oci_spec::runtime::{Linux, LinuxNamespaceType as Namespace, Spec};
 
 use crate::oci::namespaces::wanted;
 
+// ANCHOR: check
 /// Only what belongs to a namespace of the container may be set: the rest is the host's.
 pub fn check(spec: &Spec, linux: &Linux) -> Result<()> {
     let own = |kind| wanted(spec, kind).is_some();
@@ -45,6 +46,7 @@ pub fn check(spec: &Spec, linux: &Linux) -> Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: check
 
 /// Where a setting is, below /proc/sys. As in sysctl(8), either may separate: net.ipv4.conf.eth0/1.forwarding and
 /// net/ipv4/conf/eth0.1/forwarding mean an interface with a dot.

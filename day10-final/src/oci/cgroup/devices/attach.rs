@@ -63,6 +63,7 @@ struct Query {
     padding: u32,
 }
 
+// ANCHOR: attach
 /// From now on, `program` decides about the devices of `group`, instead of those that did so before.
 ///
 /// At no time is there none. Needs CAP_BPF (or CAP_SYS_ADMIN) and CAP_NET_ADMIN on the host.
@@ -94,6 +95,7 @@ pub fn attach(group: &Path, program: &[Instruction]) -> Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: attach
 
 /// The programs that are tied to `group` itself.
 fn attached(group: &File) -> nix::Result<Vec<OwnedFd>> {
@@ -122,6 +124,7 @@ fn attached(group: &File) -> nix::Result<Vec<OwnedFd>> {
     Ok(programs)
 }
 
+// ANCHOR: load
 fn load(program: &[Instruction]) -> nix::Result<OwnedFd> {
     let mut load = Load {
         program_type: PROGRAM_TYPE,
@@ -146,6 +149,7 @@ fn load(program: &[Instruction]) -> nix::Result<OwnedFd> {
     // SAFETY: the kernel has just returned it, and nobody else has it.
     Ok(unsafe { OwnedFd::from_raw_fd(loaded?) })
 }
+// ANCHOR_END: load
 
 /// Sets RLIMIT_MEMLOCK of this process, and returns what it was: prlimit(2).
 fn limit_locked_memory(limit: libc::rlimit) -> nix::Result<libc::rlimit> {
@@ -155,6 +159,7 @@ fn limit_locked_memory(limit: libc::rlimit) -> nix::Result<libc::rlimit> {
     Errno::result(set).map(|_| former)
 }
 
+// ANCHOR: bpf
 /// bpf(2). `attributes` is the struct that belongs to `command`.
 fn bpf<T>(command: i32, attributes: &mut T) -> nix::Result<i32> {
     let attributes = std::ptr::from_mut(attributes);
@@ -163,3 +168,4 @@ fn bpf<T>(command: i32, attributes: &mut T) -> nix::Result<i32> {
     let done = unsafe { libc::syscall(libc::SYS_bpf, command, attributes, size_of::<T>()) };
     Errno::result(done).map(|returned| returned as i32)
 }
+// ANCHOR_END: bpf

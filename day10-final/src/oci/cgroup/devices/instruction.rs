@@ -1,5 +1,6 @@
 //! The few instructions of eBPF that we need: the kernel's bpf/standardization/instruction-set.rst.
 
+// ANCHOR: instruction
 /// One instruction, as bpf(2) takes it (struct bpf_insn in linux/bpf.h).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,10 +12,13 @@ pub struct Instruction {
     offset: i16,
     immediate: i32,
 }
+// ANCHOR_END: instruction
 
+// ANCHOR: registers
 /// A register. The kernel passes the argument in the first one, and takes the answer from the zeroth.
 #[derive(Clone, Copy)]
 pub struct Register(u8);
+// ANCHOR_END: registers
 
 pub const ANSWER: Register = Register(0);
 pub const ARGUMENT: Register = Register(1);

@@ -12,6 +12,7 @@ pub const READ: u8 = 2;
 pub const WRITE: u8 = 4;
 pub const ANY: u8 = MKNOD | READ | WRITE;
 
+// ANCHOR: common
 /// Character devices that every container may use: null, zero, full, random, urandom; tty, ptmx; net/tun, which
 /// engines rely on; and its own terminals.
 const COMMON: [(u32, Option<u32>); 9] = [
@@ -25,6 +26,7 @@ const COMMON: [(u32, Option<u32>); 9] = [
     (10, Some(200)),
     (136, None),
 ];
+// ANCHOR_END: common
 
 /// Which devices an exception is for. None is all numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,6 +55,7 @@ pub struct Policy {
 }
 
 impl Policy {
+    // ANCHOR: of
     /// The policy that the `rules` of a config.json amount to, and after them the rules that every container has. At
     /// first, nothing is allowed.
     pub fn of(rules: &[LinuxDeviceCgroup]) -> Result<Self> {
@@ -80,12 +83,13 @@ impl Policy {
         }
         Ok(policy)
     }
+    // ANCHOR_END: of
 
     fn add(&mut self, rule: &LinuxDeviceCgroup) -> Result<()> {
         let text = rule.access().as_deref().unwrap_or_default();
         ensure!(!text.is_empty(), "device access field cannot be empty");
         let is_block = match rule.typ().unwrap_or_default() {
-            // Whatever else it says, this is for all devices, and for everything. It starts anew.
+            // Whatever else it says, this is for all devices, and for everything. It starts again from nothing.
             LinuxDeviceType::A => {
                 *self = Self {
                     allows: rule.allow(),
@@ -95,7 +99,7 @@ impl Policy {
             }
             LinuxDeviceType::B => true,
             LinuxDeviceType::C | LinuxDeviceType::U => false,
-            LinuxDeviceType::P => bail!("type is \"p\", but a FIFO is no device"),
+            LinuxDeviceType::P => bail!("type is \"p\", but a FIFO is not a device"),
         };
         let number = |number: Option<i64>, field| match number {
             None | Some(-1) => Ok(None),
@@ -118,6 +122,7 @@ impl Policy {
         )
     }
 
+    // ANCHOR: change
     fn change(&mut self, allow: bool, devices: Devices, access: u8) -> Result<()> {
         if allow != self.allows {
             *self.exceptions.entry(devices).or_default() |= access;
@@ -156,6 +161,7 @@ impl Policy {
         self.exceptions.retain(|_, access| *access != 0);
         Ok(())
     }
+    // ANCHOR_END: change
 }
 
 /// As "rwm". Other letters mean nothing, as in runc, whose tests have such rules.

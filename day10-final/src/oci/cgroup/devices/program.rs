@@ -18,6 +18,7 @@ const CHARACTER: i32 = 2;
 /// Before Linux 5.2, the kernel takes no longer program.
 const LONGEST: usize = 4096;
 
+// ANCHOR: assemble
 /// Translates `policy` into instructions.
 pub fn assemble(policy: &Policy) -> Result<Vec<Instruction>> {
     let mut program = vec![
@@ -40,7 +41,9 @@ pub fn assemble(policy: &Policy) -> Result<Vec<Instruction>> {
     );
     Ok(program)
 }
+// ANCHOR_END: assemble
 
+// ANCHOR: exception
 /// Answers if the device is one of `devices`, and goes on after it if not.
 fn exception(allows: bool, devices: Devices, access: u8) -> Vec<Instruction> {
     let verdict = [set(ANSWER, (!allows).into()), exit()];
@@ -68,6 +71,7 @@ fn exception(allows: bool, devices: Devices, access: u8) -> Vec<Instruction> {
     block.insert(0, skip_unless(KIND, kind, rest(&block)));
     block
 }
+// ANCHOR_END: exception
 
 #[cfg(test)]
 mod tests {

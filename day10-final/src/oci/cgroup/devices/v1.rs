@@ -10,6 +10,7 @@ use crate::oci::cgroup::file::{Reading, read, write};
 
 const LIST: &str = "devices.list";
 
+// ANCHOR: apply
 /// Changes what `group` allows into `policy`.
 ///
 /// Only what differs is written. If everything were denied first, a running container would lose /dev/null for a
@@ -36,7 +37,9 @@ pub fn apply(group: &Path, policy: &Policy) -> Result<()> {
     );
     Ok(())
 }
+// ANCHOR_END: apply
 
+// ANCHOR: changes
 /// What to write to lead from `current` to `wanted`: whether to allow, and a rule.
 fn changes(current: &Policy, wanted: &Policy) -> Vec<(bool, String)> {
     let none = BTreeMap::new();
@@ -63,6 +66,7 @@ fn changes(current: &Policy, wanted: &Policy) -> Vec<(bool, String)> {
     differ(!wanted.allows, &wanted.exceptions, old);
     changes
 }
+// ANCHOR_END: changes
 
 /// The contents of devices.list, as "c 1:3 rwm".
 fn parse(list: &str) -> Result<Policy> {

@@ -54,6 +54,7 @@ pub fn device(major: &str, minor: &str, op: &str, value: &str) -> Option<Value> 
     Some(Value::Object(entry))
 }
 
+// ANCHOR: pressure
 /// How long processes have had to wait: "some avg10=0.00 avg60=0.00 avg300=0.00 total=0", and "full …". The kernel's
 /// accounting/psi.rst.
 pub fn pressure(text: &str) -> Value {
@@ -77,6 +78,7 @@ pub fn pressure(text: &str) -> Value {
     };
     json!({"some": line("some "), "full": line("full ")})
 }
+// ANCHOR_END: pressure
 
 #[cfg(test)]
 mod tests {

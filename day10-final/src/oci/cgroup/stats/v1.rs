@@ -39,6 +39,7 @@ const BLKIO: [(&str, &str); 8] = [
     ("sectorsRecursive", "sectors_recursive"),
 ];
 
+// ANCHOR: fill
 /// Adds the numbers of each controller to `stats`.
 pub fn fill(groups: &Groups, stats: &mut Value) -> Result<()> {
     let there = |controller| groups.path(controller).filter(|group| group.is_dir());
@@ -87,6 +88,7 @@ pub fn fill(groups: &Groups, stats: &mut Value) -> Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: fill
 
 fn cpu_usage(group: &Path) -> Result<Value> {
     let total = number(group, "cpuacct.usage").reading(group, "cpuacct.usage")?;

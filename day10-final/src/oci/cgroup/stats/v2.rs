@@ -57,6 +57,7 @@ pub fn fill(groups: &Groups, stats: &mut Value) -> Result<()> {
     Ok(())
 }
 
+// ANCHOR: cpu
 fn cpu(stat: &Map<String, Value>, cpu: &mut Value) {
     let mut usage = without_zeros([("total", at(stat, "usage_usec") * MICROSECOND)]);
     usage.insert(
@@ -77,7 +78,9 @@ fn cpu(stat: &Map<String, Value>, cpu: &mut Value) {
         cpu["throttling"] = Value::Object(throttling);
     }
 }
+// ANCHOR_END: cpu
 
+// ANCHOR: memory
 fn memory(group: &Path, raw: Map<String, Value>) -> io::Result<Value> {
     let mut memory = without_zeros([("cache", at(&raw, "file"))]);
     let usage = entry(group, "memory")?.unwrap_or_default();
@@ -91,6 +94,7 @@ fn memory(group: &Path, raw: Map<String, Value>) -> io::Result<Value> {
     memory.insert("raw".to_owned(), Value::Object(raw));
     Ok(Value::Object(memory))
 }
+// ANCHOR_END: memory
 
 /// Kernels that do not count swap do not have its files.
 fn entry(group: &Path, name: &str) -> io::Result<Option<Entry>> {

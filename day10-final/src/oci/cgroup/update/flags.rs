@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::oci::cgroup::update::json::parse;
 
+// ANCHOR: flags
 /// What an option stands for: its name without the dashes, the place in `linux.resources`, and how to read it.
 type Flag = (&'static str, &'static str, fn(&str) -> Result<Value>);
 
@@ -31,6 +32,7 @@ const FLAGS: [Flag; 16] = [
     ("kernel-memory-tcp", "/memory/kernelTCP", size),
     ("pids-limit", "/pids/limit", number::<i64>),
 ];
+// ANCHOR_END: flags
 
 /// The limits that these options ask for. Each is a name without dashes, and a value; an empty value changes nothing.
 ///

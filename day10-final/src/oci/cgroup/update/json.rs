@@ -33,6 +33,7 @@ pub fn parse(mut value: Value) -> Result<LinuxResources> {
     LinuxResources::deserialize(&value).context("invalid linux.resources")
 }
 
+// ANCHOR: canonical
 /// Gives the fields of `linux.resources` the names that the specification has for them, before it is read.
 ///
 /// In Go, `CPU` is as good as `cpu`, and `pagesize` as `pageSize`: engines and their users are used to that. And
@@ -46,6 +47,7 @@ pub fn canonical(resources: &mut Value) {
         object.remove("pids");
     }
 }
+// ANCHOR_END: canonical
 
 /// All names of fields below `linux.resources`.
 const NAMES: [&str; 47] = [

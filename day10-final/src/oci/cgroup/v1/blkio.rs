@@ -6,6 +6,7 @@ use oci_spec::runtime::LinuxBlockIo;
 use crate::oci::cgroup::Groups;
 use crate::oci::cgroup::file;
 
+// ANCHOR: set
 /// Writes the weights, and the limits for each device.
 pub fn set(groups: &Groups, block_io: &LinuxBlockIo) -> Result<()> {
     let settings = settings(block_io);
@@ -24,6 +25,7 @@ pub fn set(groups: &Groups, block_io: &LinuxBlockIo) -> Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: set
 
 /// What to write: the field, the file without "blkio.", and the value.
 fn settings(block_io: &LinuxBlockIo) -> Vec<(&'static str, &'static str, String)> {

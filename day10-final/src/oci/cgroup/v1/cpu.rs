@@ -11,6 +11,7 @@ use oci_spec::runtime::LinuxCpu;
 use crate::oci::cgroup::Groups;
 use crate::oci::cgroup::file::{self, Reading, number, refused};
 
+// ANCHOR: set
 /// Writes the shares, the quota and so on.
 pub fn set(groups: &Groups, cpu: &LinuxCpu) -> Result<()> {
     if let Some(shares) = cpu.shares().filter(|shares| *shares != 0) {
@@ -45,6 +46,7 @@ pub fn set(groups: &Groups, cpu: &LinuxCpu) -> Result<()> {
     }
     realtime(groups, cpu)
 }
+// ANCHOR_END: set
 
 /// The kernel takes any number, and corrects it in silence. We do not.
 fn set_shares(group: &Path, shares: u64) -> Result<()> {

@@ -28,6 +28,7 @@ pub fn set(groups: &Groups, cpu: &LinuxCpu) -> Result<()> {
     Ok(())
 }
 
+// ANCHOR: create
 /// Creates the cpuset `group`, and those that are missing above it. None of them is left without CPUs.
 pub fn create(group: &Path) -> io::Result<()> {
     let is_top = |group: &&Path| match statfs(*group) {
@@ -48,6 +49,7 @@ pub fn create(group: &Path) -> io::Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: create
 
 /// A hierarchy that is mounted with "noprefix", as on Android, has "cpus" in place of "cpuset.cpus".
 fn file_name(group: &Path, name: &str) -> String {

@@ -50,6 +50,7 @@ pub fn check_swappiness(percent: u64) -> Result<()> {
     Ok(())
 }
 
+// ANCHOR: limit
 /// The memory's limit must never be above that of memory and swap together, not even between two writes.
 fn limit(groups: &Groups, memory: &LinuxMemory) -> Result<()> {
     let limit = memory.limit().filter(|bytes| *bytes != 0);
@@ -80,7 +81,9 @@ fn limit(groups: &Groups, memory: &LinuxMemory) -> Result<()> {
     }
     if swap_first { Ok(()) } else { with_swap() }
 }
+// ANCHOR_END: limit
 
+// ANCHOR: explain
 /// Says why the kernel does not take the limit: it could not free enough memory, or there is a lower limit for memory
 /// and swap together.
 fn explain(group: &Path, value: &str, error: io::Error) -> anyhow::Error {
@@ -101,3 +104,4 @@ fn explain(group: &Path, value: &str, error: io::Error) -> anyhow::Error {
         _ => refused,
     }
 }
+// ANCHOR_END: explain

@@ -73,6 +73,7 @@ pub fn set(group: &Path, cpu: &LinuxCpu) -> Result<()> {
     })
 }
 
+// ANCHOR: weight
 /// The weight of version 2 (1 to 10000, by default 100) for the shares of version 1 (2 to 262144, by default 1024).
 ///
 /// Three points decide the curve, which is a parabola if both axes are logarithmic: the two ends and the defaults.
@@ -83,6 +84,7 @@ fn weight(shares: u64) -> u64 {
     // The ends are exact. Rounding errors must not push them up by one.
     (libm::pow(10.0, exponent) - 1e-9).ceil() as u64
 }
+// ANCHOR_END: weight
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,7 @@ use oci_spec::runtime::LinuxResources;
 use crate::oci::cgroup::file::{read, write};
 use crate::oci::cgroup::v2::wants_domain;
 
-/// Creates `group`, and those that are missing above it. Enables all controllers that there are, from the top down: a
+/// Creates `group`, and those that are missing above it. Enables all controllers, from the top down: a
 /// cgroup has those that the cgroup above it enables.
 pub fn create(group: &Path, resources: &LinuxResources) -> io::Result<()> {
     let in_tree = |group: &&Path| match statfs(*group) {
@@ -34,7 +34,7 @@ pub fn create(group: &Path, resources: &LinuxResources) -> io::Result<()> {
             return Err(error);
         }
         // Those that cannot be enabled (there are processes in the cgroup, or we may not) are missed only when a limit
-        // is to be written.
+        // must be written.
         let file = "cgroup.subtree_control";
         if *each != group && write(each, file, &controllers.join(" ")).is_err() {
             controllers

@@ -49,12 +49,15 @@ pub fn set(group: &Path, block_io: &LinuxBlockIo) -> Result<()> {
     Ok(())
 }
 
+// ANCHOR: io_weight
 fn io_weight(weight: u16) -> u64 {
     // Less than 10 is none in either version: the kernel will refuse the 0.
     let above = u64::from(weight).checked_sub(10);
     above.map_or(0, |above| 1 + above * 9999 / 990)
 }
+// ANCHOR_END: io_weight
 
+// ANCHOR: limits
 /// The limits for each device: the field, and a line for io.max.
 fn limits(block_io: &LinuxBlockIo) -> impl Iterator<Item = (&'static str, String)> {
     let kinds = [
@@ -93,6 +96,7 @@ fn limits(block_io: &LinuxBlockIo) -> impl Iterator<Item = (&'static str, String
         })
     })
 }
+// ANCHOR_END: limits
 
 #[cfg(test)]
 mod tests {

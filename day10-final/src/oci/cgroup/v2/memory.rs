@@ -73,6 +73,7 @@ fn or_max(bytes: i64) -> String {
     }
 }
 
+// ANCHOR: swap
 /// What to write to memory.swap.max, if anything.
 fn swap(limit: Option<i64>, with_swap: Option<i64>) -> Result<Option<String>> {
     let swap = match (limit, with_swap) {
@@ -99,6 +100,7 @@ fn swap(limit: Option<i64>, with_swap: Option<i64>) -> Result<Option<String>> {
     };
     Ok(Some(or_max(swap)))
 }
+// ANCHOR_END: swap
 
 #[cfg(test)]
 mod tests {

@@ -8,10 +8,11 @@ use nix::mount::mount;
 use nix::sys::stat::Mode;
 use nix::unistd::{chroot, fchdir};
 
-use crate::oci::rootfs::mount::{PATH, Plan};
+use crate::oci::rootfs::mount::plan::{PATH, Plan};
 use crate::rootfs::place::{self, Missing, Place};
 
 impl Plan {
+    // ANCHOR: mount_from
     /// A filesystem from the host: the paths of its device, or of an overlay's directories, begin at the `host`'s root.
     /// They may be longer than the 255 bytes that fsconfig(2) takes.
     pub(super) fn mount_from(&self, host: BorrowedFd, place: &Place) -> Result<()> {
@@ -31,8 +32,10 @@ impl Plan {
         }
         Ok(())
     }
+    // ANCHOR_END: mount_from
 }
 
+// ANCHOR: seen_from
 /// Does the `work` with the `host`'s root as ours.
 fn seen_from<T>(host: BorrowedFd, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let own = open("/", PATH | OFlag::O_DIRECTORY, Mode::empty()).context("cannot open /")?;
@@ -42,3 +45,4 @@ fn seen_from<T>(host: BorrowedFd, work: impl FnOnce() -> Result<T>) -> Result<T>
     change(own.as_fd()).context("cannot return to the root filesystem")?;
     done
 }
+// ANCHOR_END: seen_from

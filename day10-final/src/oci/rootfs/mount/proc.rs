@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use nix::sys::stat::SFlag;
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
-use crate::oci::rootfs::mount::Plan;
+use crate::oci::rootfs::mount::plan::Plan;
 use crate::rootfs::place::{self, Place};
 
 /// What programs such as lxcfs may put in place of files in /proc. All else there is the kernel's word.
@@ -24,6 +24,7 @@ const REPLACEABLE: [&str; 10] = [
     "/proc/uptime",
 ];
 impl Plan {
+    // ANCHOR: check
     /// Whether it may be mounted at this place.
     pub(super) fn check(&self, place: &Place) -> Result<()> {
         let special = ["proc", "sysfs"].contains(&self.kind.as_str()) && self.tree.is_none();
@@ -54,8 +55,10 @@ impl Plan {
         );
         Ok(())
     }
+    // ANCHOR_END: check
 }
 
+// ANCHOR: is_taken_in_proc
 /// Whether `path` is in /proc, and not for others to replace.
 pub(super) fn is_taken_in_proc(path: &Path) -> bool {
     let replaceable = REPLACEABLE.iter().any(|other| path == Path::new(other));
@@ -74,3 +77,4 @@ pub(super) fn normal(path: &Path) -> PathBuf {
     }
     plain
 }
+// ANCHOR_END: is_taken_in_proc

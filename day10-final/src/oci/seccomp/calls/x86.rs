@@ -101,6 +101,7 @@ pub const X86: &str = "
     sched_rr_get_interval_time64
 ";
 
+// ANCHOR: doors
 /// What socketcall(2) does, by its first argument.
 pub const SOCKETCALL: &str = "
     1 socket bind connect listen accept getsockname getpeername socketpair send recv sendto recvfrom
@@ -111,3 +112,4 @@ pub const SOCKETCALL: &str = "
 pub const IPC: &str = "
     1 semop semget semctl semtimedop 11 msgsnd msgrcv msgget msgctl 21 shmat shmdt shmget shmctl
 ";
+// ANCHOR_END: doors
