@@ -3,7 +3,9 @@
 //! Each gets the container's state on its stdin. One that fails before the container has started is the end of it.
 
 use std::ffi::CStr;
-use std::io::Write;
+use std::fs::File;
+use std::io::{Seek, Write};
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -11,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::getpid;
 use oci_spec::runtime::{Hook, Hooks};
 
@@ -19,6 +22,9 @@ use crate::oci::channel::Orders;
 use crate::oci::container::{State, Status};
 use crate::oci::log;
 use crate::signals::unblock;
+
+/// How much of what a hook says is shown, in bytes.
+const MOST: usize = 4096;
 
 /// Which of them, as config.json names them.
 pub type Which = fn(&Hooks) -> &Option<Vec<Hook>>;
@@ -77,28 +83,33 @@ fn run_one(hook: &Hook, state: &[u8], directory: &Path) -> Result<()> {
         let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
         command.env(name, value);
     }
-    command.stdin(Stdio::piped()).stdout(Stdio::null());
-    command.stderr(Stdio::piped());
+    let (mut stdin, said) = (nameless()?, nameless()?);
+    let written = stdin.write_all(state).and_then(|()| stdin.rewind());
+    written.context("cannot write the state")?;
+    command.stdin(stdin).stdout(Stdio::null());
+    command.stderr(said.try_clone().context("cannot share a file")?);
     // SAFETY: between fork and exec, one system call.
     unsafe { command.pre_exec(unblock) };
     let mut child = command.spawn().context("cannot run it")?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // It need not read it.
-        let _ = stdin.write_all(state);
-    }
     let timeout = hook.timeout().filter(|seconds| *seconds > 0);
     if let Some(seconds) = timeout {
         end_after(&mut child, Duration::from_secs(seconds as u64))?;
     }
-    let output = child.wait_with_output().context("cannot wait for it")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(
-        output.status.success(),
-        "{}: {}",
-        shown(output.status),
-        said.trim_end()
-    );
-    Ok(())
+    let status = child.wait().context("cannot wait for it")?;
+    if status.success() {
+        return Ok(());
+    }
+    let mut reason = [0; MOST];
+    let length = said.read_at(&mut reason, 0).unwrap_or(0);
+    let reason = String::from_utf8_lossy(&reason[..length]);
+    bail!("{}: {}", shown(status), reason.trim_end())
+}
+
+/// No pipe: a hook need not read its state, may say more than a pipe holds, and may leave both open to another process.
+fn nameless() -> Result<File> {
+    let file = memfd_create(c"hook", MFdFlags::MFD_CLOEXEC);
+    file.map(File::from)
+        .context("cannot create a file in memory")
 }
 // ANCHOR_END: run_one
 

@@ -1,25 +1,36 @@
 //! `tiny-runc`: the program by its other name.
 
 mod a_bundle;
+mod a_configuration;
 mod arguments;
 mod attacks;
 mod bundle;
+mod console;
 #[allow(dead_code)] // Each part uses more of it.
 mod container;
 mod create_and_start;
 mod device_program;
 mod device_rules;
+mod engines;
 mod filter;
+mod freezer;
+mod its_turn;
 mod joining;
 mod limits;
 mod limits_again;
+mod mounts_that_lie;
 mod mutations;
 mod new_limits;
+mod new_namespaces;
 mod nodes_and_masks;
 mod other_limits;
 mod processes;
 mod rootless;
+mod what_is_mounted;
+mod what_it_uses;
+mod what_it_uses_again;
 mod what_stays;
+mod who_it_is;
 
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;

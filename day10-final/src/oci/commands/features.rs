@@ -12,10 +12,10 @@ use crate::oci::rootfs::options;
 use crate::oci::seccomp::names;
 
 pub fn print() -> Result<u8> {
-    let capabilities = caps::all()
-        .iter()
-        .map(|each| each.to_string())
-        .collect::<Vec<_>>();
+    // In the kernel's order: what is printed is the same each time.
+    let mut capabilities: Vec<_> = caps::all().into_iter().collect();
+    capabilities.sort_by_key(|each| each.index());
+    let capabilities: Vec<_> = capabilities.iter().map(ToString::to_string).collect();
     commands::print(&json!({
         "ociVersionMin": "1.0.0",
         "ociVersionMax": VERSION,

@@ -28,9 +28,10 @@ pub fn check(process: &Process) -> Result<()> {
         ("final", affinity.cpu_affinity_final()),
     ];
     for (name, list) in lists {
-        let list = list.as_deref().filter(|list| !list.is_empty());
-        let read = list.map(parse).transpose();
-        read.with_context(|| format!("process.execCPUAffinity.{name}: cannot use {list:?}"))?;
+        if let Some(list) = list.as_deref().filter(|list| !list.is_empty()) {
+            parse(list)
+                .with_context(|| format!("process.execCPUAffinity.{name}: cannot use {list:?}"))?;
+        }
     }
     Ok(())
 }

@@ -4,8 +4,9 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::network::bridge::is_installed;
 use crate::oci::container::{Container, need_root};
-use crate::support::{Seen, is_installed, skip};
+use crate::support::{Seen, skip};
 
 /// What a container may do with /dev/kmsg, a device that is not for it; and with a block device.
 const TRY: &str = "exec 2>/dev/null; mknod /kmsg c 1 11 && echo made; [ -c /kmsg ] && { (: </kmsg) && echo read; \

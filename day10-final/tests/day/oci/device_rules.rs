@@ -70,8 +70,8 @@ fn the_last_rule_that_fits_decides() {
 fn nobody_loses_what_every_program_needs() {
     need_v1!();
     let mut container = container();
-    let null = json!({"allow": false, "type": "c", "major": 1, "minor": 3, "access": "rwm"});
-    container.spec["linux"]["resources"] = json!({"devices": [all(true), null]});
+    let rule = json!({"allow": false, "type": "c", "major": 1, "minor": 3, "access": "rwm"});
+    container.spec["linux"]["resources"] = json!({"devices": [all(true), rule]});
     let seen =
         container.run("for n in null zero full random urandom; do : </dev/$n && echo $n; done");
     assert_eq!(

@@ -46,6 +46,7 @@ impl Groups {
         self.paths.values().map(PathBuf::as_path).collect()
     }
 
+    // ANCHOR: create
     /// Creates the cgroups, without limits yet. Those that are missing above them are created as well.
     ///
     /// An ordinary user may be forbidden to create one; if we chose the path, the container goes without.
@@ -76,7 +77,9 @@ impl Groups {
             .for_each(|name| drop(self.paths.remove(name)));
         Ok(())
     }
+    // ANCHOR_END: create
 
+    // ANCHOR: may_do_without
     /// Passes on the `error` from creating a cgroup, unless the container can do without.
     fn may_do_without(&self, error: &io::Error) -> Result<()> {
         let why = reason(error);
@@ -86,6 +89,7 @@ impl Groups {
         );
         Ok(())
     }
+    // ANCHOR_END: may_do_without
 }
 
 fn create_one(name: &str, group: &Path, is_unified: bool) -> io::Result<()> {

@@ -17,6 +17,7 @@ use crate::oci::cgroup::file::{is_missing, read, reason, write};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Groups {
+    // ANCHOR: pids
     /// All processes in the container's cgroups, and in those below them.
     ///
     /// Fails only if one cannot be read. A cgroup that is not there has no processes.
@@ -32,7 +33,9 @@ impl Groups {
         }
         Ok(pids)
     }
+    // ANCHOR_END: pids
 
+    // ANCHOR: kill_all
     /// Kills every process in the cgroups, frozen ones as well, and waits until they have gone.
     pub fn kill_all(&self) -> Result<()> {
         let end = Instant::now() + PATIENCE;
@@ -60,8 +63,10 @@ impl Groups {
             pause = (pause * 2).min(Duration::from_millis(100));
         }
     }
+    // ANCHOR_END: kill_all
 }
 
+// ANCHOR: members
 /// The processes in `group` itself.
 fn members(group: &Path) -> io::Result<Vec<Pid>> {
     let threads = |error: io::Error| match error.raw_os_error() {
@@ -80,7 +85,9 @@ fn members(group: &Path) -> io::Result<Vec<Pid>> {
         .filter(|pid| *pid > 0);
     Ok(pids.map(Pid::from_raw).collect())
 }
+// ANCHOR_END: members
 
+// ANCHOR: tree
 /// `group` and all cgroups below it, from the top. The container may add and remove some meanwhile.
 pub fn tree(group: &Path) -> Vec<PathBuf> {
     let mut tree = vec![group.to_owned()];
@@ -94,3 +101,4 @@ pub fn tree(group: &Path) -> Vec<PathBuf> {
     }
     tree
 }
+// ANCHOR_END: tree

@@ -31,6 +31,7 @@ impl Groups {
     }
 }
 
+// ANCHOR: remove_one
 fn remove_one(group: &Path) -> Result<()> {
     let Ok(kind) = statfs(group) else {
         return Ok(()); // It has gone.
@@ -61,3 +62,4 @@ fn remove_directory(group: &Path) -> io::Result<()> {
         removed => removed,
     }
 }
+// ANCHOR_END: remove_one

@@ -1,0 +1,102 @@
+//! What engines rely on: `features`, and that a configuration may be written as Go reads it.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::oci::TinyRunc;
+use crate::oci::container::{Container, need_root};
+
+fn features() -> (String, Value) {
+    let seen = TinyRunc::new().see(&["features"]);
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+    let read = serde_json::from_str(&seen.stdout).unwrap();
+    (seen.stdout, read)
+}
+
+#[test]
+fn features_are_the_same_each_time() {
+    assert_eq!(features().0, features().0);
+}
+
+#[test]
+fn features_have_the_fields_of_the_specification() {
+    let (_, features) = features();
+    assert_eq!(features["ociVersionMin"], "1.0.0");
+    assert_eq!(features["linux"]["capabilities"][0], "CAP_CHOWN");
+    assert_eq!(features["linux"]["cgroup"]["systemd"], false);
+    assert_eq!(
+        features["linux"]["mountExtensions"]["idmap"]["enabled"],
+        true
+    );
+    for (list, word) in [
+        ("/hooks", "createRuntime"),
+        ("/mountOptions", "rro"),
+        ("/linux/namespaces", "time"),
+        ("/linux/seccomp/actions", "SCMP_ACT_NOTIFY"),
+        ("/linux/seccomp/operators", "SCMP_CMP_MASKED_EQ"),
+        ("/linux/seccomp/archs", "SCMP_ARCH_X86_64"),
+        ("/linux/memoryPolicy/modes", "MPOL_BIND"),
+    ] {
+        let list = features.pointer(list).and_then(Value::as_array).unwrap();
+        assert!(list.contains(&word.into()), "{word}: {list:?}");
+    }
+}
+
+/// What `features` denies is refused, and the error names the field.
+#[test]
+fn what_is_not_done_is_refused() {
+    let (_, features) = features();
+    let runc = TinyRunc::new();
+    for (field, value) in [
+        ("intelRdt", json!({"closID": "guaranteed"})),
+        ("netDevices", json!({"eth0": {"name": "in"}})),
+    ] {
+        assert_eq!(features["linux"][field]["enabled"], false);
+        let bundle = tempfile::tempdir().unwrap();
+        let mut spec = runc.spec(bundle.path());
+        spec["linux"][field] = value;
+        fs::create_dir(bundle.path().join("rootfs")).unwrap();
+        fs::write(bundle.path().join("config.json"), spec.to_string()).unwrap();
+        let seen = runc.see(&[
+            "run",
+            "--bundle",
+            bundle.path().to_str().unwrap(),
+            "refused",
+        ]);
+        assert_eq!(seen.code, Some(1));
+        let said = format!("linux.{field} is not supported");
+        assert!(seen.stderr.contains(&said), "{}", seen.stderr);
+    }
+}
+
+/// Go's decoder does not mind the case of a name.
+#[test]
+fn a_limit_counts_in_whatever_case_its_name_is() {
+    need_root!();
+    let mut container = Container::new();
+    container.spec["linux"]["resources"] = json!({"PIDS": {"Limit": 33}});
+    container.start(":");
+    let limit = || {
+        let read = "cd /sys/fs/cgroup; cat pids.max 2>/dev/null || cat pids/pids.max";
+        container.exec(&[], &["sh", "-c", read]).stdout
+    };
+    assert_eq!(limit(), "33\n");
+    let file = container.ground.place("limits.json");
+    fs::write(&file, r#"{"Pids": {"LIMIT": 44}}"#).unwrap();
+    let seen = container
+        .runc
+        .see(&["update", "-r", file.to_str().unwrap(), &container.id]);
+    assert_eq!((seen.code, limit().as_str()), (Some(0), "44\n"));
+}
+
+#[test]
+fn an_object_without_a_limit_is_no_limit() {
+    need_root!();
+    for none in [json!({}), json!({"limit": null})] {
+        let mut container = Container::new();
+        container.spec["linux"]["resources"] = json!({"pids": none});
+        let seen = container.run("echo several | cat");
+        assert_eq!(seen.stdout, "several\n", "{}", seen.stderr);
+    }
+}
