@@ -96,6 +96,7 @@ fn how_to_get(needed: &str) -> &'static str {
         "root" => r#"sudo -E env "PATH=$PATH" cargo test"#,
         "limits" => "systemd-run --user --scope -p Delegate=yes cargo test",
         "cargo" => "cargo test -p proofs -- --ignored",
+        "cgroup-v1" => "start Linux with systemd.unified_cgroup_hierarchy=0",
         "namespaces" => "see book/src/troubleshooting.md",
         "ip" => "sudo apt install iproute2",
         "nft" => "sudo apt install nftables",
@@ -121,6 +122,8 @@ pub fn has(needed: &str) -> bool {
     let installed = std::env::split_paths(&path).any(|directory| directory.join(needed).is_file());
     match needed {
         "root" => geteuid().is_root(),
+        // A directory for each controller: with version 2 alone, there is one for all.
+        "cgroup-v1" => Path::new("/sys/fs/cgroup/pids/cgroup.procs").exists(),
         // Not each container allows ptrace(2).
         "strace" => installed && run(Command::new("strace").args(["-o", "/dev/null", "true"])).0,
         _ => installed,
