@@ -150,6 +150,6 @@ fn ex1_lines_that_come_again_and_again_have_them_too() {
     assert_eq!(
         line["data"]["network_interfaces"],
         container.expected(),
-        "{line}"
+        "its interfaces, in a line of many"
     );
 }
