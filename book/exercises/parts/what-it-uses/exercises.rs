@@ -51,7 +51,7 @@ impl Bundle {
         spec["process"]["terminal"] = false.into();
         spec["process"]["args"] = json!(["sh", "-c", script]);
         spec["linux"]["cgroupsPath"] = format!("/{}", bundle.id).into();
-        spec["linux"]["resources"]["memory"] = json!({"limit": 32 << 20});
+        spec["linux"]["resources"]["memory"] = json!({"limit": 32 << 20, "swap": 32 << 20});
         fs::write(config, spec.to_string()).unwrap();
         bundle
     }
