@@ -60,7 +60,8 @@ impl Tree {
                     FSCONFIG_SET_FLAG,
                     Some(&CString::new(option)?),
                     None,
-                )?,
+                )
+                .with_context(|| format!("{} with {option:?}", cannot()))?,
             }
         }
         fsconfig(&filesystem, FSCONFIG_CMD_CREATE, None, None).with_context(cannot)?;
