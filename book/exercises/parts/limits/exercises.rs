@@ -5,17 +5,20 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio, id};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::unistd::geteuid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// A bundle with an empty root filesystem: no container starts in it.
-struct Bundle(TempDir);
+/// A bundle with an empty root filesystem, and a container's id. No container starts in it.
+struct Bundle(TempDir, String);
 
 impl Bundle {
     fn new() -> Self {
-        let bundle = Self(TempDir::new().unwrap());
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let bundle = Self(TempDir::new().unwrap(), format!("grader-{}-{number}", id()));
         let program = env!("CARGO_BIN_EXE_tiny-docker");
         symlink(program, bundle.0.path().join("tiny-runc")).unwrap();
         fs::create_dir(bundle.0.path().join("rootfs")).unwrap();
@@ -44,7 +47,7 @@ impl Bundle {
         spec["linux"]["resources"] = resources;
         fs::write(&config, spec.to_string()).unwrap();
         let mut run = self.command(&["run", "--bundle"]);
-        let run = run.arg(self.0.path()).arg(format!("grader-{}", id()));
+        let run = run.arg(self.0.path()).arg(&self.1);
         let output = run.output().unwrap();
         assert!(!output.status.success(), "there is no such program");
         String::from_utf8(output.stderr).unwrap()
