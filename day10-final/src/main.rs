@@ -52,10 +52,10 @@ compile_error!("tiny-docker needs Linux: build it there, on x86_64 or aarch64");
 
 fn main() -> ExitCode {
     signals::expect_children();
-    // The container's side of `run` and `exec` gets its orders through a socket, and not from a command line.
     if oci::is_called() {
         return oci::main();
     }
+    // The container's side of `run` and `exec` gets its orders through a socket, and not from a command line.
     let role = env::args_os().nth(1);
     let outcome = match role.as_ref().and_then(|role| role.to_str()) {
         Some("child") => child::main(),

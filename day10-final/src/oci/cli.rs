@@ -59,33 +59,31 @@ enum Manager {
     Systemd,
 }
 
+/// What takes a container and nothing else.
+#[derive(Args)]
+struct Id {
+    id: String,
+}
+
 #[derive(Subcommand)]
 enum Command {
     /// Create a container, and wait for `start`
     Create(Box<create::options::Options>),
     /// Start the command of a created container
-    Start {
-        id: String,
-    },
+    Start(Id),
     /// Create a container, and start its command
     Run(Box<commands::run::Run>),
     /// Print the state of a container
-    State {
-        id: String,
-    },
+    State(Id),
     /// Send a signal to the first process of a container
     Kill(commands::Kill),
     /// Remove a container that has stopped
     Delete(commands::Delete),
     Exec(Box<exec::options::Options>),
     /// Freeze all processes of a container
-    Pause {
-        id: String,
-    },
+    Pause(Id),
     /// Let them go on
-    Resume {
-        id: String,
-    },
+    Resume(Id),
     /// Change the limits of a container
     Update(Box<commands::update::Options>),
     /// Print what a container uses, until it ends
@@ -132,24 +130,25 @@ fn run(cli: Cli) -> Result<u8> {
             .context("--rootless: expected true, false or auto")?,
     };
     rootless::set(rootless);
-    let store = Store::open(global.root)?;
+    // Not every command needs one.
+    let store = || Store::open(global.root);
     let Some(command) = cli.command else {
         bail!("there is no command\nhint: tiny-runc --help lists them");
     };
     match command {
-        Command::Create(options) => commands::create(&options, &store),
-        Command::Start { id } => commands::start(&id, &store),
-        Command::Run(options) => commands::run::run(&options, &store),
-        Command::State { id } => commands::state(&id, &store),
-        Command::Kill(options) => commands::kill(&options, &store),
-        Command::Delete(options) => commands::delete(&options, &store),
-        Command::Exec(options) => exec::exec(*options, &store),
-        Command::Pause { id } => commands::pause(&id, &store),
-        Command::Resume { id } => commands::resume(&id, &store),
-        Command::Update(options) => commands::update::update(&options, &store),
-        Command::Events(options) => commands::events::events(&options, &store),
-        Command::List(options) => commands::list::list(&options, &store),
-        Command::Ps(options) => commands::ps::ps(&options, &store),
+        Command::Create(options) => commands::create(&options, &store()?),
+        Command::Start(Id { id }) => commands::start(&id, &store()?),
+        Command::Run(options) => commands::run::run(&options, &store()?),
+        Command::State(Id { id }) => commands::state(&id, &store()?),
+        Command::Kill(options) => commands::kill(&options, &store()?),
+        Command::Delete(options) => commands::delete(&options, &store()?),
+        Command::Exec(options) => exec::exec(*options, &store()?),
+        Command::Pause(Id { id }) => commands::pause(&id, &store()?),
+        Command::Resume(Id { id }) => commands::resume(&id, &store()?),
+        Command::Update(options) => commands::update::update(&options, &store()?),
+        Command::Events(options) => commands::events::events(&options, &store()?),
+        Command::List(options) => commands::list::list(&options, &store()?),
+        Command::Ps(options) => commands::ps::ps(&options, &store()?),
         Command::Features => commands::features::print(),
         Command::Spec(options) => spec::write(&options),
     }

@@ -201,7 +201,20 @@ pub fn how_it_ended(process: Pid, groups: &Groups) -> anyhow::Error {
                  or memory.max of a cgroup above"
             )
         }
-        false => anyhow!("the container's process has ended without a word: {ended:?}"),
+        false => anyhow!(
+            "the container's process has ended without a word: {}",
+            how(&ended)
+        ),
+    }
+}
+
+/// The same in words.
+fn how(ended: &nix::Result<WaitStatus>) -> String {
+    match ended {
+        Ok(WaitStatus::Exited(_, code)) => format!("exit code {code}"),
+        Ok(WaitStatus::Signaled(_, signal, _)) => signal.to_string(),
+        Ok(_) => "nobody knows how".to_owned(),
+        Err(errno) => errno.to_string(),
     }
 }
 // ANCHOR_END: how_it_ended

@@ -13,15 +13,15 @@ use crate::need_cgroups;
 use crate::oci::TinyRunc;
 use crate::support::{Seen, leave_to, state};
 
-/// A bundle whose root filesystem is empty, or the default one.
-struct Bundle {
-    runc: TinyRunc,
+/// A bundle with a configuration as small as can be.
+pub struct Bundle {
+    pub runc: TinyRunc,
     own: TempDir,
-    config: Value,
+    pub config: Value,
 }
 
 impl Bundle {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let own = TempDir::new().unwrap();
         fs::create_dir(own.path().join("rootfs")).unwrap();
         let process = json!({"args": ["true"], "env": ["PATH=/usr/bin:/bin"], "cwd": "/"});
@@ -45,20 +45,46 @@ impl Bundle {
         self.own.path().join("config.json")
     }
 
-    fn run(&self) -> Seen {
-        fs::write(self.file(), self.config.to_string()).unwrap();
+    pub fn run(&self) -> Seen {
+        self.write();
         self.run_as_it_is()
     }
 
+    pub fn write(&self) {
+        fs::write(self.file(), self.config.to_string()).unwrap();
+    }
+
     fn run_as_it_is(&self) -> Seen {
-        let words = ["run", "--bundle", self.own.path().to_str().unwrap()];
-        // A container has a name since part 70.
-        let id = format!("configuration-{}", std::process::id());
-        let named = self.runc.see(&[&words[..], &[&id]].concat());
-        match named.stderr.contains("unexpected argument") {
-            true => self.runc.see(&words),
-            false => named,
-        }
+        let words = self.words(&[]);
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
+        self.runc.see(&words)
+    }
+
+    /// `run OPTIONS…`, with an id, if this part's `run` expects one.
+    pub fn words(&self, options: &[&str]) -> Vec<String> {
+        let bundle = self.own.path().to_str().unwrap();
+        let help = self.runc.see(&["run", "--help"]).stdout;
+        let id = help.contains("<ID>").then(|| self.id());
+        let words = [&["run", "--bundle", bundle], options].concat();
+        let words = words.into_iter().map(str::to_owned);
+        words.chain(id).collect()
+    }
+
+    pub fn id(&self) -> String {
+        let name = self.own.path().file_name().unwrap();
+        format!("bundle-{}", name.to_str().unwrap().trim_start_matches('.'))
+    }
+
+    /// For commands in the default root filesystem.
+    pub fn with_programs() -> Self {
+        let mut bundle = Self::new();
+        bundle.config["root"]["path"] = json!(state().join("rootfs/default"));
+        bundle
+    }
+
+    /// The command is a line of shell.
+    pub fn shell(&mut self, line: &str) {
+        self.config["process"]["args"] = json!(["sh", "-c", line]);
     }
 
     /// What is wrong, without the name of the file.
@@ -201,17 +227,15 @@ fn the_command_gets_what_the_configuration_says() {
     if !geteuid().is_root() {
         return leave_to("root");
     }
-    let mut bundle = Bundle::new();
-    bundle.config["root"]["path"] = json!(state().join("rootfs/default"));
+    let mut bundle = Bundle::with_programs();
     // Nobody has to know each field, but a value that asks for nothing is understood.
     bundle.config["surprise"] = json!({"any": "thing"});
     bundle.config["hostname"] = json!("");
     bundle.config["process"]["env"] = json!(["PATH=/usr/bin:/bin", "A=1", "A=2", "HOME="]);
     bundle.config["process"]["cwd"] = json!("/usr");
-    bundle.config["process"]["args"] =
-        json!(["sh", "-c", "echo $A $HOME $PWD $0 $1; exit 7", "x", "y"]);
+    bundle.shell("env | grep ^A=; echo $HOME $PWD; exit 7");
     let seen = bundle.run();
-    let expected = (Some(7), "2 /root /usr x y\n", "");
+    let expected = (Some(7), "A=2\n/root /usr\n", "");
     assert_eq!((seen.code, &seen.stdout[..], &seen.stderr[..]), expected);
     let mut refused = |field: &str, value: Value| {
         bundle.config["process"][field] = value;

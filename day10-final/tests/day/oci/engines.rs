@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::oci::TinyRunc;
 use crate::oci::container::{Container, need_root};
+use crate::support::Seen;
 
 fn features() -> (String, Value) {
     let seen = TinyRunc::new().see(&["features"]);
@@ -41,6 +42,17 @@ fn features_have_the_fields_of_the_specification() {
         let list = features.pointer(list).and_then(Value::as_array).unwrap();
         assert!(list.contains(&word.into()), "{word}: {list:?}");
     }
+}
+
+/// As with `| head`.
+#[test]
+fn somebody_who_has_read_enough_causes_no_error() {
+    let (reader, writer) = nix::unistd::pipe().unwrap();
+    drop(reader);
+    let runc = TinyRunc::new();
+    let mut features = runc.command(&["features"]);
+    let seen: Seen = features.stdout(writer).output().unwrap().into();
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
 }
 
 /// What `features` denies is refused, and the error names the field.

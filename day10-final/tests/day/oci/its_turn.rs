@@ -26,12 +26,12 @@ fn the_scheduler_is_that_of_the_configuration() {
     let mut container = Container::new();
     for (scheduler, seen) in [
         (json!({"policy": "SCHED_BATCH", "nice": 5}), "3 0 5\n"),
-        (json!({"policy": "SCHED_IDLE"}), "5 0 0\n"),
+        (json!({"policy": "SCHED_IDLE"}), "5 0 "),
         (json!({"policy": "SCHED_OTHER", "nice": -3}), "0 0 -3\n"),
-        (json!({"policy": "SCHED_FIFO", "priority": 2}), "1 2 0\n"),
+        (json!({"policy": "SCHED_FIFO", "priority": 2}), "1 2 "),
         (
             json!({"policy": "SCHED_RR", "priority": 1, "flags": ["SCHED_FLAG_RESET_ON_FORK"]}),
-            "2 1 0\n",
+            "2 1 ",
         ),
     ] {
         container.spec["process"]["scheduler"] = scheduler;
@@ -39,7 +39,22 @@ fn the_scheduler_is_that_of_the_configuration() {
         if run.stderr.contains("Operation not permitted") {
             return skip("processor time for real-time processes in this cgroup");
         }
-        assert_eq!(run.stdout, seen, "{}", run.stderr);
+        let text = run.stdout;
+        assert!(text.starts_with(seen), "{text}{}", run.stderr);
+    }
+}
+
+/// They are for `exec`, which would be late to say so.
+#[test]
+fn processors_that_cannot_be_are_refused_before_a_container_runs() {
+    need_root!();
+    let mut container = Container::new();
+    for list in ["3-1", "a", "0-", "99999"] {
+        container.spec["process"]["execCPUAffinity"] = json!({"initial": "0", "final": list});
+        let seen = container.run("true");
+        assert_eq!(seen.code, Some(1));
+        let problem = "process.execCPUAffinity.final: cannot use ";
+        assert!(seen.stderr.contains(problem), "{}", seen.stderr);
     }
 }
 

@@ -92,7 +92,8 @@ fn nor_behind_a_link() {
 #[test]
 fn mounts_spread_as_the_configuration_says() {
     need_root!();
-    let script = "\"$@\" & container=$!
+    // A mount of its own: that of the root filesystem becomes private.
+    let script = "mount --bind \"$0\" \"$0\"; \"$@\" & container=$!
         until [ -e \"$0/ready\" ]; do sleep 0.01; done
         mount -t tmpfs none \"$0/below\" && touch \"$0/below/there\"
         touch \"$0/go\"; wait $container; ls \"$0/back\"";

@@ -11,7 +11,7 @@ fn the_nodes_that_every_program_expects_are_there() {
     need_root!();
     let mut container = Container::new();
     let seen = container.run(
-        "echo gone >/dev/null; cat /dev/null; head -c 2 /dev/zero | wc -c; echo x >/dev/full; \
+        "echo gone >/dev/null; cat /dev/null; head -c 2 /dev/zero | wc -c; head -c 1 /dev/zero >/dev/full; \
          cd /dev; stat -c '%n %F %t:%T %a' full null random tty urandom zero; readlink fd stderr ptmx",
     );
     let expected = "2\n\
@@ -114,7 +114,7 @@ fn a_mask_covers_files_and_directories_and_nothing_that_is_not_there() {
     container.spec["linux"]["readonlyPaths"] = json!(["/kept", "/none"]);
     let seen = container.run(
         "cat /file /link; ls /directory; cat /kept; ls -d /none; \
-         : >>/kept; touch /directory/new; touch /new && echo new",
+         echo >>/kept; touch /directory/new; touch /new && echo new",
     );
     assert_eq!(seen.stdout, "secret\nnew\n", "{}", seen.stderr);
     let errors = seen.stderr.matches("Read-only file system").count();

@@ -1,6 +1,7 @@
 //! The mounts of a configuration.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -17,10 +18,8 @@ fn container() -> (Container, String) {
 }
 
 fn bind(source: &str, destination: &str, options: &[&str]) -> Value {
-    json!({
-        "destination": destination, "type": "bind", "source": source,
-        "options": [&["bind"], options].concat(),
-    })
+    let options = [&["bind"], options].concat();
+    json!({"destination": destination, "type": "bind", "source": source, "options": options})
 }
 
 #[test]
@@ -127,4 +126,22 @@ fn a_mount_that_cannot_be_is_named_and_nothing_stays() {
         assert_eq!(seen.stderr.lines().count(), 1, "{}", seen.stderr);
         assert!(!container.runc.root().join(&container.id).exists());
     }
+}
+
+/// /tmp, for example, is for everybody.
+#[test]
+fn a_tmpfs_has_the_mode_of_what_it_covers() {
+    need_root!();
+    let mut container = Container::new();
+    let covered = container.ground.rootfs().join("covered");
+    fs::create_dir(&covered).unwrap();
+    fs::set_permissions(&covered, Permissions::from_mode(0o1777)).unwrap();
+    container.add_mount(json!({"destination": "/covered", "type": "tmpfs", "source": "tmpfs"}));
+    let seen = container.run("ls -ld /covered");
+    assert!(
+        seen.stdout.starts_with("drwxrwxrwt"),
+        "{}{}",
+        seen.stdout,
+        seen.stderr
+    );
 }

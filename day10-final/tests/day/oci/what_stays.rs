@@ -110,7 +110,7 @@ fn a_busy_cgroup_is_tried_again() {
 #[test]
 fn a_directory_that_is_no_cgroup_is_not_removed() {
     need_root!();
-    let mut container = Container::new();
+    let container = Container::new();
     let seen = container
         .command("create", &[])
         .stdout(Stdio::null())

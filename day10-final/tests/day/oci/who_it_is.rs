@@ -84,15 +84,13 @@ fn limits_are_those_of_the_configuration() {
     container.spec["process"]["user"] = json!({"uid": 1000, "gid": 1000});
     container.spec["process"]["oomScoreAdj"] = 500.into();
     container.spec["process"]["rlimits"] = json!([
-        {"type": "RLIMIT_NOFILE", "soft": 10, "hard": 2_000_000_000_u64},
+        {"type": "RLIMIT_NOFILE", "soft": 10, "hard": 20},
         {"type": "RLIMIT_CORE", "soft": 0, "hard": 512},
     ]);
-    let most = fs::read_to_string("/proc/sys/fs/nr_open").unwrap();
-    container.spec["process"]["rlimits"][0]["hard"] = most.trim().parse::<u64>().unwrap().into();
     let seen = container.run(
         "ulimit -n; ulimit -Hn; ulimit -c; ulimit -Hc; cat /proc/self/oom_score_adj; ulimit -Hc 2",
     );
-    let expected = format!("10\n{most}0\n1\n500\n");
+    let expected = "10\n20\n0\n1\n500\n";
     assert_eq!(seen.stdout, expected, "{}", seen.stderr);
     assert!(seen.stderr.contains("not permitted"), "{}", seen.stderr);
 }

@@ -4,8 +4,6 @@ pub mod list;
 pub mod ps;
 pub mod run;
 
-use std::io;
-
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use nix::unistd::{Pid, User};
@@ -52,8 +50,7 @@ pub fn state(id: &str, store: &Store) -> Result<u8> {
 
 /// Prints JSON for people.
 pub fn print(value: &impl serde::Serialize) -> Result<u8> {
-    serde_json::to_writer_pretty(io::stdout(), value)?;
-    Ok(crate::failure::print(""))
+    Ok(crate::failure::print(serde_json::to_string_pretty(value)?))
 }
 
 #[derive(Args)]

@@ -1,0 +1,173 @@
+//! The host's side of a container: `create`, and the first half of `run`.
+
+pub mod guard;
+pub mod options;
+
+use std::io::{IsTerminal, stdout};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, anyhow};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::{Pid, getuid};
+use oci_spec::runtime::{Hooks, LinuxNamespaceType as Kind};
+
+use crate::oci::bundle::Bundle;
+use crate::oci::channel::{Channel, Orders};
+use crate::oci::container::{Container, Status};
+use crate::oci::create::guard::Guard;
+use crate::oci::create::options::Options;
+use crate::oci::follow::{first_process, until_ready};
+use crate::oci::namespaces::wanted;
+use crate::oci::process::affinity;
+use crate::oci::spawn::{self, Descriptors, inherited};
+use crate::oci::store::{Entry, Store};
+use crate::oci::{console, hooks, log, pid};
+use crate::state::process::Process;
+
+/// A container that is ready to start.
+pub struct Created {
+    pub entry: Entry,
+    pub container: Container,
+    /// For `run` in the foreground: our side of its terminal.
+    pub terminal: Option<UnixStream>,
+}
+
+// ANCHOR: create
+/// Creates the container up to the moment before its command. `detached` means that nobody waits for it here.
+pub fn create(options: &Options, store: &Store, detached: bool) -> Result<Created> {
+    let bundle = Bundle::open(&options.bundle)?;
+    let spec = &bundle.spec;
+    let process = spec.process().as_ref().context("process is missing")?;
+    let wants_terminal = process.terminal() == Some(true);
+    let (console, terminal) =
+        console::ends(options.console_socket.as_deref(), wants_terminal, detached)?;
+    let entry = store.create(&options.id)?;
+    let mut guard = Guard {
+        entry: Some(entry),
+        child: None,
+        container: None,
+        channel: None,
+    };
+    if let Err(error) = begin(options, bundle, console, detached, &mut guard) {
+        guard.undo();
+        return Err(error);
+    }
+    Ok(Created {
+        entry: guard.entry.context("there is no entry")?,
+        container: guard.container.context("there is no container")?,
+        terminal,
+    })
+}
+
+fn begin(
+    options: &Options,
+    bundle: Bundle,
+    console: Option<UnixStream>,
+    detached: bool,
+    guard: &mut Guard,
+) -> Result<()> {
+    let Bundle {
+        directory,
+        rootfs,
+        spec,
+    } = bundle;
+    if wanted(&spec, Kind::Mount).is_none() && spec.mounts().iter().flatten().next().is_some() {
+        log::warn("mounts has no effect without a mount namespace: they would be the host's");
+    }
+    let entry = guard.entry.as_ref().context("there is no entry")?;
+    let gate = entry.make_gate()?;
+    let (ours, theirs) = UnixStream::pair().context("cannot create a socket pair")?;
+    let descriptors = Descriptors {
+        socket: theirs.as_fd(),
+        console: console.as_ref().map(|console| console.as_fd()),
+        gate: Some(gate.as_fd()),
+    };
+    let inherited = inherited::count(options.preserve_fds)?;
+    let stage = spawn::init(&descriptors, inherited.number)?;
+    guard.child = Some(stage);
+    drop((theirs, console, gate));
+    let channel = guard.channel.insert(Channel::new(ours));
+    let orders = Orders {
+        id: options.id.clone(),
+        bundle: directory,
+        rootfs,
+        spec,
+        to_file: !detached && !stdout().is_terminal(),
+        preserve_fds: inherited.number,
+        listen_fds: inherited.listen_fds,
+        no_pivot: options.no_pivot,
+        new_keyring: !options.no_new_keyring,
+    };
+    channel.order(&orders)?;
+    let Orders {
+        id,
+        bundle,
+        rootfs,
+        spec,
+        ..
+    } = orders;
+    let first = first_process(channel, stage)?;
+    let Some(first) = first else {
+        return Err(how_it_ended(stage));
+    };
+    guard.child = Some(first);
+    let container = guard.container.insert(Container {
+        id,
+        bundle,
+        rootfs,
+        created: humantime::format_rfc3339_nanos(SystemTime::now()).to_string(),
+        owner: getuid().as_raw(),
+        process: Process::of(first)?,
+        new_keyring: !options.no_new_keyring,
+        spec,
+    });
+    affinity::reset(first)?;
+    channel.go_on()?;
+    entry.save(container)?;
+    let container = &*container;
+    if !until_ready(channel, first, &container.spec, || run_hooks(container))? {
+        return Err(how_it_ended(first));
+    }
+    match &options.pid_file {
+        Some(file) => pid::write(first, file),
+        None => Ok(()),
+    }
+}
+// ANCHOR_END: create
+
+// ANCHOR: run_hooks
+/// The mounts are complete, and the root is still the host's.
+fn run_hooks(container: &Container) -> Result<()> {
+    let hooks = container.spec.hooks().as_ref();
+    let state = container.state(Status::Creating);
+    #[allow(deprecated)] // by the specification, but Docker still uses it
+    hooks::run(hooks, Hooks::prestart, "prestart", &state)?;
+    hooks::run(hooks, Hooks::create_runtime, "createRuntime", &state)
+}
+// ANCHOR_END: run_hooks
+
+// ANCHOR: how_it_ended
+/// Of a process that has closed its socket without a word. It stays for whoever reaps it.
+fn how_it_ended(process: Pid) -> anyhow::Error {
+    let ended = waitid(
+        Id::Pid(process),
+        WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT,
+    );
+    anyhow!(
+        "the container's process has ended without a word: {}",
+        how(&ended)
+    )
+}
+
+/// The same in words.
+fn how(ended: &nix::Result<WaitStatus>) -> String {
+    match ended {
+        Ok(WaitStatus::Exited(_, code)) => format!("exit code {code}"),
+        Ok(WaitStatus::Signaled(_, signal, _)) => signal.to_string(),
+        Ok(_) => "nobody knows how".to_owned(),
+        Err(errno) => errno.to_string(),
+    }
+}
+// ANCHOR_END: how_it_ended

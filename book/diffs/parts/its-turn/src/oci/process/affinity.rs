@@ -1,0 +1,79 @@
+//! Which processors a process may use: sched_setaffinity(2), cpuset(7).
+
+use std::mem;
+
+use anyhow::{Context, Result, bail};
+use nix::errno::Errno;
+use nix::unistd::Pid;
+use oci_spec::runtime::Process;
+
+/// How many the kernel's own type has room for.
+const MOST: usize = libc::CPU_SETSIZE as usize;
+
+/// All that its cgroup allows. We may have fewer, and the container does not inherit that.
+pub fn reset(pid: Pid) -> Result<()> {
+    let all: Vec<_> = (0..MOST).collect();
+    // Where it is not permitted, what we have is as good as any.
+    let _ = set(pid, &all);
+    Ok(())
+}
+
+/// Whether both lists can be read: before there is a process for them.
+pub fn check(process: &Process) -> Result<()> {
+    let Some(affinity) = process.exec_cpu_affinity() else {
+        return Ok(());
+    };
+    let lists = [
+        ("initial", affinity.initial()),
+        ("final", affinity.cpu_affinity_final()),
+    ];
+    for (name, list) in lists {
+        if let Some(list) = list.as_deref().filter(|list| !list.is_empty()) {
+            parse(list)
+                .with_context(|| format!("process.execCPUAffinity.{name}: cannot use {list:?}"))?;
+        }
+    }
+    Ok(())
+}
+
+// ANCHOR: set
+fn set(pid: Pid, cpus: &[usize]) -> nix::Result<()> {
+    // SAFETY: a cpu_set_t is made of numbers, for which zero is a value; and no number is too large.
+    let mut mask: libc::cpu_set_t = unsafe { mem::zeroed() };
+    for cpu in cpus {
+        // SAFETY: as above.
+        unsafe { libc::CPU_SET(*cpu, &mut mask) };
+    }
+    // SAFETY: sched_setaffinity(2) reads a mask of this size.
+    let set = unsafe { libc::sched_setaffinity(pid.as_raw(), size_of_val(&mask), &mask) };
+    Errno::result(set).map(drop)
+}
+// ANCHOR_END: set
+
+/// The processors in "0-3,7".
+pub fn parse(list: &str) -> Result<Vec<usize>> {
+    let mut cpus = Vec::new();
+    for part in list.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let [first, last] = [first, last].map(|text| text.trim().parse::<usize>());
+        let (first, last) = (first?, last?);
+        if first > last || last >= MOST {
+            bail!("{part:?} is no range of processors");
+        }
+        cpus.extend(first..=last);
+    }
+    Ok(cpus)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_processors() {
+        assert_eq!(parse("0-2,7").unwrap(), [0, 1, 2, 7]);
+        for wrong in ["", "a", "2-1", "0-", "99999"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

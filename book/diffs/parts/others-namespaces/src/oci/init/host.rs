@@ -1,0 +1,86 @@
+//! What `tiny-runc init` does on the host: it opens what comes from there, and joins what exists.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+
+use anyhow::{Context, Result};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::prctl::{set_dumpable, set_pdeathsig};
+use nix::sys::signal::Signal;
+use oci_spec::runtime::{LinuxNamespaceType as Kind, Spec};
+
+use crate::oci::channel::{Channel, News, Orders};
+use crate::oci::namespaces::{self, is_new};
+use crate::oci::rootfs::{self, Sources};
+use crate::privileges::forget_keys;
+
+/// What comes from the host, opened on it.
+#[derive(Default)]
+pub struct Host {
+    pub sources: Sources,
+    /// Where the container's terminal goes.
+    pub console: Option<OwnedFd>,
+    /// Where we wait for `start`.
+    pub gate: Option<OwnedFd>,
+}
+
+/// Receives the orders, opens, and joins. From here on, the next process can start in the new namespaces.
+pub fn join(channel: &mut Channel) -> Result<(Orders, Host)> {
+    set_pdeathsig(Signal::SIGKILL).context("cannot set the parent-death signal")?;
+    let orders: Orders = channel.receive()?.context("there are no orders")?;
+    let process = orders.spec.process().as_ref();
+    if let Some(score) = process.and_then(|process| process.oom_score_adj()) {
+        // Now, because inside, it may take more than we are allowed.
+        fs::write("/proc/self/oom_score_adj", score.to_string())
+            .with_context(|| format!("process.oomScoreAdj: cannot set {score}"))?;
+    }
+    if orders.new_keyring {
+        forget_keys();
+    }
+    let given = namespaces::open_given(&orders.spec)?;
+    let host = Host {
+        sources: rootfs::open_sources(&orders)?,
+        ..Host::default()
+    };
+    namespaces::join(given, || new_users(channel, &orders.spec))?;
+    if is_new(&orders.spec, Kind::Time) {
+        new_clocks(&orders.spec)?;
+    }
+    Ok((orders, host))
+}
+
+// ANCHOR: new_users
+/// A new user namespace. Only the runtime may map more ids than its own user.
+fn new_users(channel: &mut Channel, spec: &Spec) -> Result<()> {
+    if !is_new(spec, Kind::User) {
+        return Ok(());
+    }
+    unshare(CloneFlags::CLONE_NEWUSER)
+        .map_err(crate::namespaces::refused)
+        .context("cannot create a user namespace")?;
+    channel.tell(News::IdsWanted)?;
+    namespaces::become_root()?;
+    // Without this, not even our own files in /proc would be ours: proc(5).
+    set_dumpable(true).context("cannot keep our files in /proc")
+}
+// ANCHOR_END: new_users
+
+// ANCHOR: new_clocks
+/// A new time namespace, which the processes started from here on are in: time_namespaces(7).
+fn new_clocks(spec: &Spec) -> Result<()> {
+    let time = CloneFlags::from_bits_retain(Kind::Time as i32);
+    unshare(time).context("cannot create a time namespace")?;
+    let offsets = spec
+        .linux()
+        .as_ref()
+        .and_then(|linux| linux.time_offsets().as_ref());
+    for (clock, offset) in offsets.into_iter().flatten() {
+        let (seconds, nanoseconds) = (offset.secs(), offset.nanosecs());
+        let (seconds, nanoseconds) = (seconds.unwrap_or(0), nanoseconds.unwrap_or(0));
+        let line = format!("{clock} {seconds} {nanoseconds}");
+        fs::write("/proc/self/timens_offsets", &line)
+            .with_context(|| format!("linux.timeOffsets: cannot set {line}"))?;
+    }
+    Ok(())
+}
+// ANCHOR_END: new_clocks

@@ -1,0 +1,110 @@
+//! A further process in a container.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use serde_json::json;
+
+use crate::oci::container::{Container, need_root};
+use crate::support::{Seen, wait_until};
+
+#[test]
+fn it_is_what_the_options_say_and_else_what_the_first_one_is() {
+    need_root!();
+    let mut container = Container::new();
+    container.spec["process"]["env"] = json!(["PATH=/usr/bin:/bin", "A=1"]);
+    container.start("true");
+    let line =
+        "echo $A $B $PWD; grep -E 'Cap(Eff|Bnd)' /proc/1/status | cmp - /proc/self/fd/3 3<<end
+$(grep -E 'Cap(Eff|Bnd)' /proc/self/status)
+end
+exit 7";
+    let options = ["--cwd", "/tmp", "--env", "B=2"];
+    let seen = container.exec(&options, &["sh", "-c", line]);
+    let expected = (Some(7), "1 2 /tmp\n");
+    assert_eq!(
+        (seen.code, seen.stdout.as_str()),
+        expected,
+        "{}",
+        seen.stderr
+    );
+}
+
+#[test]
+fn it_is_in_all_of_the_containers_namespaces() {
+    need_root!();
+    let mut container = Container::new();
+    container.start("true");
+    let line = "for n in mnt pid net uts ipc; do \
+        test /proc/1/ns/$n -ef /proc/self/ns/$n || echo not in its $n; done; echo there";
+    let seen = container.exec(&[], &["sh", "-c", line]);
+    assert_eq!(seen.stdout, "there\n", "{}", seen.stderr);
+}
+
+/// An engine says everything in a file. What it leaves out is no right to more.
+#[test]
+fn a_file_describes_it_and_gives_it_no_more_than_the_container_has() {
+    need_root!();
+    let mut container = Container::new();
+    container.start("true");
+    let file = container.ground.place("process.json");
+    let grep =
+        "echo $PWD $A; grep CapEff /proc/1/status /proc/self/status | cut -d: -f 3 | uniq | wc -l";
+    let process = json!({
+        "cwd": "/tmp", "args": ["sh", "-c", grep], "env": ["PATH=/usr/bin:/bin", "A=1"],
+    });
+    fs::write(&file, process.to_string()).unwrap();
+    let words = ["exec", "--process", file.to_str().unwrap(), &container.id];
+    let seen = container.runc.see(&words);
+    assert_eq!(seen.stdout, "/tmp 1\n1\n", "{}", seen.stderr);
+}
+
+/// 1 would be the command's own.
+#[test]
+fn its_own_errors_are_255() {
+    need_root!();
+    let mut container = Container::new();
+    container.start("true");
+    let seen = container.exec(&[], &["no-such-command"]);
+    assert_eq!(seen.code, Some(255));
+    assert!(seen.stderr.contains("no-such-command"), "{}", seen.stderr);
+    container.runc.see(&["kill", &container.id, "KILL"]);
+    let state = || container.runc.see(&["state", &container.id]).stdout;
+    wait_until("its end", || state().contains("stopped"));
+    let seen = container.exec(&[], &["true"]);
+    let expected = "tiny-runc: cannot exec in a stopped container\n";
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(255), expected));
+}
+
+/// CVE-2016-9962: what comes in with something of the host open is a way out.
+#[test]
+fn nothing_that_the_caller_has_open_comes_in() {
+    need_root!();
+    let mut container = Container::new();
+    container.start("true");
+    let exec = container.runc.command(&["exec", &container.id]);
+    let mut sh = Command::new("sh");
+    sh.args([
+        "-c",
+        r#"exec "$@" ls /proc/self/fd 7</ 8</etc/passwd"#,
+        "sh",
+    ]);
+    sh.arg(exec.get_program()).args(exec.get_args());
+    let seen: Seen = sh.stdin(Stdio::null()).output().unwrap().into();
+    assert_eq!(seen.stdout, "0\n1\n2\n3\n", "{}", seen.stderr);
+}
+
+#[test]
+fn in_the_background_its_pid_is_in_a_file() {
+    need_root!();
+    let mut container = Container::new();
+    container.start("true");
+    let file = container.ground.place("pid");
+    let words = ["exec", "-d", "--pid-file", file.to_str().unwrap()];
+    let words = [&words[..], &[container.id.as_str(), "sleep", "1000"]].concat();
+    let seen = container.runc.see_apart(&words);
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+    let pid = fs::read_to_string(file).unwrap();
+    let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
+    assert_eq!(command, "sleep\x001000\0");
+}
