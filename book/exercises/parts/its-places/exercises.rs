@@ -89,15 +89,15 @@ fn check(path: &str, expected: &str) {
 #[test]
 #[ignore = "exercise 1: where systemd would put it"]
 fn ex1_a_scope_is_in_its_slice() {
-    let id = id();
-    let expected = format!("/tinygrader{id}.slice/docker-1234.scope");
-    check(&format!("tinygrader{id}.slice:docker:1234"), &expected);
+    let top = format!("tinygrader{}x", id());
+    let expected = format!("/{top}.slice/docker-1234.scope");
+    check(&format!("{top}.slice:docker:1234"), &expected);
 }
 
 #[test]
 #[ignore = "exercise 1: where systemd would put it"]
 fn ex1_dashes_mean_slices_in_slices() {
-    let top = format!("tinygrader{}", id());
+    let top = format!("tinygrader{}y", id());
     let expected = format!("/{top}.slice/{top}-1000.slice/{top}-1000-a.slice/podman-1234.scope");
     check(&format!("{top}-1000-a.slice:podman:1234"), &expected);
 }
@@ -105,7 +105,7 @@ fn ex1_dashes_mean_slices_in_slices() {
 #[test]
 #[ignore = "exercise 1: where systemd would put it"]
 fn ex1_an_ordinary_path_stays_what_it_is() {
-    let top = format!("tinygrader{}", id());
+    let top = format!("tinygrader{}z", id());
     check(
         &format!("{top}.slice:a:b"),
         &format!("/{top}.slice/a-b.scope"),
