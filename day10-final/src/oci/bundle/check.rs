@@ -16,8 +16,6 @@ pub fn spec(spec: &Spec) -> Result<()> {
     if let Some(process) = spec.process() {
         process::check(process)?;
     }
-    let none = Linux::default();
-    let linux = spec.linux().as_ref().unwrap_or(&none);
     let own = |kind| wanted(spec, kind).is_some();
     let names = [
         ("hostname", spec.hostname()),
@@ -31,23 +29,26 @@ pub fn spec(spec: &Spec) -> Result<()> {
         );
         ensure!(!name.contains('\0'), "{field} must not contain a NUL");
     }
-    if let Some(linux) = spec.linux() {
-        let masked = linux.masked_paths().iter().flatten();
-        let masked = masked.map(|path| ("linux.maskedPaths", path));
-        let read_only = linux.readonly_paths().iter().flatten();
-        for (field, path) in masked.chain(read_only.map(|path| ("linux.readonlyPaths", path))) {
-            ensure!(own(Kind::Mount), "{field}: it needs a mount namespace");
-            // As in runc, a relative one begins at the root.
-            let is_path = !path.is_empty() && !path.contains('\0');
-            ensure!(is_path, "{field}: {path:?} is not a path");
-        }
-    }
     for (n, mount) in spec.mounts().iter().flatten().enumerate() {
         let destination = mount.destination();
         ensure!(
             !destination.as_os_str().is_empty(),
             "mounts[{n}].destination is missing"
         );
+    }
+    hooks::check(spec)?;
+    // The crate's default has namespaces and masks that nobody has asked for.
+    let Some(linux) = spec.linux() else {
+        return Ok(());
+    };
+    let masked = linux.masked_paths().iter().flatten();
+    let masked = masked.map(|path| ("linux.maskedPaths", path));
+    let read_only = linux.readonly_paths().iter().flatten();
+    for (field, path) in masked.chain(read_only.map(|path| ("linux.readonlyPaths", path))) {
+        ensure!(own(Kind::Mount), "{field}: it needs a mount namespace");
+        // As in runc, a relative one begins at the root.
+        let is_path = !path.is_empty() && !path.contains('\0');
+        ensure!(is_path, "{field}: {path:?} is not a path");
     }
     for (n, device) in devices(linux).enumerate() {
         let access = device.access().as_deref().unwrap_or_default();
@@ -58,7 +59,6 @@ pub fn spec(spec: &Spec) -> Result<()> {
         );
     }
     namespaces::check(spec, linux)?;
-    hooks::check(spec)?;
     sysctl::check(spec, linux)?;
     if let Some(seccomp) = linux.seccomp() {
         seccomp::check(seccomp)?;

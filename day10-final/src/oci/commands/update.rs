@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use oci_spec::runtime::LinuxResources;
+use oci_spec::runtime::{Linux, LinuxResources};
 
 use crate::oci::cgroup::update::{flags, json};
 use crate::oci::commands::alive;
@@ -106,10 +106,16 @@ pub fn update(options: &Options, store: &Store) -> Result<u8> {
         None => flags::resources(options.limits.given())?,
     };
     let none = LinuxResources::default();
-    let linux = container.spec.linux().clone().unwrap_or_default();
-    let old = linux.resources().as_ref().unwrap_or(&none);
-    let changed = container.groups.change(old, &new)?;
-    let mut linux = linux;
+    let linux = container.spec.linux().clone();
+    let old = linux.as_ref().and_then(|linux| linux.resources().as_ref());
+    let changed = container.groups.change(old.unwrap_or(&none), &new)?;
+    let mut linux = linux.unwrap_or_else(|| {
+        // The crate's default has namespaces and masks that nobody has asked for.
+        let mut linux = Linux::default();
+        linux.set_namespaces(None);
+        linux.set_masked_paths(None).set_readonly_paths(None);
+        linux
+    });
     linux.set_resources(Some(changed));
     container.spec.set_linux(Some(linux));
     entry.save(&container)?;

@@ -106,7 +106,7 @@ fn a_rule_must_say_what_it_is_for() {
         ),
         (
             json!({"allow": true, "type": "p", "access": "r"}),
-            "a FIFO is no device",
+            "type is \"p\", but a FIFO is",
         ),
         (
             json!({"allow": true, "type": "c", "major": -7, "access": "r"}),

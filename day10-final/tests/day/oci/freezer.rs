@@ -165,13 +165,22 @@ fn ps_lists_the_containers_processes_and_no_others() {
     need_root!();
     let mut container = Container::new();
     container.start("sleep 999 & true");
-    wait_until("both", || processes(&container).len() == 2);
-    let seen = container.runc.see(&["ps", &container.id]);
-    let mut lines = seen.stdout.lines();
-    assert!(lines.next().unwrap().starts_with("UID "), "{}", seen.stdout);
-    assert_eq!(lines.count(), 2, "{}", seen.stdout);
-    let seen = container.runc.see(&["ps", &container.id, "-o", "pid,comm"]);
-    assert!(seen.stdout.contains(" sleep"), "{}", seen.stdout);
+    let ps = |options: &[&str]| {
+        let words = [&["ps", &container.id], options].concat();
+        container.runc.see(&words).stdout
+    };
+    wait_until("both", || ps(&[]).contains(" sleep 999"));
+    let own = fs::read_to_string(groups(&container.id)[0].join("cgroup.procs")).unwrap();
+    let shown = ps(&[]);
+    assert!(shown.starts_with("UID "), "{shown}");
+    assert_eq!(shown.lines().count(), own.lines().count() + 1, "{shown}");
+    let mut pids = processes(&container);
+    pids.sort_unstable();
+    let mut own: Vec<i32> = own.lines().map(|pid| pid.parse().unwrap()).collect();
+    own.sort_unstable();
+    assert_eq!(pids, own);
+    let shown = ps(&["-o", "pid,comm"]);
+    assert!(shown.contains(" sleep"), "{shown}");
 }
 
 #[test]

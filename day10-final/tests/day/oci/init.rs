@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -106,7 +105,8 @@ fn run_passes_on_a_signal_and_the_exit_code() {
 fn with_detach_the_command_goes_on_alone() {
     need_root!();
     let mut bundle = Bundle::with_programs();
-    bundle.shell("until [ -e /go ]; do sleep 0.05; done; touch /ended");
+    bundle
+        .shell("i=0; until [ -e /go ] || [ $((i+=1)) -gt 600 ]; do sleep 0.05; done; touch /ended");
     let (go, ended) = (file(&bundle, "go"), file(&bundle, "ended"));
     let mut run = command(&bundle, &["--detach"]);
     run.stdout(Stdio::null()).stderr(Stdio::null());
@@ -155,23 +155,6 @@ fn what_goes_wrong_before_the_exec_is_the_runtimes_error() {
         assert!(line["msg"].as_str().unwrap().contains(expected), "{line}");
         bundle.config["process"]["cwd"] = json!("/");
     }
-}
-
-#[test]
-fn an_exec_that_fails_is_told_to_whoever_reads_the_container() {
-    need_root!();
-    let mut bundle = Bundle::with_programs();
-    let text = file(&bundle, "text");
-    fs::write(&text, "a text").unwrap();
-    fs::set_permissions(&text, fs::Permissions::from_mode(0o755)).unwrap();
-    bundle.config["process"]["args"] = json!(["/text"]);
-    let seen = bundle.run();
-    assert_ne!(seen.code, Some(0));
-    assert!(
-        seen.stderr.contains("exec /text: exec format error"),
-        "{}",
-        seen.stderr
-    );
 }
 
 #[test]

@@ -25,37 +25,42 @@ fn sharing_pids() -> Container {
     container
 }
 
-/// A sleep that a container's processes can be told by.
-fn a_sleep(container: &Container) -> String {
-    let digits: String = container.id.chars().filter(char::is_ascii_digit).collect();
-    format!("sleep 1000.{digits}")
+/// How long the processes of a container sleep: a number that they can be told by.
+fn time(container: &Container) -> String {
+    let mut words = container.id.rsplit('-');
+    let [number, pid] = [(); 2].map(|()| words.next().unwrap());
+    format!("1000.{pid}{number:0>4}")
 }
 
 #[test]
 fn none_is_left_when_the_first_process_has_ended() {
     need_root!();
     let mut container = sharing_pids();
-    let sleep = a_sleep(&container);
-    let seen = container.run(&format!("{sleep} & {sleep} & ({sleep} &) & echo started"));
+    let time = time(&container);
+    let seen = container.run(&format!(
+        "sleep {time} & sleep {time} & (sleep {time} &) & echo started"
+    ));
     assert_eq!(
         (seen.code, seen.stdout.as_str(), seen.stderr.as_str()),
         (Some(0), "started\n", "")
     );
     assert!(groups(&container.id).is_empty());
-    assert!(processes_with(&sleep).is_empty());
+    assert!(processes_with(&time).is_empty());
 }
 
 #[test]
 fn none_is_left_when_a_running_container_is_deleted() {
     need_root!();
     let mut container = sharing_pids();
-    let sleep = a_sleep(&container);
-    container.start(&format!("{sleep} & {sleep} & true"));
-    wait_until("both", || processes_with(&sleep).len() > 1);
+    let time = time(&container);
+    container.start(&format!("sleep {time} & sleep {time} & true"));
+    wait_until("both, besides their shell", || {
+        processes_with(&time).len() > 2
+    });
     let seen = container.runc.see(&["delete", "--force", &container.id]);
     assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
     assert!(groups(&container.id).is_empty());
-    assert!(processes_with(&sleep).is_empty());
+    assert!(processes_with(&time).is_empty());
 }
 
 /// Others, such as a container that manages its own, or an agent on the host, create cgroups below ours.
@@ -63,8 +68,8 @@ fn none_is_left_when_a_running_container_is_deleted() {
 fn cgroups_below_the_containers_go_with_it() {
     need_root!();
     let mut container = sharing_pids();
-    let sleep = a_sleep(&container);
-    container.start(&format!("{sleep} & true"));
+    let time = time(&container);
+    container.start(&format!("sleep {time} & true"));
     let own = groups(&container.id);
     assert!(!own.is_empty());
     for group in &own {
@@ -75,13 +80,13 @@ fn cgroups_below_the_containers_go_with_it() {
         .iter()
         .find(|group| group.starts_with("/sys/fs/cgroup/freezer"));
     if let Some(below) = below {
-        let pid = processes_with(&sleep)[0].to_string();
+        let pid = processes_with(&time)[0].to_string();
         fs::write(below.join("a/b/cgroup.procs"), pid).unwrap();
     }
     let seen = container.runc.see(&["delete", "--force", &container.id]);
     assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
     assert!(groups(&container.id).is_empty());
-    assert!(processes_with(&sleep).is_empty());
+    assert!(processes_with(&time).is_empty());
 }
 
 /// A process that has not gone yet keeps its cgroup busy, for a while.

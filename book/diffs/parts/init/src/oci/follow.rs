@@ -5,12 +5,19 @@ use anyhow::{Result, bail};
 use crate::oci::channel::{Channel, News};
 
 // ANCHOR: until_ready
-/// Until the process is ready, except for its exec. Returns false if it has ended without a word.
+/// Until the command has begun. Returns false if its process has ended without a word.
 pub fn until_ready(channel: &mut Channel) -> Result<bool> {
-    match channel.receive()? {
-        Some(News::Ready) => channel.go_on().map(|()| true),
-        Some(News::Failed(reason)) => bail!("{reason}"),
-        None => Ok(false),
+    let mut ready = false;
+    loop {
+        match channel.receive()? {
+            Some(News::Ready) => {
+                ready = true;
+                channel.go_on()?;
+            }
+            Some(News::Failed(reason)) => bail!("{reason}"),
+            // Its exec has closed the other end.
+            None => return Ok(ready),
+        }
     }
 }
 // ANCHOR_END: until_ready

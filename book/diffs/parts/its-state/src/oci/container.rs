@@ -64,8 +64,6 @@ pub struct State<'a> {
     pub created: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub annotations: Option<&'a HashMap<String, String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub owner: Option<String>,
 }
 
 impl Container {
@@ -83,7 +81,6 @@ impl Container {
             rootfs: None,
             created: None,
             annotations: self.spec.annotations().as_ref(),
-            owner: None,
         }
     }
 

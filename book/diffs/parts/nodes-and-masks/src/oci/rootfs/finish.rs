@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use nix::fcntl::{OFlag, open};
 use nix::mount::MsFlags;
 use nix::sys::stat::Mode;
-use oci_spec::runtime::{Linux, LinuxNamespaceType as Kind, Spec};
+use oci_spec::runtime::{LinuxNamespaceType as Kind, Spec};
 
 use crate::oci::bundle::check::sysctl;
 use crate::oci::namespaces::wanted;
@@ -20,9 +20,9 @@ use crate::rootfs::{masks, mounts};
 // ANCHOR: finish
 /// Makes them, in the container, which is complete otherwise.
 pub fn finish(spec: &Spec, entered: Entered) -> Result<()> {
-    let none = Linux::default();
-    let linux = spec.linux().as_ref().unwrap_or(&none);
-    for (name, value) in linux.sysctl().iter().flatten() {
+    let linux = spec.linux().as_ref();
+    let sysctl = linux.and_then(|linux| linux.sysctl().as_ref());
+    for (name, value) in sysctl.into_iter().flatten() {
         set_sysctl(name, value)
             .with_context(|| format!("linux.sysctl: cannot set {name} to {value:?}"))?;
     }
@@ -34,13 +34,18 @@ pub fn finish(spec: &Spec, entered: Entered) -> Result<()> {
             .apply(tree)
             .context("cannot make a mount read-only")?;
     }
-    for path in linux.readonly_paths().iter().flatten() {
+    let paths = linux.and_then(|linux| linux.readonly_paths().as_ref());
+    for path in paths.into_iter().flatten() {
         masks::make_read_only(path)
             .with_context(|| format!("linux.readonlyPaths: cannot make {path} read-only"))?;
     }
     let (mut empty, mut done) = (None, HashSet::new());
-    let paths = linux.masked_paths().iter().flatten();
-    for path in paths.filter(|path| done.insert(*path)) {
+    let paths = linux.and_then(|linux| linux.masked_paths().as_ref());
+    for path in paths
+        .into_iter()
+        .flatten()
+        .filter(|path| done.insert(*path))
+    {
         let null = entered.nodes.null()?;
         masks::hide(path, null, &mut empty)
             .with_context(|| format!("linux.maskedPaths: cannot hide {path}"))?;
