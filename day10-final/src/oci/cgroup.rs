@@ -76,6 +76,15 @@ impl Groups {
         })
     }
 
+    /// Splits off the directory of version 2. A new process can begin there, and has to enter the others by itself.
+    pub fn split_top(&mut self) -> Groups {
+        let top = self.paths.remove_entry("");
+        Groups {
+            paths: top.into_iter().collect(),
+            ..self.clone()
+        }
+    }
+
     // ANCHOR: check_unused
     /// Fails if a cgroup that this container is to get is in use already, or frozen.
     pub fn check_unused(&self) -> Result<()> {

@@ -66,6 +66,7 @@ struct Id {
 }
 
 #[derive(Subcommand)]
+#[command(defer = true)] // Only the options of the command that is typed are put together.
 enum Command {
     /// Create a container, and wait for `start`
     Create(Box<create::options::Options>),

@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result, anyhow};
 use nix::sys::signal::Signal;
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{Pid, geteuid, getuid};
 use oci_spec::runtime::{Hooks, LinuxNamespaceType as Kind, LinuxResources, Spec};
 
@@ -83,10 +83,9 @@ fn begin(
     let linux = spec.linux().as_ref();
     let path = linux.and_then(|linux| linux.cgroups_path().as_deref());
     let mut groups = plan(path, &options.id, rootless::get())?;
-    groups.create(resources(&spec))?;
-    guard.groups = Some(groups.clone());
-    let (limits, limit_of_processes) = apart(resources(&spec));
-    groups.set(&limits)?;
+    let mut top = groups.split_top();
+    top.create(resources(&spec))?;
+    guard.groups = Some(top.clone());
     if wanted(&spec, Kind::Mount).is_none() && spec.mounts().iter().flatten().next().is_some() {
         log::warn("mounts has no effect without a mount namespace: they would be the host's");
     }
@@ -102,11 +101,17 @@ fn begin(
         gate: Some(gate.as_fd()),
     };
     let inherited = inherited::count(options.preserve_fds)?;
-    let top = groups.top()?;
-    let top = top.as_ref().map(|top| top.as_fd());
-    let (stage, in_top) = spawn::init(&descriptors, inherited.number, top)?;
+    let directory_of_top = top.top()?;
+    let directory_of_top = directory_of_top.as_ref().map(|top| top.as_fd());
+    let (stage, in_top) = spawn::init(&descriptors, inherited.number, directory_of_top)?;
     guard.child = Some(stage);
     drop((theirs, console, gate));
+    // It has to start, meanwhile.
+    groups.create(resources(&spec))?;
+    groups.paths.append(&mut top.paths);
+    guard.groups = Some(groups.clone());
+    let (limits, limit_of_processes) = apart(resources(&spec));
+    groups.set(&limits)?;
     let channel = guard.channel.insert(Channel::new(ours));
     let orders = Orders {
         id: options.id.clone(),
@@ -153,6 +158,7 @@ fn begin(
     });
     affinity::reset(first)?;
     channel.go_on()?;
+    waitpid(stage, None).context("cannot wait for init")?;
     entry.save(container)?;
     let container = &*container;
     let is_ready = until_ready(channel, first, container, &container.spec, || {

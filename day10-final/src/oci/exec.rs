@@ -4,6 +4,7 @@ mod describe;
 pub mod options;
 
 use std::io::{IsTerminal, stdout};
+use std::mem::replace;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
@@ -128,7 +129,7 @@ fn follow(
     let Some(first) = first else {
         return Err(how_it_ended(*child, &container.groups));
     };
-    *child = first;
+    let stage = replace(child, first);
     if orders.to_enter.is_empty() {
         let init = Pid::from_raw(container.process.pid);
         let below = parse_below(&options.cgroup)?;
@@ -136,6 +137,7 @@ fn follow(
     }
     affinity::end(first, process)?;
     channel.go_on()?;
+    waitpid(stage, None).context("cannot wait for init")?;
     let unexpected = "the process has reported something unexpected";
     let is_ready = until_ready(channel, first, container, &orders.spec, || {
         bail!("{unexpected}")

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use anyhow::{Context, Result, bail, ensure};
-use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use oci_spec::runtime::Spec;
 
@@ -27,7 +27,6 @@ pub fn first_process(
                 channel.go_on()?;
             }
             Some(News::Started(pid)) => {
-                waitpid(stage, None).context("cannot wait for init")?;
                 // In a container that may trace it, somebody else may speak in its place.
                 let first = Id::Pid(Pid::from_raw(pid));
                 let look = WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT | WaitPidFlag::WEXITED;

@@ -55,9 +55,20 @@ impl Store {
                 created.with_context(|| format!("cannot create {}", directory.display()))?;
             }
         }
-        Entry::lock(directory)
+        let entry = Entry::lock(directory)?;
+        // `delete --force` takes it for what a killed `create` has left.
+        ensure!(
+            entry.is_there(),
+            "container {id} has been deleted meanwhile"
+        );
+        Ok(entry)
     }
     // ANCHOR_END: create
+
+    /// Whether there is no container with this id, although there could be one.
+    pub fn lacks(&self, id: &str) -> bool {
+        check_id(id).is_ok() && fs::symlink_metadata(self.root.join(id)).is_err()
+    }
 
     // ANCHOR: find
     /// A container, to change something about it.

@@ -56,10 +56,16 @@ impl Groups {
     ///
     /// If the kernel refuses one of them, the old ones are put back, as far as possible.
     pub fn change(&self, old: &LinuxResources, new: &LinuxResources) -> Result<LinuxResources> {
-        let merged = merge(old, new);
+        let mut merged = merge(old, new);
         if let Err(error) = self.update(&merged) {
             let _ = self.update(old);
             return Err(error);
+        }
+        if new.pids().is_none() {
+            merged.set_pids(*old.pids());
+        }
+        if new.unified().is_none() {
+            merged.set_unified(old.unified().clone());
         }
         Ok(merged)
     }

@@ -34,6 +34,10 @@ pub fn describe(options: &Options, container: &Container) -> Result<Process> {
         process.set_cwd(cwd.clone());
     }
     let mut environment = process.env().clone().unwrap_or_default();
+    if options.user.is_some() {
+        // A home directory is that of the user.
+        environment.retain(|one| !one.starts_with("HOME="));
+    }
     environment.extend(options.env.iter().cloned());
     process.set_env(Some(environment));
     if let Some(user) = &options.user {
@@ -45,10 +49,6 @@ pub fn describe(options: &Options, container: &Container) -> Result<Process> {
         let mut user = process.user().clone();
         user.set_uid(parse(uid)?).set_gid(parse(gid)?);
         process.set_user(user);
-        // A home directory is that of the user.
-        let environment = process.env().iter().flatten();
-        let environment = environment.filter(|one| !one.starts_with("HOME="));
-        process.set_env(Some(environment.cloned().collect()));
     }
     if !options.additional_gids.is_empty() {
         let mut user = process.user().clone();

@@ -1,7 +1,8 @@
 //! What `tiny-runc init` does on the host: it opens what comes from there, and joins what exists.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 
 use anyhow::{Context, Error, Result};
 use nix::sched::{CloneFlags, unshare};
@@ -49,12 +50,16 @@ pub fn join(channel: &mut Channel) -> Result<(Orders, Host)> {
     if orders.join.is_none() {
         host.sources = rootfs::open_sources(&orders)?;
     }
+    // Now, since there may soon be another /proc.
+    let mut writing = File::options();
+    let clocks = writing.write(true).open("/proc/self/timens_offsets");
     namespaces::join(given, || match orders.join.is_none() {
         true => new_users(channel, &orders.spec),
         false => Ok(()),
     })?;
     if orders.join.is_none() && is_new(&orders.spec, Kind::Time) {
-        new_clocks(&orders.spec)?;
+        let clocks = clocks.context("cannot open /proc/self/timens_offsets")?;
+        new_clocks(&orders.spec, &clocks)?;
     }
     Ok((orders, host))
 }
@@ -93,7 +98,7 @@ fn new_users(channel: &mut Channel, spec: &Spec) -> Result<()> {
 
 // ANCHOR: new_clocks
 /// A new time namespace, which the processes started from here on are in: time_namespaces(7).
-fn new_clocks(spec: &Spec) -> Result<()> {
+fn new_clocks(spec: &Spec, clocks: &File) -> Result<()> {
     let time = CloneFlags::from_bits_retain(Kind::Time as i32);
     unshare(time).context("cannot create a time namespace")?;
     let offsets = spec
@@ -104,7 +109,8 @@ fn new_clocks(spec: &Spec) -> Result<()> {
         let (seconds, nanoseconds) = (offset.secs(), offset.nanosecs());
         let (seconds, nanoseconds) = (seconds.unwrap_or(0), nanoseconds.unwrap_or(0));
         let line = format!("{clock} {seconds} {nanoseconds}");
-        fs::write("/proc/self/timens_offsets", &line)
+        clocks
+            .write_all_at(line.as_bytes(), 0)
             .with_context(|| format!("linux.timeOffsets: cannot set {line}"))?;
     }
     Ok(())

@@ -104,6 +104,10 @@ fn delete_takes_what_does_not_run_and_force_the_rest() {
         container.runc.see(&["delete", "--force", &id]).code,
         Some(0)
     );
+    // With no such name, this is no success.
+    let seen = container.runc.see(&["delete", "--force", "a/b"]);
+    assert_eq!(seen.code, Some(1));
+    assert!(seen.stderr.contains("container ID"), "{}", seen.stderr);
 }
 
 /// Somebody may still have to wait for it.

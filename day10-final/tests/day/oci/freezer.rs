@@ -101,14 +101,16 @@ fn a_command_in_a_paused_container_is_refused() {
 #[test]
 fn a_paused_container_can_be_killed() {
     need_root!();
-    let mut container = Container::new();
-    container.start("true");
-    let id = container.id.clone();
-    done(&container, &["pause", &id]);
-    done(&container, &["kill", &id, "KILL"]);
-    wait_until("its end", || status(&container) == "stopped");
-    done(&container, &["delete", &id]);
-    assert!(groups(&id).is_empty());
+    for kill in [&["kill"][..], &["kill", "--all"]] {
+        let mut container = Container::new();
+        container.start("true");
+        let id = container.id.clone();
+        done(&container, &["pause", &id]);
+        done(&container, &[kill, &[&id, "KILL"]].concat());
+        wait_until("its end", || status(&container) == "stopped");
+        done(&container, &["delete", &id]);
+        assert!(groups(&id).is_empty());
+    }
 }
 
 #[test]

@@ -105,8 +105,7 @@ fn run_passes_on_a_signal_and_the_exit_code() {
 fn with_detach_the_command_goes_on_alone() {
     need_root!();
     let mut bundle = Bundle::with_programs();
-    bundle
-        .shell("i=0; until [ -e /go ] || [ $((i+=1)) -gt 600 ]; do sleep 0.05; done; touch /ended");
+    bundle.shell("until [ -e /go ] || [ $((i+=1)) -gt 600 ]; do sleep 0.05; done; touch /ended");
     let (go, ended) = (file(&bundle, "go"), file(&bundle, "ended"));
     let mut run = command(&bundle, &["--detach"]);
     run.stdout(Stdio::null()).stderr(Stdio::null());

@@ -17,7 +17,7 @@ struct Running(Bundle);
 impl Running {
     fn new() -> Self {
         let mut bundle = Bundle::with_programs();
-        bundle.shell("i=0; until [ -e /stop ] || [ $((i+=1)) -gt 600 ]; do sleep 0.05; done");
+        bundle.shell("until [ -e /stop ] || [ $((i+=1)) -gt 600 ]; do sleep 0.05; done");
         bundle.config["annotations"] = json!({"a": "b"});
         assert_eq!(detached(&bundle), Some(0));
         Self(bundle)
@@ -153,7 +153,7 @@ fn another_process_with_its_pid_is_not_the_container() {
 fn one_of_many_gets_a_name_and_none_leaves_anything() {
     need_root!();
     let mut bundle = Bundle::with_programs();
-    bundle.shell("i=0; until [ -e /stop ] || [ $((i+=1)) -gt 600 ]; do sleep 0.05; done");
+    bundle.shell("until [ -e /stop ] || [ $((i+=1)) -gt 600 ]; do sleep 0.05; done");
     let codes: Vec<_> = thread::scope(|scope| {
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| detached(&bundle))).collect();
         threads
@@ -198,12 +198,12 @@ fn an_id_is_one_plain_name() {
             "{id:?}: {}",
             seen.stderr
         );
-        let seen = bundle.runc.see(&["state", id]);
-        assert!(
-            seen.stderr.contains("container ID"),
-            "{id:?}: {}",
-            seen.stderr
-        );
+        for command in ["state", "delete"] {
+            let seen = bundle.runc.see(&[command, id]);
+            assert_eq!(seen.code, Some(1), "{id:?}");
+            let stderr = seen.stderr;
+            assert!(stderr.contains("container ID"), "{id:?}: {stderr}");
+        }
     }
 }
 

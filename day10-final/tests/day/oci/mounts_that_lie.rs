@@ -94,7 +94,7 @@ fn mounts_spread_as_the_configuration_says() {
     need_root!();
     // A mount of its own: that of the root filesystem becomes private.
     let script = "mount --bind \"$0\" \"$0\"; \"$@\" & container=$!
-        i=0; until [ -e \"$0/ready\" ] || [ $((i+=1)) -gt 3000 ]; do sleep 0.01; done
+        until [ -e \"$0/ready\" ] || [ $((i+=1)) -gt 3000 ]; do sleep 0.01; done
         mount -t tmpfs none \"$0/below\" && touch \"$0/below/there\"
         touch \"$0/go\"; wait $container; ls \"$0/back\"";
     for (spread, expected) in [
@@ -115,7 +115,9 @@ fn mounts_spread_as_the_configuration_says() {
             "destination": "/source", "type": "bind", "source": source, "options": ["rbind"],
         }));
         container.runs(
-            "touch /source/ready; i=0; until [ -e /source/go ] || [ $((i+=1)) -gt 3000 ]; do sleep 0.01; done; ls /source/below",
+            "touch /source/ready
+            until [ -e /source/go ] || [ $((i+=1)) -gt 3000 ]; do sleep 0.01; done
+            ls /source/below",
         );
         let seen = run_where_mounts_are_shared(&container, script);
         assert_eq!(seen.stdout, expected, "{spread:?}: {}", seen.stderr);

@@ -31,6 +31,18 @@ exit 7";
 }
 
 #[test]
+fn another_user_has_another_home_unless_it_is_given() {
+    need_root!();
+    let mut container = Container::new();
+    container.spec["process"]["env"] = json!(["PATH=/usr/bin:/bin", "HOME=/first"]);
+    container.start("true");
+    let home = |options: &[&str]| container.exec(options, &["sh", "-c", "echo $HOME"]).stdout;
+    assert_eq!(home(&[]), "/first\n");
+    assert_ne!(home(&["--user", "1"]), "/first\n");
+    assert_eq!(home(&["--user", "1", "--env", "HOME=/given"]), "/given\n");
+}
+
+#[test]
 fn it_is_in_all_of_the_containers_namespaces() {
     need_root!();
     let mut container = Container::new();

@@ -83,6 +83,7 @@ pub fn kill(options: &Kill, store: &Store) -> Result<u8> {
             "container not running"
         );
         container.groups.signal_all(number)?;
+        thaw_to_end(&container, number)?;
         return Ok(0);
     }
     if gone && options.all {
@@ -90,12 +91,18 @@ pub fn kill(options: &Kill, store: &Store) -> Result<u8> {
     }
     let first = PidFd::open(container.process.pid)?.filter(|_| container.process.exists());
     first.context("container not running")?.signal(number)?;
-    if number == libc::SIGKILL && container.groups.is_frozen()? {
-        container.groups.thaw()?;
-    }
+    thaw_to_end(&container, number)?;
     Ok(0)
 }
 // ANCHOR_END: kill
+
+/// In version 1, a frozen process does not even end when it is killed.
+fn thaw_to_end(container: &Container, signal: i32) -> Result<()> {
+    match signal == libc::SIGKILL && container.groups.is_frozen()? {
+        true => container.groups.thaw(),
+        false => Ok(()),
+    }
+}
 
 #[derive(Args)]
 pub struct Delete {
@@ -108,7 +115,7 @@ pub struct Delete {
 // ANCHOR: delete
 pub fn delete(options: &Delete, store: &Store) -> Result<u8> {
     let entry = match store.find(&options.id) {
-        Err(_) if options.force => return Ok(0),
+        Err(_) if options.force && store.lacks(&options.id) => return Ok(0),
         entry => entry?,
     };
     let container = match entry.read() {

@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, anyhow};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{Pid, getuid};
 use oci_spec::runtime::{Hooks, LinuxNamespaceType as Kind};
 
@@ -125,6 +125,7 @@ fn begin(
     });
     affinity::reset(first)?;
     channel.go_on()?;
+    waitpid(stage, None).context("cannot wait for init")?;
     entry.save(container)?;
     let container = &*container;
     if !until_ready(channel, first, &container.spec, || run_hooks(container))? {

@@ -53,7 +53,13 @@ impl Store {
                 created.with_context(|| format!("cannot create {}", directory.display()))?;
             }
         }
-        Entry::lock(directory)
+        let entry = Entry::lock(directory)?;
+        // `delete --force` takes it for what a killed `create` has left.
+        ensure!(
+            entry.is_there(),
+            "container {id} has been deleted meanwhile"
+        );
+        Ok(entry)
     }
     // ANCHOR_END: create
 

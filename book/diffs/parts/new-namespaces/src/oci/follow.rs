@@ -1,7 +1,7 @@
 //! What the runtime does while `tiny-runc init` works: it answers, and does what only the host can.
 
-use anyhow::{Context, Result, bail, ensure};
-use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
+use anyhow::{Result, bail, ensure};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
 use crate::oci::channel::{Channel, News};
@@ -12,7 +12,6 @@ use crate::oci::channel::{Channel, News};
 pub fn first_process(channel: &mut Channel, stage: Pid) -> Result<Option<Pid>> {
     match channel.receive()? {
         Some(News::Started(pid)) => {
-            waitpid(stage, None).context("cannot wait for init")?;
             // In a container that may trace it, somebody else may speak in its place.
             let first = Id::Pid(Pid::from_raw(pid));
             let look = WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT | WaitPidFlag::WEXITED;

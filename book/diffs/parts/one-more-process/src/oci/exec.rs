@@ -4,6 +4,7 @@ mod describe;
 pub mod options;
 
 use std::io::{IsTerminal, stdout};
+use std::mem::replace;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
@@ -103,9 +104,10 @@ fn follow(channel: &mut Channel, orders: &Orders, child: &mut Pid) -> Result<Pid
     let Some(first) = first else {
         return Err(how_it_ended(*child));
     };
-    *child = first;
+    let stage = replace(child, first);
     affinity::end(first, process)?;
     channel.go_on()?;
+    waitpid(stage, None).context("cannot wait for init")?;
     let unexpected = "the process has reported something unexpected";
     let is_ready = until_ready(channel, first, &orders.spec, || bail!("{unexpected}"))?;
     if !is_ready {

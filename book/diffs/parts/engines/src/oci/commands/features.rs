@@ -1,7 +1,5 @@
 //! `features`: what this runtime can do, for whoever calls it. features.md of the OCI runtime specification.
 
-use std::path::Path;
-
 use anyhow::Result;
 use serde_json::json;
 
@@ -35,8 +33,8 @@ pub fn print() -> Result<u8> {
                 "knownFlags": names::FLAGS,
                 "supportedFlags": names::supported_flags(),
             },
-            "apparmor": {"enabled": Path::new("/sys/module/apparmor/parameters/enabled").exists()},
-            "selinux": {"enabled": Path::new("/sys/fs/selinux/enforce").exists()},
+            "apparmor": {"enabled": true},
+            "selinux": {"enabled": true},
             "intelRdt": {"enabled": false},
             "mountExtensions": {"idmap": {"enabled": true}},
             "netDevices": {"enabled": false},
