@@ -48,10 +48,8 @@ fn how_it_ended(process: Pid) -> anyhow::Error {
         Id::Pid(process),
         WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT,
     );
-    anyhow!(
-        "the container's process has ended without a word: {}",
-        how(&ended)
-    )
+    let how = how(&ended);
+    anyhow!("the container's process has ended without a word: {how}")
 }
 
 fn how(ended: &nix::Result<WaitStatus>) -> String {

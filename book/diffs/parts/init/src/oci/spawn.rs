@@ -96,16 +96,7 @@ pub fn socket(socket: Option<OwnedFd>) -> Result<UnixStream> {
 pub fn close_from(first: u32) -> Result<()> {
     let flags = libc::CLOSE_RANGE_CLOEXEC;
     // SAFETY: close_range(2) only sets flags.
-    if unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, flags) } == 0 {
-        return Ok(());
-    }
-    // Before Linux 5.11, one by one.
-    for entry in fs::read_dir("/proc/self/fd").context("cannot list the open descriptors")? {
-        let fd: RawFd = entry?.file_name().to_string_lossy().parse()?;
-        if fd as u32 >= first {
-            // SAFETY: fcntl(2) sets a flag of a descriptor that has just been listed.
-            Errno::result(unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) })?;
-        }
-    }
+    Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, flags) })
+        .context("cannot close what is open")?;
     Ok(())
 }
