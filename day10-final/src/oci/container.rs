@@ -14,9 +14,6 @@ use crate::oci::bundle::fields;
 use crate::oci::cgroup::Groups;
 use crate::state::process::Process;
 
-/// The container's first process. It need not be a PID 1: without a PID namespace, it is one of the host's.
-pub type Pid1 = Process;
-
 // ANCHOR: container
 /// The file state.json of a container.
 #[derive(Serialize, Deserialize)]
@@ -28,7 +25,8 @@ pub struct Container {
     pub created: String,
     /// The host's user who has created it.
     pub owner: u32,
-    pub process: Pid1,
+    /// Its first process. It need not be a PID 1: without a PID namespace, it is one of the host's.
+    pub process: Process,
     pub groups: Groups,
     /// Whether its processes have left the session keyring of whoever starts them.
     #[serde(default)]

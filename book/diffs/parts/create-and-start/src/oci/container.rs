@@ -13,9 +13,6 @@ use crate::oci::VERSION;
 use crate::oci::bundle::fields;
 use crate::state::process::Process;
 
-/// The container's first process. It need not be a PID 1: without a PID namespace, it is one of the host's.
-pub type Pid1 = Process;
-
 // ANCHOR: container
 /// The file state.json of a container.
 #[derive(Serialize, Deserialize)]
@@ -27,7 +24,8 @@ pub struct Container {
     pub created: String,
     /// The host's user who has created it.
     pub owner: u32,
-    pub process: Pid1,
+    /// Its first process. It need not be a PID 1: without a PID namespace, it is one of the host's.
+    pub process: Process,
     /// The configuration as it was when it was created: the bundle may change, or go.
     #[serde(deserialize_with = "fields::spec")]
     pub spec: Spec,
