@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::oci::bundle::fields;
 use crate::oci::cgroup::Groups;
-use crate::oci::container::Pid1;
+use crate::state::process::Process;
 
 /// In bytes: a configuration can be long, but no longer than [`crate::oci::bundle`] reads.
 const MOST: u64 = 32 << 20;
@@ -27,7 +27,7 @@ pub struct Orders {
     #[serde(deserialize_with = "fields::spec")]
     pub spec: Spec,
     /// For `exec`: the container that is there already.
-    pub join: Option<Pid1>,
+    pub join: Option<Process>,
     /// The container's cgroups, which exist already.
     pub groups: Groups,
     /// Those of them that the process has to enter by itself.

@@ -12,7 +12,7 @@ use nix::sched::{CloneFlags, setns};
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 use oci_spec::runtime::{LinuxNamespaceType as Kind, Spec};
 
-use crate::oci::container::Pid1;
+use crate::state::process::Process;
 
 /// All of them, with their names in /proc/PID/ns. Mounts come last: with them, we leave the host's files.
 pub const ALL: [(Kind, &str); 8] = [
@@ -81,7 +81,7 @@ pub fn open_given(spec: &Spec) -> Result<Vec<Open>> {
 
 // ANCHOR: open_of
 /// Opens those of a container's first `process` that we are not in.
-pub fn open_of(process: &Pid1) -> Result<Vec<Open>> {
+pub fn open_of(process: &Process) -> Result<Vec<Open>> {
     let mut opened = Vec::new();
     for (kind, name) in ALL {
         let path = PathBuf::from(format!("/proc/{}/ns/{name}", process.pid));
