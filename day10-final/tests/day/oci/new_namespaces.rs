@@ -75,7 +75,7 @@ fn its_root_is_all_that_is_mounted() {
 }
 
 /// Where mounts are shared, as systemd makes them, those of the container must not appear on the host, nor may the end
-/// of its copy of the host's mounts be the end of the host's.
+/// of its copy of the mounts unmount those of the host.
 #[test]
 fn nothing_that_it_mounts_is_seen_by_the_host() {
     need_root!();

@@ -70,7 +70,7 @@ fn its_groups_are_all_that_it_finds() {
     need_root!();
     for with_namespace in [true, false] {
         if !with_namespace && has_cgroup_v2() {
-            continue; // As with runc, it sees the whole hierarchy.
+            continue; // As with runc, it sees all of the hierarchy.
         }
         let look = "find /sys/fs/cgroup -name cgroup.procs -o -name release_agent | wc -l; \
                     ls /sys/fs/cgroup/*/cgroup.procs /sys/fs/cgroup/cgroup.procs 2>/dev/null | wc -l; \

@@ -1,4 +1,4 @@
-//! What is to be mounted: one of the `mounts` of config.json, with its source open as far as possible.
+//! A mount to make: one of the `mounts` of config.json, with its source open as far as possible.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
