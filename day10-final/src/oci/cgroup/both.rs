@@ -14,6 +14,7 @@ pub fn pids_max(limit: i64) -> String {
     }
 }
 
+// ANCHOR: huge_pages
 /// The limits for huge pages, which have the same files in both versions, except for how their names end.
 pub fn huge_pages(groups: &Groups, resources: &LinuxResources, ending: &str) -> Result<()> {
     for limit in resources.hugepage_limits().iter().flatten() {
@@ -34,6 +35,7 @@ pub fn huge_pages(groups: &Groups, resources: &LinuxResources, ending: &str) -> 
     }
     Ok(())
 }
+// ANCHOR_END: huge_pages
 
 /// The limits for RDMA devices, which have the same file in both versions.
 pub fn rdma(groups: &Groups, resources: &LinuxResources) -> Result<()> {

@@ -111,9 +111,6 @@ fn refuse_v1_only(resources: &LinuxResources) -> Result<()> {
     }
 }
 
-// ANCHOR: huge_pages
-// ANCHOR_END: huge_pages
-
 // ANCHOR: unified
 /// Writes to files of version 2 by their names, line by line.
 fn unified(group: &Path, resources: &LinuxResources) -> Result<()> {

@@ -143,7 +143,7 @@ fn begin(
 fn run_hooks(container: &Container) -> Result<()> {
     let hooks = container.spec.hooks().as_ref();
     let state = container.state(Status::Creating);
-    #[allow(deprecated)] // by the specification, but Docker still uses it
+    #[allow(deprecated)] // by the specification, but older versions of Docker use it
     hooks::run(hooks, Hooks::prestart, "prestart", &state)?;
     hooks::run(hooks, Hooks::create_runtime, "createRuntime", &state)
 }
