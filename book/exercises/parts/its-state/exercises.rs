@@ -25,10 +25,9 @@ impl Container {
             own.path().join("tiny-runc"),
         )
         .unwrap();
-        let line = format!(
-            "until [ -e {}/stop ]; do sleep 0.02; done",
-            own.path().display()
-        );
+        // It ends with this directory, too.
+        let here = own.path().display();
+        let line = format!("until [ -e {here}/stop ] || [ ! -e {here} ]; do sleep 0.02; done");
         let process =
             json!({"args": ["sh", "-c", line], "env": ["PATH=/usr/bin:/bin"], "cwd": "/"});
         let config = json!({"ociVersion": "1.2.1", "process": process, "root": {"path": "/"}});
