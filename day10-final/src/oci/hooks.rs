@@ -36,8 +36,9 @@ pub fn run(hooks: Option<&Hooks>, which: Which, name: &str, state: &State) -> Re
         return Ok(());
     };
     let text = serde_json::to_vec(state).context("cannot serialize the state")?;
-    // The bundle has no path in the container.
+    // As with runc. The bundle has no path in the container.
     let directory = match name {
+        "createContainer" => Path::new("."),
         "startContainer" => Path::new("/"),
         _ => state.bundle,
     };

@@ -116,7 +116,8 @@ pub fn enter(
     chdir(rootfs).context("cannot enter the root filesystem")?;
     hooks::create_container(orders)?;
     change_root(root, orders.no_pivot)?;
-    // The root was another one when this was said of "/".
+    // The root was another one when this was said of "/". The mounts below have their own options.
+    let spread = spread - MsFlags::MS_REC;
     mount(nothing, "/", nothing, spread, nothing).context("linux.rootfsPropagation")?;
     umask(Mode::from_bits_truncate(0o022));
     if let Some(process) = spec.process()

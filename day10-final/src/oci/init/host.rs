@@ -1,8 +1,8 @@
 //! What `tiny-runc init` does on the host: it opens what comes from there, and joins what exists.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::FileExt;
 
 use anyhow::{Context, Error, Result};
 use nix::sched::{CloneFlags, unshare};
@@ -59,7 +59,7 @@ pub fn join(channel: &mut Channel) -> Result<(Orders, Host)> {
     })?;
     if orders.join.is_none() && is_new(&orders.spec, Kind::Time) {
         let clocks = clocks.context("cannot open /proc/self/timens_offsets")?;
-        new_clocks(&orders.spec, &clocks)?;
+        new_clocks(&orders.spec, clocks)?;
     }
     Ok((orders, host))
 }
@@ -98,21 +98,25 @@ fn new_users(channel: &mut Channel, spec: &Spec) -> Result<()> {
 
 // ANCHOR: new_clocks
 /// A new time namespace, which the processes started from here on are in: time_namespaces(7).
-fn new_clocks(spec: &Spec, clocks: &File) -> Result<()> {
+fn new_clocks(spec: &Spec, mut clocks: File) -> Result<()> {
     let time = CloneFlags::from_bits_retain(Kind::Time as i32);
     unshare(time).context("cannot create a time namespace")?;
     let offsets = spec
         .linux()
         .as_ref()
         .and_then(|linux| linux.time_offsets().as_ref());
+    let mut lines = Vec::new();
     for (clock, offset) in offsets.into_iter().flatten() {
         let (seconds, nanoseconds) = (offset.secs(), offset.nanosecs());
         let (seconds, nanoseconds) = (seconds.unwrap_or(0), nanoseconds.unwrap_or(0));
-        let line = format!("{clock} {seconds} {nanoseconds}");
-        clocks
-            .write_all_at(line.as_bytes(), 0)
-            .with_context(|| format!("linux.timeOffsets: cannot set {line}"))?;
+        lines.push(format!("{clock} {seconds} {nanoseconds}"));
     }
-    Ok(())
+    if lines.is_empty() {
+        return Ok(());
+    }
+    // The kernel takes them in one go, and nothing after that.
+    clocks
+        .write_all(lines.join("\n").as_bytes())
+        .with_context(|| format!("linux.timeOffsets: cannot set {}", lines.join(", ")))
 }
 // ANCHOR_END: new_clocks

@@ -63,6 +63,16 @@ fn a_start_hook_is_a_program_of_the_container() {
     assert_eq!(seen.stdout, "me in /\n", "{}", seen.stderr);
 }
 
+#[test]
+fn a_hook_in_the_container_begins_in_its_future_root() {
+    need_root!();
+    let mut container = Container::new();
+    add(&mut container, &["createContainer"], "pwd >begun");
+    let seen = container.run("cat /begun");
+    let root = container.ground.rootfs().display().to_string();
+    assert_eq!(seen.stdout.trim_end(), root, "{}", seen.stderr);
+}
+
 /// What is mounted before the root changes is there after it, and only in the container.
 #[test]
 fn a_hook_in_the_container_reaches_the_hosts_files() {
