@@ -123,7 +123,8 @@ pub fn read_any(file: &Path) -> Result<Value> {
 
 /// The crate could only say in which line a word is wrong. These words are runc's.
 fn check_memory_policy(config: &Value) -> Result<()> {
-    let Some(policy) = config.pointer("/linux/memoryPolicy") else {
+    let policy = config.pointer("/linux/memoryPolicy");
+    let Some(policy) = policy.filter(|policy| !policy.is_null()) else {
         return Ok(());
     };
     let mode = policy.get("mode").unwrap_or(&Value::Null);
@@ -151,10 +152,11 @@ fn check_memory_policy(config: &Value) -> Result<()> {
 
 /// By default, a process is root's.
 fn add_user(process: Option<&mut Value>) {
-    if let Some(Value::Object(process)) = process {
-        process
-            .entry("user")
-            .or_insert_with(|| serde_json::json!({"uid": 0, "gid": 0}));
+    if let Some(Value::Object(process)) = process
+        && process.get("user").is_none_or(Value::is_null)
+    {
+        let root = serde_json::json!({"uid": 0, "gid": 0});
+        process.insert("user".to_owned(), root);
     }
 }
 

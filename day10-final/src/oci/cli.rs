@@ -117,8 +117,8 @@ fn run(cli: Cli) -> Result<u8> {
     let global = cli.global;
     if global.version {
         let version = env!("CARGO_PKG_VERSION");
-        println!("tiny-runc version {version}\ncommit: v{version}\nspec: {VERSION}");
-        return Ok(0);
+        let text = format!("tiny-runc version {version}\ncommit: v{version}\nspec: {VERSION}");
+        return Ok(crate::failure::print(text));
     }
     log::open(global.log.as_deref(), global.log_format, global.debug)?;
     if global.systemd_cgroup || global.cgroup_manager == Manager::Systemd {

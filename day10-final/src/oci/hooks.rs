@@ -127,15 +127,17 @@ fn shown(status: ExitStatus) -> String {
 // ANCHOR: end_after
 /// Kills the `child` if it has not ended by then.
 fn end_after(child: &mut Child, timeout: Duration) -> Result<()> {
-    let deadline = Instant::now() + timeout;
+    // One that no clock can show never comes.
+    let deadline = Instant::now().checked_add(timeout);
     let mut pause = Duration::from_millis(1);
     while child.try_wait().context("cannot wait for it")?.is_none() {
-        if Instant::now() >= deadline {
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             child.kill().context("cannot kill it")?;
             let _ = child.wait();
             bail!("it has not ended after {} s", timeout.as_secs());
         }
-        thread::sleep(pause.min(deadline.saturating_duration_since(Instant::now())));
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        thread::sleep(pause.min(left.unwrap_or(pause)));
         pause = Duration::from_millis(50).min(pause * 2);
     }
     Ok(())

@@ -22,6 +22,12 @@ pub fn describe(options: &Options, container: &Container) -> Result<Process> {
         if process.selinux_label().is_none() {
             process.set_selinux_label(own.and_then(|own| own.selinux_label().clone()));
         }
+        if process.scheduler().is_none() {
+            process.set_scheduler(own.and_then(|own| own.scheduler().clone()));
+        }
+        if process.io_priority().is_none() {
+            process.set_io_priority(own.and_then(|own| *own.io_priority()));
+        }
         return Ok(process);
     }
     ensure!(!options.command.is_empty(), "there is no command to run");
@@ -41,13 +47,19 @@ pub fn describe(options: &Options, container: &Container) -> Result<Process> {
     environment.extend(options.env.iter().cloned());
     process.set_env(Some(environment));
     if let Some(user) = &options.user {
-        let (uid, gid) = user.split_once(':').unwrap_or((user, "0"));
+        let (uid, gid) = match user.split_once(':') {
+            Some((uid, gid)) => (uid, Some(gid)),
+            None => (user.as_str(), None),
+        };
         let parse = |id: &str| {
             id.parse()
                 .with_context(|| format!("--user: {id:?} is no id"))
         };
         let mut user = process.user().clone();
-        user.set_uid(parse(uid)?).set_gid(parse(gid)?);
+        user.set_uid(parse(uid)?);
+        if let Some(gid) = gid {
+            user.set_gid(parse(gid)?);
+        }
         process.set_user(user);
     }
     if !options.additional_gids.is_empty() {

@@ -1,5 +1,6 @@
 //! Which processors a process may use: sched_setaffinity(2), cpuset(7).
 
+use std::collections::BTreeSet;
 use std::mem;
 
 use anyhow::{Context, Result, bail};
@@ -80,7 +81,7 @@ fn set(pid: Pid, cpus: &[usize]) -> nix::Result<()> {
 
 /// The processors in "0-3,7".
 pub fn parse(list: &str) -> Result<Vec<usize>> {
-    let mut cpus = Vec::new();
+    let mut cpus = BTreeSet::new();
     for part in list.split(',') {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         let [first, last] = [first, last].map(|text| text.trim().parse::<usize>());
@@ -90,7 +91,7 @@ pub fn parse(list: &str) -> Result<Vec<usize>> {
         }
         cpus.extend(first..=last);
     }
-    Ok(cpus)
+    Ok(cpus.into_iter().collect())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The command of `process`: its file, its arguments and its environment. execve(2), environ(7).
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::ffi::CString;
 use std::fs;
@@ -102,13 +103,12 @@ impl<'a> Command<'a> {
 
 /// If a variable is there twice, the last one counts.
 fn last_ones(environment: &[String]) -> Vec<String> {
-    let name = |one: &str| one.split('=').next().unwrap_or_default().to_owned();
-    let is_last = |(n, one): &(usize, &String)| {
-        let mut later = environment[n + 1..].iter();
-        !later.any(|other| name(other) == name(one))
-    };
-    let last = environment.iter().enumerate().filter(is_last);
-    last.map(|(_, one)| one.clone()).collect()
+    let mut seen = HashSet::new();
+    let backwards = environment.iter().rev();
+    let last = backwards.filter(|one| seen.insert(one.split('=').next()));
+    let mut last: Vec<_> = last.cloned().collect();
+    last.reverse();
+    last
 }
 
 fn check(file: &Path) -> Result<PathBuf, Errno> {

@@ -26,9 +26,17 @@ impl Plan {
     // ANCHOR: mount
     /// With the container's root as ours: mounts it. What is returned has to become read-only later.
     pub fn mount(mut self, host: BorrowedFd) -> Result<Option<OwnedFd>> {
-        if self.options.remount && self.options.bind.is_none() {
+        if self.options.remount {
             let place = place::find(&self.target, Missing::Fail)?;
-            self.options.own.apply(place.fd)?;
+            ensure!(
+                self.options.data.is_empty(),
+                "options: a remount of a filesystem with {:?} is not supported",
+                self.options.data.join(",")
+            );
+            match self.options.bind {
+                Some(_) => self.options.own.apply_exactly(place.fd)?,
+                None => self.options.own.apply(place.fd)?,
+            }
             return Ok(None);
         }
         let is_bind = self.options.bind.is_some();

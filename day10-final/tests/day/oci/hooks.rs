@@ -3,10 +3,12 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::oci::container::{Container, need_root};
-use crate::support::Seen;
+use crate::support::{Seen, wait_until};
 
 /// Hooks of these kinds, with a line of shell each, in which $1 is the kind.
 fn add(container: &mut Container, kinds: &[&str], line: &str) {
@@ -124,6 +126,33 @@ fn a_hook_that_never_ends_is_killed_after_its_time() {
         "{}",
         seen.stderr
     );
+}
+
+#[test]
+fn no_time_is_too_long_for_a_clock() {
+    need_root!();
+    let mut container = Container::new();
+    add(&mut container, &["createRuntime"], "true");
+    container.spec["hooks"]["createRuntime"][0]["timeout"] = i64::MAX.into();
+    let seen = container.run("echo runs");
+    assert_eq!(seen.stdout, "runs\n", "{}", seen.stderr);
+}
+
+/// Half of a container is of no use to anybody.
+#[test]
+fn a_signal_does_not_end_create_halfway() {
+    need_root!();
+    let mut container = Container::new();
+    let began = container.ground.place("began");
+    let line = format!("touch {}; sleep 1", began.display());
+    add(&mut container, &["createRuntime"], &line);
+    container.runs("true");
+    let mut create = container.command("create", &[]).spawn().unwrap();
+    wait_until("the hook", || began.exists());
+    kill(Pid::from_raw(create.id() as i32), Signal::SIGTERM).unwrap();
+    assert_eq!(create.wait().unwrap().code(), Some(0));
+    let seen = container.runc.see(&["state", &container.id]);
+    assert!(seen.stdout.contains("\"created\""), "{}", seen.stdout);
 }
 
 /// None of this fits into a pipe, and a process that goes on keeps open what its parent had.

@@ -217,3 +217,12 @@ fn a_root_that_others_can_write_to_is_refused() {
     let reason = "other users can write to it\nhint: chmod go-w\n";
     assert!(seen.stderr.ends_with(reason), "{}", seen.stderr);
 }
+
+#[test]
+fn an_error_that_nobody_can_read_is_still_that_error() {
+    let bundle = Bundle::new();
+    bundle.write();
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut state = bundle.runc.command(&["state", "nope"]);
+    assert_eq!(state.stderr(full).status().unwrap().code(), Some(1));
+}

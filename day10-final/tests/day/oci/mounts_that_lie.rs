@@ -88,6 +88,20 @@ fn nor_behind_a_link() {
     assert!(seen.stderr.contains("is inside /proc"), "{}", seen.stderr);
 }
 
+/// It changes what is there, and does not bring the host's.
+#[test]
+fn a_remount_has_no_source() {
+    need_root!();
+    let mut container = Container::new();
+    container.add_mount(json!({
+        "destination": "/proc", "source": "/proc", "options": ["remount", "bind", "ro"],
+    }));
+    let seen = container.run("ls -d /proc/[0-9]* | wc -l; grep -c ' /proc proc ro,' /proc/mounts");
+    let lines: Vec<_> = seen.stdout.lines().collect();
+    assert!(lines[0].trim().parse::<u32>().unwrap() < 10, "{seen:?}");
+    assert_eq!(lines[1], "1");
+}
+
 /// What the host mounts below a bind mount appears in the container by default, and nothing the other way round.
 #[test]
 fn mounts_spread_as_the_configuration_says() {

@@ -43,6 +43,58 @@ fn another_user_has_another_home_unless_it_is_given() {
 }
 
 #[test]
+fn another_user_does_not_get_roots_group() {
+    need_root!();
+    let mut container = Container::new();
+    container.spec["process"]["user"] = json!({"uid": 1, "gid": 7});
+    container.start("true");
+    let ids = |user| {
+        container
+            .exec(&["--user", user], &["sh", "-c", "id -u; id -g"])
+            .stdout
+    };
+    assert_eq!(ids("2"), "2\n7\n");
+    assert_eq!(ids("2:3"), "2\n3\n");
+}
+
+/// Its caller does not know that it is there.
+#[test]
+fn without_its_pid_file_it_ends() {
+    need_root!();
+    let mut container = Container::new();
+    container.start("true");
+    let done = container.ground.rootfs().join("done");
+    let options = ["--detach", "--pid-file", "/no/such/directory/pid"];
+    let seen = container.exec(&options, &["sh", "-c", "sleep 2; touch /done"]);
+    assert_eq!(seen.code, Some(255));
+    let seen = container.exec(&[], &["sh", "-c", "pgrep -f 'sleep [2]' | wc -l"]);
+    assert_eq!(seen.stdout.trim(), "0", "{}", seen.stderr);
+    assert!(!done.exists());
+}
+
+/// Nobody waits for the other.
+#[test]
+fn a_hook_may_start_it() {
+    need_root!();
+    let mut container = Container::new();
+    let (program, root) = (container.runc.path(), container.runc.root());
+    let (program, root) = (program.display(), root.display());
+    let line = format!(
+        "{program} --root {root} exec {} touch /by-a-hook",
+        container.id
+    );
+    container.spec["hooks"] = json!({"poststart": [{
+        "path": "/bin/sh", "args": ["sh", "-c", line], "env": ["PATH=/usr/bin:/bin"], "timeout": 60,
+    }]});
+    container.start("true");
+    assert!(
+        container.ground.rootfs().join("by-a-hook").exists(),
+        "{}",
+        container.said()
+    );
+}
+
+#[test]
 fn it_is_in_all_of_the_containers_namespaces() {
     need_root!();
     let mut container = Container::new();

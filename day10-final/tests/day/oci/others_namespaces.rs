@@ -155,3 +155,16 @@ fn the_files_of_a_mount_can_have_other_owners_than_on_the_disk() {
     let owners: Vec<_> = line.split_whitespace().skip(2).take(2).collect();
     assert_eq!(owners, ["1000", "1000"], "{}{}", seen.stdout, seen.stderr);
 }
+
+#[test]
+fn a_setting_of_the_hosts_network_is_refused() {
+    need_root!();
+    let mut container = Container::new();
+    let hosts = format!("/proc/{}/ns/net", std::process::id());
+    namespace(&mut container, "network", Some(&hosts));
+    container.spec["linux"]["sysctl"] = json!({"net.ipv4.ip_default_ttl": "64"});
+    let seen = container.run("true");
+    assert_eq!(seen.code, Some(1));
+    let reason = "net.ipv4.ip_default_ttl needs a network namespace";
+    assert!(seen.stderr.contains(reason), "{}", seen.stderr);
+}

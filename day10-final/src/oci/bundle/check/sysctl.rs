@@ -1,5 +1,9 @@
 //! `linux.sysctl`: the kernel's settings, of which a container may have its own where a namespace has. sysctl(8).
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
 use anyhow::{Result, bail, ensure};
 use oci_spec::runtime::{Linux, LinuxNamespaceType as Namespace, Spec};
 
@@ -8,7 +12,7 @@ use crate::oci::namespaces::wanted;
 // ANCHOR: check
 /// Only what belongs to a namespace of the container may be set: the rest is the host's.
 pub fn check(spec: &Spec, linux: &Linux) -> Result<()> {
-    let own = |kind| wanted(spec, kind).is_some();
+    let own = |kind| wanted(spec, kind).is_some_and(|path| !is_hosts(path));
     let domain = spec.domainname().as_deref();
     let domain = domain.filter(|name| !name.is_empty());
     for (name, value) in linux.sysctl().iter().flatten() {
@@ -47,6 +51,19 @@ pub fn check(spec: &Spec, linux: &Linux) -> Result<()> {
     Ok(())
 }
 // ANCHOR_END: check
+
+/// Whether the namespace at `path` is ours: what is set there would be set for the host.
+fn is_hosts(path: Option<&Path>) -> bool {
+    let inode = |path: &Path| {
+        let found = fs::metadata(path).ok()?;
+        Some((found.dev(), found.ino()))
+    };
+    let Some(given) = path.and_then(inode) else {
+        return false;
+    };
+    let own = ["net", "ipc", "uts"].map(|kind| inode(&Path::new("/proc/self/ns").join(kind)));
+    own.contains(&Some(given))
+}
 
 /// Where a setting is, below /proc/sys. As in sysctl(8), either may separate: net.ipv4.conf.eth0/1.forwarding and
 /// net/ipv4/conf/eth0.1/forwarding mean an interface with a dot.

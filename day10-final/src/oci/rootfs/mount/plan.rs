@@ -75,7 +75,12 @@ impl Plan {
             hierarchies: Vec::new(),
         };
         plan.ids = idmap::namespace(mount, &plan.options, &orders.spec)?;
-        if plan.options.bind.is_some() && wanted(&orders.spec, Kind::User).is_some() {
+        ensure!(
+            plan.ids.is_none() || plan.options.bind.is_some(),
+            "uidMappings: only a bind mount can have them"
+        );
+        let is_source = plan.options.bind.is_some() && !plan.options.remount;
+        if is_source && wanted(&orders.spec, Kind::User).is_some() {
             // Root in the new namespace may not be allowed to reach it. If it is not there yet, a mount may bring it.
             let source = open(&plan.source, PATH, Mode::empty());
             plan.tree = source.and_then(|source| plan.bind(source)).ok();

@@ -1,7 +1,7 @@
 //! `--log` and `--log-format`: where errors go besides stderr. Docker, containerd and podman read the last line of it.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{Write, stderr};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Mutex;
@@ -53,7 +53,7 @@ pub fn error(reason: &Error) {
     let text = in_lower_case(format!("{reason:#}"));
     let logged = write("error", &text);
     if logged {
-        eprintln!("{}", line(&text));
+        say(&line(&text));
     }
 }
 // ANCHOR_END: error
@@ -89,7 +89,7 @@ fn write(level: &str, text: &str) -> bool {
     match &mut log.file {
         Some(file) => writeln!(file, "{line}").is_ok(),
         None => {
-            eprintln!("{line}");
+            say(&line);
             false
         }
     }
@@ -97,4 +97,9 @@ fn write(level: &str, text: &str) -> bool {
 
 fn line(text: &str) -> String {
     format!("tiny-runc: {}", escaped(text))
+}
+
+/// To stderr. If nobody reads that any more, we still have to end what we have begun.
+pub fn say(line: &str) {
+    let _ = writeln!(stderr(), "{line}");
 }

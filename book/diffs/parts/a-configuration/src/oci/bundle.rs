@@ -88,9 +88,10 @@ pub fn read_any(file: &Path) -> Result<Value> {
 
 /// By default, a process is root's.
 fn add_user(process: Option<&mut Value>) {
-    if let Some(Value::Object(process)) = process {
-        process
-            .entry("user")
-            .or_insert_with(|| serde_json::json!({"uid": 0, "gid": 0}));
+    if let Some(Value::Object(process)) = process
+        && process.get("user").is_none_or(Value::is_null)
+    {
+        let root = serde_json::json!({"uid": 0, "gid": 0});
+        process.insert("user".to_owned(), root);
     }
 }

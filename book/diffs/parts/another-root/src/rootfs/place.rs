@@ -81,16 +81,20 @@ pub fn step(here: BorrowedFd, name: &OsStr, missing: Missing) -> nix::Result<Own
         let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         openat(here, name, flags, Mode::empty())
     };
-    match (look(), missing) {
+    let made = match (look(), missing) {
         (Err(Errno::ENOENT), Missing::MakeDirectory) => {
-            mkdirat(here, name, Mode::from_bits_truncate(0o755))?;
-            look()
+            mkdirat(here, name, Mode::from_bits_truncate(0o755)).and_then(|()| look())
         }
         (Err(Errno::ENOENT), Missing::MakeFile) => {
             let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
             openat(here, name, flags, Mode::from_bits_truncate(0o644))
         }
-        (found, _) => found,
+        (found, _) => return found,
+    };
+    match made {
+        // Another container has been faster.
+        Err(Errno::EEXIST) => look(),
+        made => made,
     }
 }
 // ANCHOR_END: place

@@ -10,17 +10,27 @@ use nix::unistd::{Pid, User};
 use oci_spec::runtime::LinuxNamespaceType as Kind;
 
 use crate::oci::container::{Container, Status};
+use crate::oci::create::Created;
 use crate::oci::create::options::Options;
 use crate::oci::lifecycle::{self, destroy, end, poststart};
 use crate::oci::namespaces::is_new;
 use crate::oci::store::{Entry, Store};
 use crate::oci::{create, pid};
+use crate::signals;
 use crate::state::pidfd::PidFd;
 
 pub fn create(options: &Options, store: &Store) -> Result<u8> {
-    let created = create::create(options, store, true)?;
-    if let Some(path) = &options.pidfd_socket {
-        pid::send(Pid::from_raw(created.container.process.pid), path)?;
+    // None of them ends us halfway.
+    let _signals = signals::block()?;
+    let Created {
+        entry, container, ..
+    } = create::create(options, store, true)?;
+    if let Some(path) = &options.pidfd_socket
+        && let Err(error) = pid::send(Pid::from_raw(container.process.pid), path)
+    {
+        end(&container)?;
+        destroy(entry, &container)?;
+        return Err(error);
     }
     Ok(0)
 }
@@ -29,9 +39,11 @@ pub fn start(id: &str, store: &Store) -> Result<u8> {
     let entry = store.find(id)?;
     let container = entry.read()?;
     lifecycle::start(&entry, &container)?;
+    // The hooks may want it.
+    drop(entry);
     if let Err(error) = poststart(&container) {
         end(&container)?;
-        destroy(entry, &container)?;
+        destroy(store.find(id)?, &container)?;
         return Err(error);
     }
     Ok(0)

@@ -42,15 +42,25 @@ pub fn exec(options: Options, store: &Store) -> Result<u8> {
     let (console, terminal) = console::ends(socket, wants_terminal, options.detach)?;
     let signals = signals::block()?;
     let first = start(&options, &container, process, console)?;
-    if let Some(path) = &options.pidfd_socket {
-        pid::send(first, path)?;
-    }
-    if let Some(file) = &options.pid_file {
-        pid::write(first, file)?;
+    if let Err(error) = tell(&options, first) {
+        let _ = kill(first, Signal::SIGKILL);
+        let _ = waitpid(first, None);
+        return Err(error);
     }
     match options.detach {
         true => Ok(0),
         false => wait_for(first, &signals, terminal),
+    }
+}
+
+/// Tells our caller which process it is.
+fn tell(options: &Options, first: Pid) -> Result<()> {
+    if let Some(path) = &options.pidfd_socket {
+        pid::send(first, path)?;
+    }
+    match &options.pid_file {
+        Some(file) => pid::write(first, file),
+        None => Ok(()),
     }
 }
 

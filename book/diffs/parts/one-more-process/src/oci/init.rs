@@ -63,7 +63,7 @@ fn prepare(mut channel: Channel, console: Option<OwnedFd>, gate: Option<OwnedFd>
 /// Once the runtime has left, whoever reads the container's stderr should know.
 fn tell(channel: &Channel, error: &anyhow::Error) -> ExitCode {
     if channel.send(&News::Failed(format!("{error:#}"))).is_err() {
-        eprintln!("{}", escaped(&format!("{error:#}")));
+        log::say(&escaped(&format!("{error:#}")));
     }
     ExitCode::FAILURE
 }

@@ -38,21 +38,22 @@ pub fn run(options: &Run, store: &Store) -> Result<u8> {
         terminal,
     } = created;
     let first = Pid::from_raw(container.process.pid);
-    let started = start(&entry, &container).and_then(|()| match &options.create.pidfd_socket {
+    let started = start(&entry, &container);
+    // Others may want the container meanwhile.
+    drop(entry);
+    let started = started.and_then(|()| match &options.create.pidfd_socket {
         Some(path) => pid::send(first, path),
         None => Ok(()),
     });
     if let Err(error) = started {
         let _ = signals::send(libc::SIGKILL, first);
         let _ = signals::wait(first, &signals, None);
-        destroy(entry)?;
+        destroy(store.find(&container.id)?)?;
         return Err(error);
     }
     if options.detach {
         return Ok(0);
     }
-    // Others may want the container meanwhile.
-    drop(entry);
     let code = wait_for(first, &signals, terminal)?;
     // It may have been deleted by then.
     if !options.keep

@@ -32,6 +32,8 @@ pub fn events(options: &Options, store: &Store) -> Result<u8> {
 
     let interval = humantime::parse_duration(&options.interval).context("--interval")?;
     ensure!(!interval.is_zero(), "--interval must be more than 0");
+    // A century will do. More is not for every clock.
+    let interval = interval.min(Duration::from_secs(100 * 365 * 24 * 3600));
     let groups = &container.groups;
     let print = |kind: &str, data: Option<serde_json::Value>| {
         let mut event = json!({"type": kind, "id": container.id});
