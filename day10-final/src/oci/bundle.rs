@@ -55,7 +55,9 @@ impl Bundle {
         }
         respell_flags(value.pointer_mut("/process/scheduler/flags"));
         check_memory_policy(&value)?;
-        let spec = Spec::from(parse::parse::<SpecFields>(value, &config)?);
+        let spec = Spec::from(parse::parse::<SpecFields>(&value, &config)?);
+        parse::refuse_arrays(&value, &serde_json::to_value(&spec)?, "")
+            .with_context(|| config.display().to_string())?;
         check::spec(&spec).with_context(|| config.display().to_string())?;
         let root = spec.root().as_ref().context("root is missing")?;
         ensure!(
@@ -86,7 +88,7 @@ pub fn process(file: &Path) -> Result<Process> {
     add_user(Some(&mut value));
     respell_flags(value.pointer_mut("/scheduler/flags"));
     forget_unknown_capabilities(&mut value, "/capabilities");
-    let process = Process::from(parse::parse::<ProcessFields>(value, file)?);
+    let process = Process::from(parse::parse::<ProcessFields>(&value, file)?);
     check::process::check(&process).with_context(|| file.display().to_string())?;
     Ok(process)
 }

@@ -17,6 +17,7 @@ use crate::oci::{commands, create, exec, log, rootless, spec};
 #[command(
     name = "tiny-runc",
     disable_version_flag = true,
+    args_override_self = true,
     arg_required_else_help = true
 )]
 struct Cli {

@@ -135,7 +135,7 @@ pub fn delete(options: &Delete, store: &Store) -> Result<u8> {
     };
     let container = match entry.read() {
         // A `create` that was killed has left no more than this.
-        Err(_) if options.force => {
+        Err(_) if options.force && !entry.has_state() => {
             entry.remove()?;
             return Ok(0);
         }

@@ -3,30 +3,60 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// How long we look for the name of a field. A file that takes longer was not written for people.
 const LONGEST: Duration = Duration::from_secs(2);
 
+/// How much of an error is shown, in characters.
+const MOST: usize = 1000;
+
 // ANCHOR: parse
 /// Reads the `value`, which was in this `file`.
-pub fn parse<T: DeserializeOwned>(value: Value, file: &Path) -> Result<T> {
+pub fn parse<T: DeserializeOwned>(value: &Value, file: &Path) -> Result<T> {
     let cannot = || format!("{} does not follow the specification", file.display());
     // The crate would take an array for the fields in their order.
     ensure!(value.is_object(), "{}: it is not an object", cannot());
-    T::deserialize(&value)
+    T::deserialize(value)
         .map_err(|error| {
             let reason = error.to_string();
-            match blame::<T>(value, &reason) {
-                field if field.is_empty() => anyhow::Error::msg(reason),
-                field => anyhow::anyhow!("{field}: {reason}"),
+            let field = blame::<T>(value.clone(), &reason);
+            // It may have a value of the file in it, and that may be long, or have several lines.
+            let reason: String = reason.replace('\n', "\\n").chars().take(MOST).collect();
+            match field.is_empty() {
+                true => anyhow::Error::msg(reason),
+                false => anyhow::anyhow!("{field}: {reason}"),
             }
         })
         .with_context(cannot)
 }
 // ANCHOR_END: parse
+
+// ANCHOR: refuse_arrays
+/// Fails if an array was `given` where an object has been `read`. The crate takes its elements for the object's fields
+/// in their order, and nobody means that. `name` is where we are.
+pub fn refuse_arrays(given: &Value, read: &Value, name: &str) -> Result<()> {
+    match (given, read) {
+        (Value::Array(_), Value::Object(_)) => bail!("{name}: it is not an object"),
+        (Value::Object(given), Value::Object(read)) => {
+            let dot = if name.is_empty() { "" } else { "." };
+            given.iter().try_for_each(|(field, given)| {
+                let read = read.get(field).unwrap_or(&Value::Null);
+                refuse_arrays(given, read, &format!("{name}{dot}{field}"))
+            })
+        }
+        (Value::Array(given), Value::Array(read)) => {
+            let mut pairs = given.iter().zip(read).enumerate();
+            pairs.try_for_each(|(n, (given, read))| {
+                refuse_arrays(given, read, &format!("{name}[{n}]"))
+            })
+        }
+        _ => Ok(()),
+    }
+}
+// ANCHOR_END: refuse_arrays
 
 // ANCHOR: blame
 /// The field that is to blame for the error: the innermost one without which there is none, or another one. The parser
@@ -103,9 +133,18 @@ mod tests {
     use serde_json::json;
 
     #[test]
+    fn an_array_is_no_object() {
+        let given = json!({"process": {"user": [5, 6], "args": ["a"]}});
+        let read = json!({"process": {"user": {"uid": 5, "gid": 6}, "args": ["a"]}});
+        let error = refuse_arrays(&given, &read, "").unwrap_err().to_string();
+        assert_eq!(error, "process.user: it is not an object");
+        refuse_arrays(&read, &read, "").unwrap();
+    }
+
+    #[test]
     fn an_error_names_its_field() {
         let says = |config: Value| {
-            let read = parse::<Spec>(config, Path::new("config.json"));
+            let read = parse::<Spec>(&config, Path::new("config.json"));
             format!("{:#}", read.unwrap_err())
         };
         let namespaces = json!([{"type": "pid"}, {"type": "nope"}]);

@@ -14,6 +14,7 @@ use crate::oci::pid;
 use crate::oci::store::Store;
 use crate::signals;
 use crate::terminal::pty::Received;
+use crate::terminal::pty::copy_size;
 use crate::terminal::relay::Relay;
 
 #[derive(Args)]
@@ -80,6 +81,7 @@ pub fn wait_for(first: Pid, signals: &SignalFd, terminal: Option<UnixStream>) ->
     let terminal = received
         .terminal
         .context("the container has sent no terminal")?;
+    copy_size(&terminal)?;
     Relay::to_caller(terminal)?.run(first, signals)
 }
 // ANCHOR_END: wait_for

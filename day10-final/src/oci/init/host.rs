@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::fd::OwnedFd;
+use std::process::exit;
 
 use anyhow::{Context, Error, Result};
 use nix::sched::{CloneFlags, unshare};
@@ -30,7 +31,10 @@ pub struct Host {
 /// Receives the orders, opens, and joins. From here on, the next process can start in the new namespaces.
 pub fn join(channel: &mut Channel) -> Result<(Orders, Host)> {
     set_pdeathsig(Signal::SIGKILL).context("cannot set the parent-death signal")?;
-    let orders: Orders = channel.receive()?.context("there are no orders")?;
+    let Some(orders) = channel.receive::<Orders>()? else {
+        // The runtime has failed, and says why. Our stderr is the container's.
+        exit(1);
+    };
     let process = orders.spec.process().as_ref();
     if let Some(score) = process.and_then(|process| process.oom_score_adj()) {
         // Now, because inside, it may take more than we are allowed.

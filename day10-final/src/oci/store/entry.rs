@@ -94,6 +94,11 @@ impl Entry {
     }
     // ANCHOR_END: open_gate
 
+    /// Whether there is a state, which may be damaged.
+    pub fn has_state(&self) -> bool {
+        fs::symlink_metadata(self.directory.join("state.json")).is_ok()
+    }
+
     pub fn read(&self) -> Result<Container> {
         let path = self.directory.join("state.json");
         let cannot = || format!("cannot read {}", path.display());

@@ -98,7 +98,11 @@ fn a_remount_has_no_source() {
     }));
     let seen = container.run("ls -d /proc/[0-9]* | wc -l; grep -c ' /proc proc ro,' /proc/mounts");
     let lines: Vec<_> = seen.stdout.lines().collect();
-    assert!(lines[0].trim().parse::<u32>().unwrap() < 10, "{seen:?}");
+    assert!(
+        lines[0].trim().parse::<u32>().unwrap() < 10,
+        "{}",
+        seen.stdout
+    );
     assert_eq!(lines[1], "1");
 }
 

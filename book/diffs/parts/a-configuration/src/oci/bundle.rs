@@ -35,7 +35,9 @@ impl Bundle {
         let mut value = read(&config)?;
         undone::refuse(&value).with_context(|| config.display().to_string())?;
         add_user(value.pointer_mut("/process"));
-        let spec: Spec = parse::parse(value, &config)?;
+        let spec: Spec = parse::parse(&value, &config)?;
+        parse::refuse_arrays(&value, &serde_json::to_value(&spec)?, "")
+            .with_context(|| config.display().to_string())?;
         check::spec(&spec).with_context(|| config.display().to_string())?;
         let root = spec.root().as_ref().context("root is missing")?;
         ensure!(

@@ -42,6 +42,7 @@ pub fn canonical(resources: &mut Value) {
     rename(resources);
     if let Some(object) = resources.as_object_mut()
         && let Some(pids) = object.get("pids")
+        && pids.is_object()
         && pids.get("limit").is_none_or(Value::is_null)
     {
         object.remove("pids");
