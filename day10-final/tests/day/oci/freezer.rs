@@ -181,7 +181,7 @@ fn ps_lists_the_containers_processes_and_no_others() {
     let mut own: Vec<i32> = own.lines().map(|pid| pid.parse().unwrap()).collect();
     own.sort_unstable();
     assert_eq!(pids, own);
-    let shown = ps(&["-o", "pid,comm"]);
+    let shown = ps(&["-e", "-o", "pid,comm"]);
     assert!(shown.contains(" sleep"), "{shown}");
 }
 

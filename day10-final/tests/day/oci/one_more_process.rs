@@ -46,7 +46,7 @@ fn another_user_has_another_home_unless_it_is_given() {
 fn another_user_does_not_get_roots_group() {
     need_root!();
     let mut container = Container::new();
-    container.spec["process"]["user"] = json!({"uid": 1, "gid": 7});
+    container.spec["process"]["user"] = json!({"uid": 0, "gid": 7});
     container.start("true");
     let ids = |user| {
         container

@@ -160,8 +160,7 @@ fn the_files_of_a_mount_can_have_other_owners_than_on_the_disk() {
 fn a_setting_of_the_hosts_network_is_refused() {
     need_root!();
     let mut container = Container::new();
-    let hosts = format!("/proc/{}/ns/net", std::process::id());
-    namespace(&mut container, "network", Some(&hosts));
+    namespace(&mut container, "network", Some("/proc/self/ns/net"));
     container.spec["linux"]["sysctl"] = json!({"net.ipv4.ip_default_ttl": "64"});
     let seen = container.run("true");
     assert_eq!(seen.code, Some(1));
