@@ -13,8 +13,8 @@ use crate::oci::process::scheduling;
 use crate::oci::{log, pid, seccomp};
 
 // ANCHOR: first_process
-/// Until there is a first process: waits for its pid, and for the end of the process that has started it. That one may
-/// need `help` with a new container's user namespace or cgroups. None if it has ended without a word.
+/// Until there is a first process: waits for its pid. The process that starts it may need `help` with a new container's
+/// user namespace or cgroups. None if it has ended without a word.
 pub fn first_process(
     channel: &mut Channel,
     stage: Pid,

@@ -7,8 +7,7 @@ use nix::unistd::Pid;
 use crate::oci::channel::{Channel, News};
 
 // ANCHOR: first_process
-/// Until there is a first process: waits for its pid, and for the end of the process that has started it. None if it has
-/// ended without a word.
+/// Until there is a first process: waits for its pid. None if the process that starts it has ended without a word.
 pub fn first_process(channel: &mut Channel, stage: Pid) -> Result<Option<Pid>> {
     match channel.receive()? {
         Some(News::Started(pid)) => {
