@@ -18,7 +18,6 @@ pub fn is_new(spec: &Spec, kind: Kind) -> bool {
     wanted(spec, kind) == Some(None)
 }
 
-// ANCHOR: new
 /// The new namespaces for clone(2).
 pub fn new(spec: &Spec) -> CloneFlags {
     let kinds = [
@@ -31,4 +30,3 @@ pub fn new(spec: &Spec) -> CloneFlags {
     let new = kinds.iter().filter(|(kind, _)| is_new(spec, *kind));
     new.map(|(_, flag)| *flag).collect()
 }
-// ANCHOR_END: new
