@@ -6,7 +6,9 @@ use crate::page::Block;
 use std::collections::BTreeSet;
 
 /// What each shell knows.
-const KNOWN: [&str; 7] = ["$PWD", "$HOME", "$PATH", "$USER", "$TERM", "$PPID", "$BASHPID"];
+const KNOWN: [&str; 7] = [
+    "$PWD", "$HOME", "$PATH", "$USER", "$TERM", "$PPID", "$BASHPID",
+];
 
 /// What is wrong with the names of a page. `commands` are the functions and aliases of the book.
 pub fn check(blocks: &[Block], commands: &BTreeSet<String>) -> Vec<String> {
