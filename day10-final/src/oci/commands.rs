@@ -23,7 +23,7 @@ use crate::signals;
 use crate::state::pidfd::PidFd;
 
 pub fn create(options: &Options, store: &Store) -> Result<u8> {
-    // None of them ends us halfway.
+    // No signal ends us halfway.
     let _signals = signals::block()?;
     let Created {
         entry, container, ..

@@ -75,7 +75,7 @@ fn who_takes_more_memory_than_allowed_is_killed() {
     assert_eq!(run(limit(256 * MIB), take).stdout, "taken\n");
 }
 
-/// While a container is created, it has a process more than later.
+/// While it is being created, a container has one more process than it has later.
 #[test]
 fn one_process_is_enough_to_start_and_no_second_one_starts() {
     need_cgroup_v1!();
