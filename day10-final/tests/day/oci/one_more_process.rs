@@ -64,7 +64,8 @@ fn without_its_pid_file_it_ends() {
     let mut container = Container::new();
     container.start("true");
     let options = ["--detach", "--pid-file", "/no/such/directory/pid"];
-    let seen = container.exec(&options, &["sleep", "1000"]);
+    let line = "exec sleep 1000 >/dev/null 2>&1";
+    let seen = container.exec(&options, &["sh", "-c", line]);
     assert_eq!(seen.code, Some(255));
     // That of the container itself is left.
     let line = "cat /proc/[0-9]*/comm | grep -c '^sleep$'";
