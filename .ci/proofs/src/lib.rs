@@ -20,6 +20,23 @@ pub fn built() -> PathBuf {
     test.ancestors().nth(2).unwrap().to_owned()
 }
 
+/// A copy of the repository, in which the exercises are solved: `target/debug/exercises/repository`.
+pub fn sandbox() -> PathBuf {
+    built().join("exercises/repository")
+}
+
+/// Where `book/parts/at` puts a part, below the repository or the sandbox.
+pub fn place(repository: &Path, part: &str) -> PathBuf {
+    repository.join("target/parts").join(&part[..2])
+}
+
+/// Replaces a program, which may be running.
+pub fn put_program(from: &Path, to: &Path) -> std::io::Result<()> {
+    let new = to.with_extension("new");
+    fs::copy(from, &new)?;
+    fs::rename(new, to)
+}
+
 /// The names in a directory, sorted.
 pub fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory)
