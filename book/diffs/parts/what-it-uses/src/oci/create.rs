@@ -106,7 +106,7 @@ fn begin(
     let (stage, in_top) = spawn::init(&descriptors, inherited.number, directory_of_top)?;
     guard.child = Some(stage);
     drop((theirs, console, gate));
-    // It has to start, meanwhile.
+    // Meanwhile, it starts.
     groups.create(resources(&spec))?;
     groups.paths.append(&mut top.paths);
     guard.groups = Some(groups.clone());

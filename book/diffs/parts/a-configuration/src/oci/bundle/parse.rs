@@ -63,8 +63,13 @@ pub fn refuse_arrays(given: &Value, read: &Value, name: &str) -> Result<()> {
 /// itself does not say.
 fn blame<T: DeserializeOwned>(mut value: Value, reason: &str) -> String {
     let deadline = Instant::now() + LONGEST;
+    let missing = reason.strip_prefix("missing field `");
+    let missing = missing.and_then(|rest| rest.strip_suffix('`'));
     let (mut path, mut name) = (Vec::new(), String::new());
     loop {
+        if missing.is_some_and(|field| helps::<T>(&mut value, &path, field, reason)) {
+            return name;
+        }
         let inner = match at(&mut value, &path) {
             Value::Object(fields) => fields.keys().cloned().map(Step::Field).collect(),
             Value::Array(items) => (0..items.len()).map(Step::Item).collect(),
@@ -87,6 +92,20 @@ fn blame<T: DeserializeOwned>(mut value: Value, reason: &str) -> String {
         }
         path.extend(guilty);
     }
+}
+
+/// Whether there is another error, or none, if the object at this path has the `field` that is missing.
+fn helps<T: DeserializeOwned>(value: &mut Value, path: &[Step], field: &str, reason: &str) -> bool {
+    let Value::Object(fields) = at(value, path) else {
+        return false;
+    };
+    if fields.contains_key(field) {
+        return false;
+    }
+    fields.insert(field.to_owned(), Value::Null);
+    let with = T::deserialize(&*value).err().map(|error| error.to_string());
+    Step::Field(field.to_owned()).take(at(value, path));
+    with.as_deref() != Some(reason)
 }
 // ANCHOR_END: blame
 
@@ -152,5 +171,8 @@ mod tests {
         assert!(says(config).contains(": linux.namespaces[1].type: unknown variant"));
         assert!(says(json!({"ociVersion": 1})).contains(": ociVersion: invalid type"));
         assert!(says(json!([])).ends_with(": it is not an object"));
+        let user = json!({"uid": 0, "gid": 0});
+        let process = json!({"ociVersion": "1.0.0", "process": {"user": user}});
+        assert!(says(process).ends_with(": process: missing field `cwd`"));
     }
 }
