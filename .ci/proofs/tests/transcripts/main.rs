@@ -9,6 +9,7 @@
 //! What a page hides in a comment may check more than the page says, and tidy up. The reader must do without.
 
 use std::fs;
+use std::iter;
 use std::path::Path;
 use std::process::Command;
 use std::sync::{LazyLock, Mutex};
@@ -149,7 +150,10 @@ enum Pages {
     Parts,
 }
 
-/// Has readers follow all of `these` pages, one after the other.
+/// How many sessions at the same time.
+const AT_ONCE: usize = 16;
+
+/// Has readers follow all of `these` pages, one reader after the other.
 fn follow(readers: &[Reader], these: Pages) {
     // Two that are busy on one machine would see each other's processes, as two people would.
     static MACHINE: Mutex<()> = Mutex::new(());
@@ -169,13 +173,20 @@ fn follow(readers: &[Reader], these: Pages) {
                 }
             }
         }
-        // Side by side: most of a chapter's time is waiting.
+        // Side by side: most of a chapter's time is waiting. But not all of them: a page may allow half a second for something.
+        let waiting = Mutex::new(runs.into_iter());
+        let next = || waiting.lock().unwrap().next();
+        let check_some =
+            || iter::from_fn(next).flat_map(|(chapter, run)| check(chapter, run, LIMIT));
         thread::scope(|scope| {
-            let checks: Vec<_> = runs
-                .into_iter()
-                .map(|(chapter, run)| scope.spawn(move || check(chapter, run, LIMIT)))
+            let workers: Vec<_> = (0..AT_ONCE)
+                .map(|_| scope.spawn(|| check_some().collect::<Vec<_>>()))
                 .collect();
-            failures.extend(checks.into_iter().flat_map(|check| check.join().unwrap()));
+            failures.extend(
+                workers
+                    .into_iter()
+                    .flat_map(|worker| worker.join().unwrap()),
+            );
         });
     }
     drop(machine);
