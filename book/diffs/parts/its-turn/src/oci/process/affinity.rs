@@ -1,15 +1,14 @@
 //! Which processors a process may use: sched_setaffinity(2), cpuset(7).
 
 use std::collections::BTreeSet;
-use std::mem;
 
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::unistd::Pid;
 use oci_spec::runtime::Process;
 
-/// How many the kernel's own type has room for.
-const MOST: usize = libc::CPU_SETSIZE as usize;
+/// The most that a kernel can be built for. (`cpu_set_t` has room for the first 1024 only.)
+const MOST: usize = 8192;
 
 /// All that its cgroup allows. We may have fewer, and the container does not inherit that.
 pub fn reset(pid: Pid) -> Result<()> {
@@ -39,14 +38,13 @@ pub fn check(process: &Process) -> Result<()> {
 
 // ANCHOR: set
 fn set(pid: Pid, cpus: &[usize]) -> nix::Result<()> {
-    // SAFETY: a cpu_set_t is made of numbers, for which zero is a value; and no number is too large.
-    let mut mask: libc::cpu_set_t = unsafe { mem::zeroed() };
+    let mut mask = [0_u64; MOST / 64];
     for cpu in cpus {
-        // SAFETY: as above.
-        unsafe { libc::CPU_SET(*cpu, &mut mask) };
+        mask[cpu / 64] |= 1 << (cpu % 64);
     }
     // SAFETY: sched_setaffinity(2) reads a mask of this size.
-    let set = unsafe { libc::sched_setaffinity(pid.as_raw(), size_of_val(&mask), &mask) };
+    let set =
+        unsafe { libc::sched_setaffinity(pid.as_raw(), size_of_val(&mask), mask.as_ptr().cast()) };
     Errno::result(set).map(drop)
 }
 // ANCHOR_END: set
@@ -73,7 +71,8 @@ mod tests {
     #[test]
     fn lists_of_processors() {
         assert_eq!(parse("0-2,7").unwrap(), [0, 1, 2, 7]);
-        for wrong in ["", "a", "2-1", "0-", "99999"] {
+        assert_eq!(parse("8191").unwrap(), [8191]);
+        for wrong in ["", "a", "2-1", "0-", "8192"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }
