@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 use nix::sys::statfs::{CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, statfs};
 
 use crate::oci::cgroup::Groups;
@@ -16,11 +16,12 @@ use crate::oci::cgroup::processes::tree;
 impl Groups {
     /// Removes the container's cgroups, and those that it has created in them. Those above it stay.
     ///
-    /// A cgroup is busy until its last process is gone: we try for two seconds. Fails if one cannot be removed then.
+    /// A cgroup is busy until its last process is gone: we try for two seconds in all. Fails if one cannot be removed then.
     pub fn remove(&self) -> Result<()> {
         let mut failed = Vec::new();
+        let mut pauses = (0..11).map(|power| Duration::from_millis(1 << power));
         for group in self.directories() {
-            if let Err(error) = remove_one(group) {
+            if let Err(error) = remove_one(group, &mut pauses) {
                 failed.push(format!("{} ({error})", group.display()));
             }
         }
@@ -32,7 +33,7 @@ impl Groups {
 }
 
 // ANCHOR: remove_one
-fn remove_one(group: &Path) -> Result<()> {
+fn remove_one(group: &Path, pauses: &mut impl Iterator<Item = Duration>) -> Result<()> {
     let Ok(kind) = statfs(group) else {
         return Ok(()); // It has gone.
     };
@@ -40,7 +41,6 @@ fn remove_one(group: &Path) -> Result<()> {
     if ![CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC].contains(&kind.filesystem_type()) {
         bail!("it is no cgroup");
     }
-    let mut pauses = (0..11).map(|power| Duration::from_millis(1 << power));
     loop {
         // Mostly, that is all. If not, it is busy, or has others below it: those at the end of the list are the deepest.
         let removed = remove_directory(group).or_else(|_| {
@@ -49,9 +49,10 @@ fn remove_one(group: &Path) -> Result<()> {
                 .rev()
                 .try_for_each(|group| remove_directory(group))
         });
-        match (removed, pauses.next()) {
-            (Err(error), Some(pause)) if error.kind() == ErrorKind::ResourceBusy => sleep(pause),
-            (removed, _) => return removed.map_err(|error| anyhow!(reason(&error))),
+        let Err(error) = removed else { return Ok(()) };
+        match pauses.next() {
+            Some(pause) if error.kind() == ErrorKind::ResourceBusy => sleep(pause),
+            _ => bail!(reason(&error)),
         }
     }
 }
