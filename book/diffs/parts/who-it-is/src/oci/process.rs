@@ -39,7 +39,7 @@ pub fn limit(
     tell(News::Limits)?;
     become_user(process)?;
     if entered.is_err() {
-        workdir::enter(process.cwd()).context("process.cwd")?;
+        workdir::enter(process.cwd()).context("chdir to process.cwd")?;
     }
     capabilities::apply(process, &mut tell)?;
     if process.no_new_privileges() == Some(true) {
