@@ -14,6 +14,9 @@ use crate::image::store::{Image, Store, Whole};
 const MOST: usize = 1 << 20;
 const EACH: usize = 64;
 
+/// The longest name of a user, a directory or a program, in bytes. If it does not exist, an error says which it is.
+const LONGEST: usize = 1000;
+
 /// What `ps` shows: the name, as long as it means this image, and otherwise the id.
 pub fn shown_as(origin: &Origin, state: &Path) -> String {
     let is_it = |store: &Store| {
@@ -93,6 +96,8 @@ impl Settings {
         {
             let odd = text.contains(char::is_control);
             ensure!(!odd, "'{}' contains a control character", shown(text));
+            let long = text.len() > LONGEST;
+            ensure!(!long, "'{}' is longer than {LONGEST} bytes", shown(text));
         }
         match self.directory() {
             Some(directory) if !directory.is_absolute() => {
@@ -173,6 +178,7 @@ mod tests {
                 "contains a control character",
             ),
             (json!({"User": "\r"}), "contains a control character"),
+            (json!({"User": "x".repeat(1001)}), "…' is longer than 1000"),
             (
                 json!({"WorkingDir": "/\u{7f}"}),
                 "contains a control character",
