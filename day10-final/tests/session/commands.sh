@@ -24,7 +24,7 @@ printf '# Colours\nLEAVES=green\nSKY=light blue\n' >colours
 $D run --rm --env-file colours -e LEAVES=red $IMAGE sh -c 'echo $LEAVES, $SKY'
 $D run --rm --env-file no-such-file $IMAGE true
 $D run --rm --hostname box $IMAGE env | sort
-$D run --rm --add-host db:10.1.2.3 $IMAGE grep db /etc/hosts
+$D run --rm --add-host db:10.1.2.3 $IMAGE grep -w db /etc/hosts
 
 # What it may do.
 $D run --rm $IMAGE grep Cap /proc/self/status
