@@ -151,7 +151,7 @@ enum Pages {
 }
 
 /// How many sessions at the same time.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 16;
 
 /// Has readers follow all of `these` pages, one reader after the other.
 fn follow(readers: &[Reader], these: Pages) {
