@@ -5,10 +5,12 @@ use std::thread;
 
 use insta::assert_snapshot;
 use nix::unistd::geteuid;
+use tar::{EntryType, Header};
 
 use crate::images::build::Image;
 use crate::images::build::layer::Layer;
 use crate::images::keep::{Shelf, done, refused};
+use crate::images::pull::{assert_complete, assert_pulled, offered};
 use crate::images::registry::Registry;
 use crate::need_namespaces;
 use crate::support::{Detached, host, leave_to, records, see, shell, state};
@@ -99,6 +101,26 @@ fn an_image_without_a_name_is_removed_by_its_id() {
     assert_snapshot!(shelf.plain(&done(&["rmi", &shelf.small.id()[7..12]])), @"Deleted: SMALL");
     // Its only layer is the other's first.
     assert_eq!(stored("layers").len(), 2);
+}
+
+#[test]
+fn an_image_that_closes_its_root_even_to_its_owner_is_removed_like_any_other() {
+    need_namespaces!();
+    let root = |header: &mut Header| {
+        header.set_entry_type(EntryType::Directory);
+        header.set_mode(0);
+    };
+    let closed = Image::new().layer(&Layer::new().entry("./", "", root).file("a", "b"));
+    let (_registry, name, built) = offered(&closed);
+    assert_pulled(&see(&["pull", &name]));
+    let layers = state().join("images/layers");
+    let layer = stored("layers").swap_remove(0);
+    // As a pull leaves it that is killed at the very end.
+    fs::rename(layers.join(&layer), layers.join(format!(".{layer}"))).unwrap();
+    assert_pulled(&see(&["pull", &name]));
+    assert_complete(&built);
+    done(&["rmi", &name]);
+    assert!(!state().join("images").exists());
 }
 
 #[test]

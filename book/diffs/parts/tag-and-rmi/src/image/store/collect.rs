@@ -1,6 +1,6 @@
 //! What nobody needs any more: no image of the index, no container, no pull that is under way.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result};
@@ -10,8 +10,8 @@ use crate::image::digest::Digest;
 use crate::image::store::Store;
 use crate::image::store::index::Index;
 use crate::image::store::needed::Needed;
-use crate::namespaces::idmap;
-use crate::state::{self, open_directory, space};
+use crate::image::store::unfinished::Hidden;
+use crate::state::{self, space};
 
 /// How many layers are removed at once. Each is open meanwhile.
 const AT_ONCE: usize = 256;
@@ -72,26 +72,26 @@ impl Collected {
         // Removing them takes its time. They are locked: only those who need the same layer wait for us.
         drop(store);
         let count = layers.len();
-        for (directory, _lock) in layers {
-            self.freed += space::of(&directory);
-            idmap::remove(&directory)?;
+        for layer in layers {
+            self.freed += space::of(&layer.directory);
+            layer.clear()?;
         }
         Ok(count == AT_ONCE)
     }
     // ANCHOR_END: collect
 
     fn remove_files(&mut self, store: &Store, needed: &Needed) -> Result<()> {
-        for (path, digest) in entries(&store.directory.join("blobs/sha256"), "")? {
+        for (path, digest) in entries(&store.directory.join("blobs/sha256"), "", "")? {
             if !needed.blobs.contains(&digest) {
                 self.remove_file(&path)?;
                 self.blobs.push(digest);
             }
         }
         // Nobody can go on with what a killed load has left.
-        for (path, _) in entries(&store.directory.join("partial"), ".")? {
+        for (path, _) in entries(&store.directory.join("partial"), ".", "")? {
             self.remove_file(&path)?;
         }
-        for (path, _) in entries(&store.directory.join("partial"), "")? {
+        for (path, _) in entries(&store.directory.join("partial"), "", "")? {
             self.remove_file(&path)?;
         }
         Ok(())
@@ -105,26 +105,25 @@ impl Collected {
 
     // ANCHOR: hide_layers
     /// Takes away the names of all layers that nobody needs. Returns them, with those that somebody has left half done.
-    fn hide_layers(&mut self, store: &Store, needed: &Needed) -> Result<Vec<(PathBuf, File)>> {
+    fn hide_layers(&mut self, store: &Store, needed: &Needed) -> Result<Vec<Hidden>> {
         let layers = store.directory.join("layers");
+        // None: perhaps another process is removing it.
+        let hide =
+            |chain: &Digest| Hidden::new(store, chain, |file, _| Ok(file.try_lock()?)).ok()?;
         let mut gone = Vec::new();
-        for (directory, _) in entries(&layers, ".")?.into_iter().take(AT_ONCE) {
-            // Perhaps another process is removing it.
-            let lock = open_directory(&directory).ok();
-            let lock = lock.filter(|lock| lock.try_lock().is_ok());
-            gone.extend(lock.map(|lock| (directory, lock)));
+        let half = [entries(&layers, ".", "")?, entries(&layers, ".", ".lock")?];
+        for (_, chain) in half.concat().iter().take(AT_ONCE) {
+            gone.extend(hide(chain));
         }
-        for (directory, chain) in entries(&layers, "")? {
+        for (directory, chain) in entries(&layers, "", "")? {
             if needed.layers.contains(&chain) || gone.len() == AT_ONCE {
                 continue;
             }
-            let lock = open_directory(&directory).context("cannot open a layer")?;
-            let hidden = layers.join(format!(".{}", chain.hex()));
-            if hidden.exists() || lock.try_lock().is_err() {
+            let Some(hidden) = hide(&chain).filter(|hidden| !hidden.directory.exists()) else {
                 continue;
-            }
-            fs::rename(&directory, &hidden).context("cannot rename a layer")?;
-            gone.push((hidden, lock));
+            };
+            fs::rename(&directory, &hidden.directory).context("cannot rename a layer")?;
+            gone.push(hidden);
             let _ = fs::remove_file(store.directory.join("sizes").join(chain.hex()));
             self.layers.push(chain);
         }
@@ -133,8 +132,8 @@ impl Collected {
     // ANCHOR_END: hide_layers
 }
 
-/// What is in `directory` and has one of our names: `prefix`, and 64 digits.
-fn entries(directory: &Path, prefix: &str) -> Result<Vec<(PathBuf, Digest)>> {
+/// What is in `directory` and has one of our names: 64 digits between `prefix` and `suffix`.
+fn entries(directory: &Path, prefix: &str, suffix: &str) -> Result<Vec<(PathBuf, Digest)>> {
     if !directory.exists() {
         return Ok(Vec::new());
     }
@@ -143,7 +142,8 @@ fn entries(directory: &Path, prefix: &str) -> Result<Vec<(PathBuf, Digest)>> {
     for entry in fs::read_dir(directory).with_context(cannot)? {
         let entry = entry.with_context(cannot)?;
         let name = entry.file_name();
-        let hex = name.to_str().and_then(|name| name.strip_prefix(prefix));
+        let name = name.to_str().and_then(|name| name.strip_prefix(prefix));
+        let hex = name.and_then(|name| name.strip_suffix(suffix));
         let digest = hex.and_then(|hex| format!("sha256:{hex}").parse().ok());
         found.extend(digest.map(|digest| (entry.path(), digest)));
     }
