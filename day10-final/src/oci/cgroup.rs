@@ -88,6 +88,10 @@ impl Groups {
     // ANCHOR: check_unused
     /// Fails if a cgroup that this container is to get is in use already, or frozen.
     pub fn check_unused(&self) -> Result<()> {
+        // Most often, there are none yet.
+        if !self.directories().iter().any(|group| group.exists()) {
+            return Ok(());
+        }
         let pids = self.pids()?.len();
         ensure!(
             pids == 0,

@@ -91,13 +91,18 @@ impl Channel {
             .context("cannot send a message")
     }
 
-    /// Sends the orders. If the other end has closed already, this is not an error yet: the next message will tell.
+    /// Sends the orders.
     pub fn order(&self, orders: &Orders) -> Result<()> {
+        self.send_if_open(orders)
+    }
+
+    /// If the other end has closed already, this is not an error yet: its last message will tell.
+    fn send_if_open(&self, message: &impl Serialize) -> Result<()> {
         let closed = |error: &Error| {
             let error = error.downcast_ref::<io::Error>();
             error.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
         };
-        match self.send(orders) {
+        match self.send(message) {
             Err(error) if closed(&error) => Ok(()),
             sent => sent,
         }
@@ -130,6 +135,6 @@ impl Channel {
 
     /// Lets the other side go on.
     pub fn go_on(&self) -> Result<()> {
-        self.send(&())
+        self.send_if_open(&())
     }
 }

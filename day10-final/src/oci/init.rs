@@ -51,7 +51,7 @@ fn prepare(mut channel: Channel, console: Option<OwnedFd>, gate: Option<OwnedFd>
     let prepared = join(&mut channel).and_then(|(orders, mut host)| {
         (host.console, host.gate) = (console, gate);
         let first = start(&mut channel, &orders, host)?;
-        // It has the socket, too. It speaks only after this message has been answered.
+        // It has the socket, too. Unless it fails, it speaks only after this message has been answered.
         channel.send(&News::Started(first.as_raw()))
     });
     match prepared {
@@ -105,8 +105,9 @@ fn start(channel: &mut Channel, orders: &Orders, host: Host) -> Result<Pid> {
 
 // ANCHOR: become_container
 fn become_container(channel: &mut Channel, orders: &Orders, host: Host) -> Result<Infallible> {
-    // This ends when the runtime knows our pid.
-    channel.receive::<()>()?.context("the runtime has ended")?;
+    if orders.join.is_some() {
+        wait_for_runtime(channel)?;
+    }
     set_pdeathsig(Signal::SIGKILL).context("cannot set the parent-death signal")?;
     // What is in this program's memory is nobody else's business until exec replaces it.
     set_dumpable(false).context("cannot disable tracing by the container")?;
@@ -122,7 +123,11 @@ fn become_container(channel: &mut Channel, orders: &Orders, host: Host) -> Resul
         }
         name_it(spec)?;
         entered = Some(rootfs::enter(orders, host.sources, || {
-            channel.tell(News::Mounted)
+            wait_for_runtime(channel)?;
+            match hooks::are_on_host(spec) {
+                true => channel.tell(News::Mounted),
+                false => Ok(()),
+            }
         })?);
     }
     if orders.join.is_some() && wanted(spec, Kind::Mount).is_none() {
@@ -166,6 +171,11 @@ fn become_container(channel: &mut Channel, orders: &Orders, host: Host) -> Resul
     command.exec(&program)
 }
 // ANCHOR_END: become_container
+
+/// Until it knows our pid, and has done what it has to do for that.
+fn wait_for_runtime(channel: &mut Channel) -> Result<()> {
+    channel.receive::<()>()?.context("the runtime has ended")
+}
 
 // ANCHOR: wait_at
 /// Until somebody calls `start`.

@@ -20,6 +20,11 @@ pub fn start(entry: &Entry, container: &Container) -> Result<()> {
         Status::Stopped => bail!("cannot start a container that has stopped"),
         status => bail!("cannot start a container that is {}", status.name()),
     }
+    begin(entry, container)
+}
+
+/// The same for one that has just been created, and is locked.
+pub fn begin(entry: &Entry, container: &Container) -> Result<()> {
     let hooks = container.spec.hooks().as_ref();
     // The poststart hooks may rely on it. Nobody else has to wait.
     let wait = hooks.is_some_and(|hooks| hooks.poststart().is_some());

@@ -66,7 +66,12 @@ pub fn number_of(group: &Path, name: &str, key: &str) -> io::Result<u64> {
 
 /// Writes `value` to the file `name`, in one go: the kernel reads each write as a command.
 pub fn write(group: &Path, name: &str, value: &str) -> io::Result<()> {
-    open(group, name, OpenOptions::new().write(true))?.write_all(value.as_bytes())
+    open_to_write(group, name)?.write_all(value.as_bytes())
+}
+
+/// Opens the file `name`, for several commands.
+pub fn open_to_write(group: &Path, name: &str) -> io::Result<File> {
+    open(group, name, OpenOptions::new().write(true))
 }
 
 /// Writes the value of `field` (as "memory.limit": below `linux.resources` in config.json) to the file `name`.

@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 
 use crate::oci::create::options::Options;
 use crate::oci::create::{self, Created};
-use crate::oci::lifecycle::{destroy, poststart, start};
+use crate::oci::lifecycle::{begin, destroy, poststart};
 use crate::oci::pid;
 use crate::oci::store::Store;
 use crate::signals;
@@ -42,7 +42,7 @@ pub fn run(options: &Run, store: &Store) -> Result<u8> {
         terminal,
     } = created;
     let first = Pid::from_raw(container.process.pid);
-    let started = start(&entry, &container);
+    let started = begin(&entry, &container);
     // Others may want the container meanwhile, and the first of them may be a hook.
     drop(entry);
     let started = started.and_then(|()| poststart(&container));

@@ -12,9 +12,8 @@ const MOST: usize = 8192;
 
 /// All that its cgroup allows. We may have fewer, and the container does not inherit that.
 pub fn reset(pid: Pid) -> Result<()> {
-    let all: Vec<_> = (0..MOST).collect();
     // Where it is not permitted, what we have is as good as any.
-    let _ = set(pid, &all);
+    let _ = set(pid, 0..MOST);
     Ok(())
 }
 
@@ -60,12 +59,12 @@ fn apply(pid: Pid, list: Option<&str>, name: &str) -> Result<()> {
     let Some(list) = list.filter(|list| !list.is_empty()) else {
         return Ok(());
     };
-    let set_it = || anyhow::Ok(set(pid, &parse(list)?)?);
+    let set_it = || anyhow::Ok(set(pid, parse(list)?)?);
     set_it().with_context(|| format!("process.execCPUAffinity.{name}: cannot use {list:?}"))
 }
 
 // ANCHOR: set
-fn set(pid: Pid, cpus: &[usize]) -> nix::Result<()> {
+fn set(pid: Pid, cpus: impl IntoIterator<Item = usize>) -> nix::Result<()> {
     let mut mask = [0_u64; MOST / 64];
     for cpu in cpus {
         mask[cpu / 64] |= 1 << (cpu % 64);

@@ -125,10 +125,11 @@ fn begin(
     });
     affinity::reset(first)?;
     channel.go_on()?;
-    waitpid(stage, None).context("cannot wait for init")?;
     entry.save(container)?;
     let container = &*container;
-    if !until_ready(channel, first, &container.spec, || run_hooks(container))? {
+    let is_ready = until_ready(channel, first, &container.spec, || run_hooks(container))?;
+    waitpid(stage, None).context("cannot wait for init")?;
+    if !is_ready {
         return Err(how_it_ended(first));
     }
     match &options.pid_file {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::getpid;
-use oci_spec::runtime::{Hook, Hooks};
+use oci_spec::runtime::{Hook, Hooks, Spec};
 
 use crate::oci::VERSION;
 use crate::oci::channel::Orders;
@@ -50,6 +50,13 @@ pub fn run(hooks: Option<&Hooks>, which: Which, name: &str, state: &State) -> Re
     Ok(())
 }
 // ANCHOR_END: run
+
+/// Whether there are hooks for the runtime, while the container's first process waits.
+#[allow(deprecated)] // by the specification, but older versions of Docker use it
+pub fn are_on_host(spec: &Spec) -> bool {
+    let are_there = |hooks: &Hooks| hooks.prestart().is_some() || hooks.create_runtime().is_some();
+    spec.hooks().as_ref().is_some_and(are_there)
+}
 
 /// The poststop hooks run when there is nothing left to fail: one that does is worth a warning.
 pub fn run_poststop(hooks: Option<&Hooks>, state: &State) {

@@ -30,6 +30,9 @@ pub fn count(preserve_fds: u32) -> Result<Inherited> {
     };
     let number = preserve_fds.checked_add(listen_fds);
     let number = number.context("--preserve-fds is too large")?;
+    if number == 0 {
+        return Ok(Inherited { number, listen_fds });
+    }
     for entry in fs::read_dir("/proc/self/fd").context("cannot list the open descriptors")? {
         let fd: RawFd = entry?.file_name().to_string_lossy().parse()?;
         ensure!(

@@ -12,9 +12,8 @@ const MOST: usize = 8192;
 
 /// All that its cgroup allows. We may have fewer, and the container does not inherit that.
 pub fn reset(pid: Pid) -> Result<()> {
-    let all: Vec<_> = (0..MOST).collect();
     // Where it is not permitted, what we have is as good as any.
-    let _ = set(pid, &all);
+    let _ = set(pid, 0..MOST);
     Ok(())
 }
 
@@ -37,7 +36,7 @@ pub fn check(process: &Process) -> Result<()> {
 }
 
 // ANCHOR: set
-fn set(pid: Pid, cpus: &[usize]) -> nix::Result<()> {
+fn set(pid: Pid, cpus: impl IntoIterator<Item = usize>) -> nix::Result<()> {
     let mut mask = [0_u64; MOST / 64];
     for cpu in cpus {
         mask[cpu / 64] |= 1 << (cpu % 64);

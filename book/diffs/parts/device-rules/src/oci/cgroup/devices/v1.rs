@@ -1,12 +1,13 @@
 //! Devices in version 1: devices.allow, devices.deny and devices.list. The kernel's cgroup-v1/devices.rst.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::oci::cgroup::devices::policy::{Devices, Policy, access, letters};
-use crate::oci::cgroup::file::{Reading, read, write};
+use crate::oci::cgroup::file::{Reading, open_to_write, read};
 
 const LIST: &str = "devices.list";
 
@@ -17,16 +18,19 @@ const LIST: &str = "devices.list";
 /// moment.
 pub fn apply(group: &Path, policy: &Policy) -> Result<()> {
     let current = parse(&read(group, LIST).reading(group, LIST)?)?;
+    let [deny, allow] = ["devices.deny", "devices.allow"].map(|name| {
+        let file = open_to_write(group, name);
+        file.with_context(|| format!("cannot open {}", group.join(name).display()))
+    });
+    let (deny, allow) = (deny?, allow?);
     for (is_allow, rule) in changes(&current, policy) {
-        let file = if is_allow {
-            "devices.allow"
+        let (mut file, verb) = if is_allow {
+            (&allow, "allow")
         } else {
-            "devices.deny"
+            (&deny, "deny")
         };
-        write(group, file, &rule).with_context(|| {
-            let file = group.join(file);
-            format!("cannot write {rule:?} to {}", file.display())
-        })?;
+        let written = file.write_all(rule.as_bytes());
+        written.with_context(|| format!("the kernel does not {verb} {rule:?}"))?;
     }
     let has = parse(&read(group, LIST).reading(group, LIST)?)?;
     // The list does not show the exceptions from "all".
