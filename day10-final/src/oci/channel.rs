@@ -91,13 +91,9 @@ impl Channel {
             .context("cannot send a message")
     }
 
-    /// Sends the orders.
-    pub fn order(&self, orders: &Orders) -> Result<()> {
-        self.send_if_open(orders)
-    }
-
-    /// If the other end has closed already, this is not an error yet: its last message will tell.
-    fn send_if_open(&self, message: &impl Serialize) -> Result<()> {
+    /// Sends the orders, or lets the other end go on. If it has closed already, this is not an error yet: its last message
+    /// will tell.
+    pub fn order(&self, message: &impl Serialize) -> Result<()> {
         let closed = |error: &Error| {
             let error = error.downcast_ref::<io::Error>();
             error.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
@@ -135,6 +131,6 @@ impl Channel {
 
     /// Lets the other side go on.
     pub fn go_on(&self) -> Result<()> {
-        self.send_if_open(&())
+        self.order(&())
     }
 }

@@ -80,13 +80,10 @@ impl Store {
             }
             hidden.clear()?;
             let directory = hidden.directory.clone();
-            let create = || {
-                fs::create_dir(&directory)?;
-                fs::set_permissions(&directory, Permissions::from_mode(0o755))?;
-                open_directory(&directory)
-            };
-            let open =
-                create().with_context(|| format!("cannot create {}", directory.display()))?;
+            let cannot = || format!("cannot create {}", directory.display());
+            fs::create_dir(&directory).with_context(cannot)?;
+            fs::set_permissions(&directory, Permissions::from_mode(0o755)).with_context(cannot)?;
+            let open = open_directory(&directory).with_context(cannot)?;
             return Ok(Some(Unfinished {
                 layer: self.directory.join("layers").join(chain.hex()),
                 directory,
