@@ -98,17 +98,15 @@ fn threads() -> Vec<String> {
         .env("DOCKER_CONFIG", state.path());
     let mut child = pull.spawn().unwrap();
     let start = Instant::now();
-    let mut most = Vec::new();
+    let mut seen = BTreeMap::<_, usize>::new();
     while start.elapsed() < Duration::from_secs(10) && child.try_wait().unwrap().is_none() {
-        let names = names(child.id());
-        // The last time: a new thread has the name of the one that has started it, until it has its own.
-        if names.len() >= most.len() {
-            most = names;
-        }
+        *seen.entry(names(child.id())).or_default() += 1;
         sleep(Duration::from_millis(5));
     }
     assert!(child.wait().unwrap().success(), "the pull fails");
-    most
+    // What is seen most often. For a moment, a new thread has the name of the one that has started it.
+    let most = seen.into_iter().max_by_key(|(_, times)| *times);
+    most.map(|(names, _)| names).unwrap_or_default()
 }
 
 /// The names of the threads of the process that `pull` has started for its work.
