@@ -30,7 +30,7 @@ pub fn apply(group: &Path, policy: &Policy) -> Result<()> {
             (&deny, "deny")
         };
         let written = file.write_all(rule.as_bytes());
-        written.with_context(|| format!("the kernel does not {verb} {rule:?}"))?;
+        written.with_context(|| format!("the kernel refuses to {verb} {rule:?}"))?;
     }
     let has = parse(&read(group, LIST).reading(group, LIST)?)?;
     // The list does not show the exceptions from "all".
