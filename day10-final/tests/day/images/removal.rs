@@ -117,6 +117,8 @@ fn an_image_that_closes_its_root_even_to_its_owner_is_removed_like_any_other() {
     let layer = stored("layers").swap_remove(0);
     // As a pull leaves it that is killed at the very end.
     fs::rename(layers.join(&layer), layers.join(format!(".{layer}"))).unwrap();
+    // Or at the very beginning.
+    fs::write(layers.join(format!(".{}.lock", "0".repeat(64))), "").unwrap();
     assert_pulled(&see(&["pull", &name]));
     assert_complete(&built);
     done(&["rmi", &name]);
