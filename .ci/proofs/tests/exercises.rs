@@ -67,7 +67,12 @@ fn the_graders_know_a_solution_from_a_wrong_one() {
 
 /// What is wrong with the graders of a day or a part.
 fn grade_all(cargo: &Path, sandbox: &Path, target: &Path, day: &str) -> Vec<String> {
-    let sandbox = workspace(sandbox, day);
+    let place = workspace(sandbox, day);
+    let is_part = !day.starts_with("day");
+    let bench = match is_part {
+        true => bench(&place, target),
+        false => place.clone(),
+    };
     let patches = patches(day);
     let mut exercises: BTreeSet<_> = patches.iter().filter_map(|name| exercise(name)).collect();
     exercises.retain(|exercise| {
@@ -76,35 +81,49 @@ fn grade_all(cargo: &Path, sandbox: &Path, target: &Path, day: &str) -> Vec<Stri
             .inspect(|it| skip(it, &format!("{day} {exercise}")))
             .is_none()
     });
-    let package = match day.starts_with("day") {
-        true => day,
-        false => "day10-final",
-    };
-    let grade = |exercise| grade(cargo, &sandbox, target, package, exercise);
+    let package = if is_part { "day10-final" } else { day };
+    let grade = |exercise| grade(cargo, &bench, target, package, exercise);
     // All of the untouched crate, which is built once.
     let untouched: Vec<_> = exercises.iter().map(|exercise| grade(exercise)).collect();
-    if !day.starts_with("day") && untouched.iter().all(Result::is_ok) {
+    if is_part && untouched.iter().all(Result::is_ok) {
         // The transcripts need the same program.
         let program = target.join("debug/tiny-docker");
-        put_program(&program, &sandbox.join("tiny-docker")).unwrap();
+        put_program(&program, &place.join("tiny-docker")).unwrap();
     }
     let judged = exercises.into_iter().zip(untouched);
     let failures = judged.filter_map(|(exercise, untouched)| {
         let with = |kind| {
             let patch = directory(day).join(format!("{exercise}.{kind}.patch"));
-            git_apply(&sandbox, &[], &patch)?;
+            git_apply(&bench, &[], &patch)?;
             let verdict = grade(exercise);
-            git_apply(&sandbox, &["--reverse"], &patch)?;
+            git_apply(&bench, &["--reverse"], &patch)?;
             verdict
         };
         let problem = problem([untouched, with("solution"), with("wrong")])?;
         Some(format!("{day} {exercise}: {problem}"))
     });
     let failures = failures.collect();
-    // A hundred variants would fill a disk.
-    let mut clean = cargo_in(cargo, &sandbox, target);
-    run(clean.args(["clean", "--offline", "--package", package]));
+    if !is_part {
+        // The variants of all days would fill a disk.
+        let mut clean = cargo_in(cargo, &bench, target);
+        run(clean.args(["clean", "--offline", "--package", package]));
+    }
     failures
+}
+
+/// A copy of a part's workspace where the part before it was, and with the same version: so the compiler does once what is
+/// the same in both.
+fn bench(place: &Path, target: &Path) -> PathBuf {
+    let bench = target.join("bench");
+    let _ = fs::remove_dir_all(&bench);
+    fs::create_dir_all(target).unwrap();
+    copy(&[place], &bench);
+    let manifest = bench.join("Cargo.toml");
+    let text = read(&manifest);
+    let (before, number) = text.split_once("-part.").expect("the version of a part");
+    let after = number.trim_start_matches(|c: char| c.is_ascii_digit());
+    fs::write(manifest, format!("{before}-part{after}")).unwrap();
+    bench
 }
 
 /// What the grader of an exercise cannot judge without.

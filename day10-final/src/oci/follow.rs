@@ -20,6 +20,8 @@ pub fn first_process(
     stage: Pid,
     mut help: impl FnMut(News) -> Result<()>,
 ) -> Result<Option<Pid>> {
+    // What --debug says of these moments is in runc's words, since those are what people look for.
+    log::debug(&format!("nsexec container setup: pid {stage}"));
     loop {
         match channel.receive()? {
             Some(news @ (News::IdsWanted | News::GroupGone)) => {
@@ -32,6 +34,7 @@ pub fn first_process(
                 let look = WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT | WaitPidFlag::WEXITED;
                 let is_ours = pid > 0 && pid != stage.as_raw() && waitid(first, look).is_ok();
                 ensure!(is_ours, "init has reported a process that is not ours");
+                log::debug(&format!("child process in init(): pid {pid}"));
                 return Ok(Some(Pid::from_raw(pid)));
             }
             Some(News::Failed(reason)) => bail!("{reason}"),
@@ -70,7 +73,13 @@ pub fn until_ready(
                     scheduling::limit(first, process)?;
                 }
             }
-            Some(News::Ready) => return channel.go_on().map(|()| true),
+            Some(News::Ready) => {
+                log::debug(match first.as_raw() == container.process.pid {
+                    true => "init: closing the pipe to signal completion",
+                    false => "setns_init: about to exec",
+                });
+                return channel.go_on().map(|()| true);
+            }
             // It does not wait after these.
             Some(News::Warned(text)) if notes.next().is_some() => {
                 log::warn(shortened(&text));

@@ -55,7 +55,11 @@ impl Groups {
             if let Some(sub) = below.get(controller).or(below.get("")) {
                 // Also one that seems to come back: the container decides what is there.
                 let climbs = sub.components().any(|part| part.as_os_str() == "..");
-                ensure!(!climbs, "bad sub cgroup path: {}", sub.display());
+                ensure!(
+                    !climbs,
+                    "bad sub cgroup path: {} is not a sub cgroup path",
+                    sub.display()
+                );
                 groups.insert(group.join(inside(sub)), false);
             } else {
                 groups.insert(group.clone(), self.is_unified);

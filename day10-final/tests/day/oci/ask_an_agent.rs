@@ -179,7 +179,7 @@ fn what_cannot_be_asked_is_refused() {
 }
 
 #[test]
-fn debug_tells_the_flags_of_the_filter() {
+fn debug_tells_the_steps_and_the_flags_of_the_filter() {
     need_root!();
     let mut container = Container::new();
     container.spec["linux"]["seccomp"] = json!({"defaultAction": "SCMP_ACT_ALLOW"});
@@ -201,6 +201,17 @@ fn debug_tells_the_flags_of_the_filter() {
         debug.args(["--debug", "--log"]).arg(&log).args(words);
         assert!(debug.status().unwrap().success());
         let said = std::fs::read_to_string(&log).unwrap();
-        assert!(said.lines().last().unwrap().contains(expected), "{said}");
+        std::fs::remove_file(log).unwrap();
+        let steps = [
+            "nsexec container setup",
+            "child process in init()",
+            expected,
+            "init: closing the pipe",
+        ];
+        assert_eq!(said.lines().count(), steps.len(), "{said}");
+        for (line, step) in said.lines().zip(steps) {
+            assert!(line.contains(" level=debug msg="), "{said}");
+            assert!(line.contains(step), "{said}");
+        }
     }
 }
