@@ -81,8 +81,9 @@ impl Groups {
 }
 
 fn cannot_enter(group: &Path, pid: Pid, error: &io::Error) -> anyhow::Error {
-    let (group, why) = (group.display(), reason(error));
-    anyhow!("error adding pid {pid} to cgroups: cannot enter {group}: {why}")
+    let (file, why) = (group.join("cgroup.procs"), reason(error));
+    let file = file.display();
+    anyhow!("error adding pid {pid} to cgroups: cannot write to {file}: {why}")
 }
 
 // ANCHOR: follow
