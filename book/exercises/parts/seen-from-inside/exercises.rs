@@ -124,7 +124,7 @@ fn ex1_a_missing_cgroup_is_answered_with_those_that_there_are() {
         "there should be an error and a hint: {said}"
     );
     assert!(
-        lines[0].contains("/c: no such file or directory"),
+        lines[0].contains("/c/cgroup.procs: no such file or directory"),
         "the error should stay: {said}"
     );
     assert_eq!(lines[1], "hint: the container has: a, a/x, b");
