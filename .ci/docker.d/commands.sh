@@ -361,7 +361,7 @@ $CTR task exec --exec-id e two echo more
 $CTR task exec --exec-id e two sh -c 'exit 6'
 $CTR task exec --exec-id e --user 5:6 --cwd /tmp two sh -c 'id; pwd'
 $CTR task exec --exec-id e two nope 2>/dev/null
-script -qec "$CTR task exec -t --exec-id e two tty" /dev/null </dev/null
+script -qec "$CTR task exec -t --exec-id e two tty" /dev/null </dev/null | grep pts
 $CTR task exec -d --exec-id f two sleep 1000
 $CTR task ps two | wc -l
 $CTR task pause two
