@@ -20,7 +20,7 @@ pub fn first_process(
     stage: Pid,
     mut help: impl FnMut(News) -> Result<()>,
 ) -> Result<Option<Pid>> {
-    // What --debug says of these moments is in runc's words, since those are what people look for.
+    // --debug reports these moments in runc's words, because those are what people search a log for.
     log::debug(&format!("nsexec container setup: pid {stage}"));
     loop {
         match channel.receive()? {

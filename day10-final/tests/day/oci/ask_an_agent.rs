@@ -215,3 +215,23 @@ fn debug_tells_the_steps_and_the_flags_of_the_filter() {
         }
     }
 }
+
+#[test]
+fn debug_tells_the_steps_of_exec() {
+    need_root!();
+    let mut container = Container::new();
+    container.start("true");
+    let seen = container
+        .runc
+        .see(&["--debug", "exec", &container.id, "true"]);
+    assert_eq!(seen.code, Some(0), "{}", seen.stderr);
+    let steps = [
+        "nsexec container setup",
+        "child process in init()",
+        "setns_init: about to exec",
+    ];
+    assert_eq!(seen.stderr.lines().count(), steps.len(), "{}", seen.stderr);
+    for (line, step) in seen.stderr.lines().zip(steps) {
+        assert!(line.contains(step), "{}", seen.stderr);
+    }
+}
