@@ -75,7 +75,7 @@ fn stop_kills_what_does_not_end_and_everything_in_it() {
         processes_with(&format!("sleep\0{time}")).len() == 3
     });
     assert_eq!(see(&["stop", "-t", "0", &container.id]).code, Some(0));
-    assert_eq!(processes_with(&time), Vec::<i32>::new());
+    assert_eq!(processes_with(&format!("sleep\0{time}")), Vec::<i32>::new());
     assert!(container.listed().starts_with("- stopped (137) "));
 }
 
