@@ -116,10 +116,8 @@ pub fn those_of(id: &Id, groups: &[PathBuf]) -> Vec<PathBuf> {
 /// all the forks of the machine, as it does for another process: that may take 10 ms.
 pub fn doors(directories: &[PathBuf]) -> Result<Vec<File>> {
     let door = |directory: &PathBuf| {
-        let tasks = directory.join("tasks");
-        let procs = directory.join("cgroup.procs");
-        let file = if tasks.exists() { tasks } else { procs };
-        let opened = OpenOptions::new().write(true).open(file);
+        let open = |file| OpenOptions::new().write(true).open(directory.join(file));
+        let opened = open("tasks").or_else(|_| open("cgroup.procs"));
         opened.context("cannot enter the cgroup")
     };
     directories.iter().map(door).collect()

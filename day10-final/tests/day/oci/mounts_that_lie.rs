@@ -148,6 +148,22 @@ fn mounts_spread_as_the_configuration_says() {
     assert!(seen.stderr.contains(shown), "{}", seen.stderr);
 }
 
+/// pivot_root(2) refuses a root whose parent mount is shared.
+#[test]
+fn a_root_in_a_shared_mount_is_found_whatever_its_name() {
+    need_root!();
+    let mut container = Container::new();
+    container.spec["linux"]["rootfsPropagation"] = "shared".into();
+    let place = container.ground.place("source").join("a mount");
+    fs::create_dir_all(&place).unwrap();
+    container.spec["root"]["path"] = place.join("rootfs").to_str().unwrap().into();
+    container.runs("echo started");
+    let above = container.ground.place("");
+    let script = format!("mount --bind {} \"$0/a mount\" && \"$@\"", above.display());
+    let seen = run_where_mounts_are_shared(&container, &script);
+    assert_eq!(seen.stdout, "started\n", "{}", seen.stderr);
+}
+
 /// Some flags are for a mount alone. These are for all below it.
 #[test]
 fn rro_is_for_the_mounts_below_as_well() {

@@ -5,35 +5,25 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::Mode;
 use nix::unistd::{chdir, fchdir, pivot_root};
 
 // ANCHOR: make_parent_private
-/// pivot_root(2) refuses a root whose parent mount would spread what it does.
+/// pivot_root(2) refuses a root whose parent mount would spread what it does. To find that mount, we try each directory,
+/// from the root filesystem up.
 pub fn make_parent_private(rootfs: &Path) -> Result<()> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").context("cannot list the mounts")?;
-    let mut parent = ("/", false);
-    for line in mounts.lines() {
-        let (fields, _) = line.split_once(" - ").unwrap_or_default();
-        let fields: Vec<_> = fields.split(' ').collect();
-        let path = fields.get(4).copied().unwrap_or_default();
-        // Of several mounts at one place, the last one is on top.
-        if rootfs.starts_with(path) && path.len() >= parent.0.len() {
-            parent = (
-                path,
-                fields[6..].iter().any(|field| field.starts_with("shared:")),
-            );
+    let nothing = None::<&str>;
+    for directory in rootfs.ancestors() {
+        match mount(nothing, directory, nothing, MsFlags::MS_PRIVATE, nothing) {
+            // Nothing is mounted here.
+            Err(Errno::EINVAL) => (),
+            made => return made.context("cannot make the root filesystem's mount private"),
         }
     }
-    let (path, is_shared) = parent;
-    let nothing = None::<&str>;
-    match is_shared {
-        true => mount(nothing, path, nothing, MsFlags::MS_PRIVATE, nothing)
-            .context("cannot make the root filesystem's mount private"),
-        false => Ok(()),
-    }
+    Ok(())
 }
 // ANCHOR_END: make_parent_private
 
