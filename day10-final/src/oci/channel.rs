@@ -54,6 +54,8 @@ pub enum News {
     IdsWanted,
     /// One of the container's cgroups is not there any more.
     GroupGone,
+    /// It wants to know which descriptor of the runtime is the new network namespace.
+    NetworkWanted,
     /// It has started the container's first process, which has this pid on the host.
     Started(i32),
     /// The mounts are complete, and the root is still the host's: the moment for the hooks.

@@ -5,7 +5,7 @@ pub mod ids;
 pub mod options;
 
 use std::io::{IsTerminal, stdout};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::LazyLock;
 use std::time::SystemTime;
@@ -25,7 +25,7 @@ use crate::oci::container::{Container, Status};
 use crate::oci::create::guard::Guard;
 use crate::oci::create::options::Options;
 use crate::oci::follow::{first_process, until_ready};
-use crate::oci::namespaces::wanted;
+use crate::oci::namespaces::{new_network, wanted};
 use crate::oci::process::affinity;
 use crate::oci::spawn::{self, Descriptors, inherited};
 use crate::oci::store::{Entry, Store};
@@ -103,7 +103,8 @@ fn begin(
     let inherited = inherited::count(options.preserve_fds)?;
     let directory_of_top = top.top()?;
     let directory_of_top = directory_of_top.as_ref().map(|top| top.as_fd());
-    let (stage, in_top) = spawn::init(&descriptors, inherited.number, directory_of_top)?;
+    let program = spawn::protected()?;
+    let (stage, in_top) = spawn::init(&program, &descriptors, inherited.number, directory_of_top)?;
     guard.child = Some(stage);
     drop((theirs, console, gate));
     // Meanwhile, it starts.
@@ -129,6 +130,8 @@ fn begin(
         new_keyring: !options.no_new_keyring,
     };
     channel.order(&orders)?;
+    // And meanwhile, it opens what comes from the host.
+    let network = new_network(&orders.spec)?;
     let Orders {
         id,
         bundle,
@@ -137,9 +140,12 @@ fn begin(
         ..
     } = orders;
     let first = first_process(channel, stage, |news| match news {
-        News::GroupGone => groups.restore(&limits),
-        _ => ids::map(stage, &spec),
+        News::GroupGone => groups.restore(&limits).map(|()| None),
+        News::NetworkWanted => Ok(network.as_ref().map(|network| network.as_raw_fd())),
+        _ => ids::map(stage, &spec).map(|()| None),
     })?;
+    // Only now: to close the view of our program is to unmount it, and that waits until no CPU uses it any more.
+    drop((program, network));
     let Some(first) = first else {
         return Err(how_it_ended(stage, &groups));
     };

@@ -91,7 +91,8 @@ fn start(
         false => None,
     };
     let top = top.as_ref().map(|top| top.as_fd());
-    let (stage, in_top) = spawn::init(&descriptors, inherited.number, top)?;
+    let program = spawn::protected()?;
+    let (stage, in_top) = spawn::init(&program, &descriptors, inherited.number, top)?;
     drop((theirs, console));
     let mut channel = Channel::new(ours);
     let mut spec = container.spec.clone();

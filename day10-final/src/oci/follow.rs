@@ -1,6 +1,6 @@
 //! What the runtime does while `tiny-runc init` works: it answers, and does what only the host can.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
@@ -14,19 +14,18 @@ use crate::oci::{log, pid, seccomp};
 
 // ANCHOR: first_process
 /// Until there is a first process: waits for its pid. The process that starts it may need `help` with a new container's
-/// user namespace or cgroups. None if it has ended without a word.
+/// user namespace, cgroups or network: the answer is for the last of these. None if it has ended without a word.
 pub fn first_process(
     channel: &mut Channel,
     stage: Pid,
-    mut help: impl FnMut(News) -> Result<()>,
+    mut help: impl FnMut(News) -> Result<Option<RawFd>>,
 ) -> Result<Option<Pid>> {
     // --debug reports these moments in runc's words, because those are what people search a log for.
     log::debug(&format!("nsexec container setup: pid {stage}"));
     loop {
         match channel.receive()? {
-            Some(news @ (News::IdsWanted | News::GroupGone)) => {
-                help(news)?;
-                channel.go_on()?;
+            Some(news @ (News::IdsWanted | News::GroupGone | News::NetworkWanted)) => {
+                channel.order(&help(news)?)?;
             }
             Some(News::Started(pid)) => {
                 // In a container that may trace it, somebody else may speak in its place.

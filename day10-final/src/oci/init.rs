@@ -22,10 +22,9 @@ use nix::unistd::{Pid, sethostname, setsid};
 use oci_spec::runtime::{LinuxNamespaceType as Kind, Spec};
 
 use crate::failure::escaped;
-use crate::network::device;
 use crate::oci::channel::{Channel, News, Orders};
 use crate::oci::init::host::{Host, join};
-use crate::oci::namespaces::{self, is_new, wanted};
+use crate::oci::namespaces::{self, bring_up_loopback, is_new, wanted};
 use crate::oci::process::{self, capabilities, command::Command};
 use crate::oci::rootfs::{self, finish};
 use crate::oci::{console, hooks, log, spawn};
@@ -190,7 +189,7 @@ fn set_domain_name(name: &str) -> nix::Result<()> {
     Errno::result(unsafe { libc::setdomainname(name.as_ptr().cast(), name.len()) }).map(drop)
 }
 
-/// What the container calls itself; and its loopback device, which begins switched off.
+/// What the container calls itself; and its loopback device, unless the runtime has seen to that.
 fn name_it(spec: &Spec) -> Result<()> {
     if let Some(name) = spec.hostname().as_deref().filter(|name| !name.is_empty()) {
         sethostname(name).with_context(|| format!("hostname: cannot set {name:?}"))?;
@@ -198,8 +197,8 @@ fn name_it(spec: &Spec) -> Result<()> {
     if let Some(name) = spec.domainname().as_deref().filter(|name| !name.is_empty()) {
         set_domain_name(name).with_context(|| format!("domainname: cannot set {name:?}"))?;
     }
-    if is_new(spec, Kind::Network) {
-        device::set_flags("lo", libc::IFF_UP).context("cannot bring up the loopback device")?;
+    match namespaces::new(spec).contains(CloneFlags::CLONE_NEWNET) {
+        true => bring_up_loopback(),
+        false => Ok(()),
     }
-    Ok(())
 }

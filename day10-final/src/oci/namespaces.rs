@@ -5,13 +5,15 @@ use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use nix::errno::Errno;
-use nix::sched::{CloneFlags, setns};
+use nix::sched::{CloneFlags, setns, unshare};
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 use oci_spec::runtime::{LinuxNamespaceType as Kind, Spec};
 
+use crate::network::device;
 use crate::state::process::Process;
 
 /// All of them, with their names in /proc/PID/ns. Mounts come last: with them, we leave the host's files.
@@ -54,9 +56,45 @@ pub fn new(spec: &Spec) -> CloneFlags {
         (Kind::Mount, CloneFlags::CLONE_NEWNS),
     ];
     let new = kinds.iter().filter(|(kind, _)| is_new(spec, *kind));
-    new.map(|(_, flag)| *flag).collect()
+    let new: CloneFlags = new.map(|(_, flag)| *flag).collect();
+    match is_network_apart(spec) {
+        true => new - CloneFlags::CLONE_NEWNET,
+        false => new,
+    }
 }
 // ANCHOR_END: new
+
+/// Whether the runtime creates the network namespace. In a new user namespace, it would not belong to that one.
+pub fn is_network_apart(spec: &Spec) -> bool {
+    is_new(spec, Kind::Network) && wanted(spec, Kind::User).is_none()
+}
+
+// ANCHOR: new_network
+/// A network namespace, if the runtime has to create one. That takes as long as all the container's mounts.
+pub fn new_network(spec: &Spec) -> Result<Option<File>> {
+    if !is_network_apart(spec) {
+        return Ok(None);
+    }
+    // A thread can leave our network namespace, and we stay in it.
+    let create = || {
+        unshare(CloneFlags::CLONE_NEWNET)
+            .map_err(crate::namespaces::refused)
+            .context("cannot create namespaces")?;
+        bring_up_loopback()?;
+        File::open("/proc/thread-self/ns/net").context("cannot open the new network namespace")
+    };
+    let thread = thread::Builder::new().spawn(create);
+    let created = thread.context("cannot start a thread")?.join();
+    created
+        .map_err(|_| anyhow!("a thread has panicked"))?
+        .map(Some)
+}
+// ANCHOR_END: new_network
+
+/// In a new network namespace, the loopback device begins switched off.
+pub fn bring_up_loopback() -> Result<()> {
+    device::set_flags("lo", libc::IFF_UP).context("cannot bring up the loopback device")
+}
 
 /// A namespace that is open, so that nobody can exchange it any more.
 pub struct Open {

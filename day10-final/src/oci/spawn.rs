@@ -30,23 +30,22 @@ pub struct Descriptors<'a> {
 }
 
 // ANCHOR: init
-/// Starts it, with `preserve_fds` descriptors from 3 on, and those given. Returns its pid, and whether it has begun in
-/// `cgroup`, a directory of version 2.
+/// Starts `program`, with `preserve_fds` descriptors from 3 on, and those given. Returns its pid, and whether it has begun
+/// in `cgroup`, a directory of version 2.
 ///
 /// Entering that hierarchy later takes 10 ms and more: the kernel holds up all the forks of the machine.
 pub fn init(
+    program: &OwnedFd,
     descriptors: &Descriptors,
     preserve_fds: u32,
     cgroup: Option<BorrowedFd>,
 ) -> Result<(Pid, bool)> {
-    // Here, since a copy of it would count as the container's memory.
-    let program = protected()?;
     // Linux before 5.7 cannot do that, nor can a group that takes no processes.
     let begun = cgroup.and_then(|cgroup| fork(CloneFlags::empty(), Some(cgroup)).ok());
     match begun {
         Some(Some(stage)) => Ok((stage, true)),
         Some(None) => {
-            let Err(error) = start(&program, descriptors, preserve_fds);
+            let Err(error) = start(program, descriptors, preserve_fds);
             let failed = serde_json::to_string(&News::Failed(format!("{error:#}")));
             let _ = write(
                 descriptors.socket,
@@ -57,7 +56,7 @@ pub fn init(
         }
         None => {
             let stage = spawn(CloneFlags::empty(), || {
-                start(&program, descriptors, preserve_fds)
+                start(program, descriptors, preserve_fds)
             })?;
             Ok((stage, false))
         }
@@ -95,8 +94,8 @@ fn start(program: &OwnedFd, descriptors: &Descriptors, preserve_fds: u32) -> Res
 
 // ANCHOR: protected
 /// As [`binary::protected`], without a mount namespace: this one is the host's, or even shared with it. The view of the
-/// file is at no place at all, and that is enough.
-fn protected() -> Result<OwnedFd> {
+/// file is at no place at all, and that is enough. This is the runtime's, since a copy would count as the container's memory.
+pub fn protected() -> Result<OwnedFd> {
     let view = || {
         let path = fs::read_link("/proc/self/exe")?;
         let file = open(&path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;

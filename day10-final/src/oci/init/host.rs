@@ -2,13 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::fd::OwnedFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::process::exit;
 
 use anyhow::{Context, Error, Result};
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::prctl::{set_dumpable, set_pdeathsig};
 use nix::sys::signal::Signal;
+use nix::unistd::getppid;
 use oci_spec::runtime::{LinuxNamespaceType as Kind, Spec};
 
 use crate::cgroup;
@@ -50,6 +51,11 @@ pub fn join(channel: &mut Channel) -> Result<(Orders, Host)> {
     };
     // Now: whoever traces a process in the container could use what it still has open of the host.
     enter_groups(channel, &orders)?;
+    let is_network_apart = orders.join.is_none() && namespaces::is_network_apart(&orders.spec);
+    if is_network_apart {
+        // The answer may take a moment.
+        channel.send(&News::NetworkWanted)?;
+    }
     let mut host = Host::default();
     if orders.join.is_none() {
         host.sources = rootfs::open_sources(&orders)?;
@@ -57,6 +63,9 @@ pub fn join(channel: &mut Channel) -> Result<(Orders, Host)> {
     // Now, since there may soon be another /proc.
     let mut writing = File::options();
     let clocks = writing.write(true).open("/proc/self/timens_offsets");
+    if is_network_apart {
+        join_network(channel)?;
+    }
     namespaces::join(given, || match orders.join.is_none() {
         true => new_users(channel, &orders.spec),
         false => Ok(()),
@@ -99,6 +108,16 @@ fn new_users(channel: &mut Channel, spec: &Spec) -> Result<()> {
     set_dumpable(true).context("cannot keep our files in /proc")
 }
 // ANCHOR_END: new_users
+
+// ANCHOR: join_network
+/// The network namespace that the runtime has created meanwhile.
+fn join_network(channel: &mut Channel) -> Result<()> {
+    let fd: RawFd = channel.receive()?.context("the runtime has ended")?;
+    let network = File::open(format!("/proc/{}/fd/{fd}", getppid()));
+    let network = network.context("cannot open the new network namespace")?;
+    setns(network, CloneFlags::CLONE_NEWNET).context("cannot join the new network namespace")
+}
+// ANCHOR_END: join_network
 
 // ANCHOR: new_clocks
 /// A new time namespace, which the processes started from here on are in: time_namespaces(7).

@@ -1,12 +1,13 @@
 //! What engines rely on: `features`, and that a configuration may be written as Go reads it.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::oci::TinyRunc;
 use crate::oci::container::{Container, need_root};
-use crate::support::Seen;
+use crate::support::{Seen, groups};
 
 fn features() -> (String, Value) {
     let seen = TinyRunc::new().see(&["features"]);
@@ -80,6 +81,47 @@ fn what_is_not_done_is_refused() {
         let said = format!("linux.{field} is not supported");
         assert!(seen.stderr.contains(&said), "{}", seen.stderr);
     }
+}
+
+/// Hooks such as those of a network plugin are run by the runtime, and find the host's devices.
+#[test]
+fn its_network_is_new_and_the_hooks_are_in_the_hosts() {
+    need_root!();
+    let mut container = Container::new();
+    let log = container.ground.place("hook");
+    let line = format!("readlink /proc/self/ns/net >{}", log.display());
+    container.spec["hooks"]["createRuntime"] = json!([{
+        "path": "/bin/sh", "args": ["sh", "-c", line], "env": ["PATH=/usr/bin:/bin"],
+    }]);
+    let seen = container.run("readlink /proc/self/ns/net; cat /sys/class/net/lo/flags");
+    assert_eq!((seen.code, seen.stderr.as_str()), (Some(0), ""));
+    let (inside, flags) = seen.stdout.split_once('\n').unwrap();
+    let ours = fs::read_link("/proc/thread-self/ns/net").unwrap();
+    assert_eq!(
+        fs::read_to_string(log).unwrap().trim(),
+        ours.to_str().unwrap()
+    );
+    assert_ne!(inside, ours.to_str().unwrap());
+    // IFF_UP and IFF_LOOPBACK.
+    assert_eq!(flags, "0x9\n");
+}
+
+#[test]
+fn where_there_can_be_no_more_networks_it_is_one_error() {
+    need_root!();
+    let mut container = Container::new();
+    container.runs("true");
+    let run = container.command("run", &[]);
+    let script = "echo 0 >/proc/sys/user/max_net_namespaces; exec \"$@\"";
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--user", "--map-root-user", "sh", "-c", script, "sh"]);
+    unshare.arg(run.get_program()).args(run.get_args());
+    let seen: Seen = unshare.output().unwrap().into();
+    assert_eq!(seen.code, Some(1));
+    let said = "tiny-runc: cannot create namespaces: ENOSPC: No space left on device\nhint: ";
+    assert!(seen.stderr.starts_with(said), "{}", seen.stderr);
+    assert!(groups(&container.id).is_empty());
+    assert_eq!(container.runc.see(&["list", "-q"]).stdout, "");
 }
 
 /// Go's decoder does not mind the case of a name.
