@@ -1,6 +1,5 @@
-//! From the host's root to the container's: pivot_root(2), proc_pid_mountinfo(5).
+//! From the host's root to the container's: pivot_root(2).
 
-use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
